@@ -1,0 +1,337 @@
+//! The value: an n-dimensional array that is shared until someone writes.
+
+use crate::device::Device;
+use crate::dtype::{DType, Element};
+use crate::kernels;
+use crate::layout::{Layout, Shape};
+use crate::storage::Buffer;
+use crate::with_element;
+use std::fmt;
+use std::sync::Arc;
+
+/// An n-dimensional array of numbers: an 8-byte handle on a shared buffer, a layout and a dtype.
+///
+/// It is a value: cloning is free, views share the buffer, and a write to a buffer that anyone else
+/// holds copies it first, so no holder ever sees another's writes.
+///
+/// Methods that make views expect arguments that fit (operations check them in `infer`); where they do
+/// not, they panic.
+#[derive(Clone)]
+pub struct Array(Arc<Inner>);
+
+struct Inner {
+    buffer: Buffer,
+    layout: Layout,
+    dtype: DType,
+}
+
+/// Shape, dtype and device: all of an array but its elements.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Meta {
+    /// The sizes of the dimensions.
+    pub shape: Shape,
+    /// The type of the elements.
+    pub dtype: DType,
+    /// Where the elements are.
+    pub device: Device,
+}
+
+impl Meta {
+    /// Of an array of this shape and dtype on the CPU.
+    pub fn new(shape: impl Into<Shape>, dtype: DType) -> Meta {
+        Meta {
+            shape: shape.into(),
+            dtype,
+            device: Device::Cpu,
+        }
+    }
+}
+
+/// Making arrays.
+impl Array {
+    /// An array whose elements are not yet written: a kernel fills every one before anyone reads.
+    pub(crate) fn uninit(shape: impl Into<Shape>, dtype: DType) -> Array {
+        let shape = shape.into();
+        // A count that overflows asks for more than any machine has, and so gets the error for that.
+        let bytes = shape
+            .checked_numel()
+            .map_or(isize::MAX as usize, |n| n * dtype.size());
+        Array::of(Buffer::uninit(bytes), Layout::contiguous(shape), dtype)
+    }
+
+    fn of(buffer: Buffer, layout: Layout, dtype: DType) -> Array {
+        Array(Arc::new(Inner {
+            buffer,
+            layout,
+            dtype,
+        }))
+    }
+
+    /// The elements of `data` in row-major order.
+    ///
+    /// # Panics
+    /// If `shape` does not hold as many elements as `data` has.
+    pub fn from_slice<T: Element>(data: &[T], shape: impl Into<Shape>) -> Array {
+        let mut array = Array::uninit(shape, T::DTYPE);
+        assert_eq!(
+            array.numel(),
+            data.len(),
+            "shape {} and the number of elements differ",
+            array.shape()
+        );
+        let out = array.uninit_slice::<T>();
+        // SAFETY: both have `data.len()` elements, and a fresh buffer overlaps nothing.
+        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), out, data.len()) };
+        array
+    }
+
+    /// A 0-d array.
+    pub fn scalar<T: Element>(value: T) -> Array {
+        Array::from_slice(&[value], [])
+    }
+
+    /// An array full of `value`, stored as `dtype` stores it.
+    pub fn full(shape: impl Into<Shape>, value: f64, dtype: DType) -> Array {
+        let mut array = Array::uninit(shape, dtype);
+        let n = array.numel();
+        with_element!(dtype, T => {
+            let (out, value) = (array.uninit_slice::<T>(), T::store(value));
+            for i in 0..n {
+                // SAFETY: i < n, the number of elements of the fresh buffer.
+                unsafe { out.add(i).write(value) };
+            }
+        });
+        array
+    }
+
+    /// `value` once, seen as an array of any shape: its strides are zero and it takes no memory.
+    pub fn fill(shape: impl Into<Shape>, value: f64, dtype: DType) -> Array {
+        Array::full([], value, dtype).broadcast_to(&shape.into())
+    }
+}
+
+/// Looking at arrays.
+impl Array {
+    /// The sizes of the dimensions.
+    pub fn shape(&self) -> &Shape {
+        self.0.layout.shape()
+    }
+
+    /// Shape, strides and offset.
+    pub fn layout(&self) -> &Layout {
+        &self.0.layout
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> DType {
+        self.0.dtype
+    }
+
+    /// Where the elements are.
+    pub fn device(&self) -> Device {
+        Device::Cpu
+    }
+
+    /// Shape, dtype and device.
+    pub fn meta(&self) -> Meta {
+        Meta {
+            shape: self.shape().clone(),
+            dtype: self.dtype(),
+            device: self.device(),
+        }
+    }
+
+    /// The number of dimensions.
+    pub fn rank(&self) -> usize {
+        self.shape().rank()
+    }
+
+    /// The number of elements.
+    pub fn numel(&self) -> usize {
+        self.shape().numel()
+    }
+
+    /// Whether the elements lie row-major without gaps.
+    pub fn is_contiguous(&self) -> bool {
+        self.0.layout.is_contiguous()
+    }
+
+    /// Whether nobody else holds this array or its buffer.
+    pub fn is_unique(&self) -> bool {
+        Arc::strong_count(&self.0) == 1 && self.0.buffer.is_unique()
+    }
+
+    /// Whether both see the same buffer.
+    pub fn shares_buffer(&self, other: &Array) -> bool {
+        self.0.buffer.same(&other.0.buffer)
+    }
+
+    /// The elements in row-major order, converted to `T`.
+    pub fn to_vec<T: Element>(&self) -> Vec<T> {
+        let array = self.cast(T::DTYPE).contiguous();
+        array.as_slice::<T>().to_vec()
+    }
+
+    /// The elements of a contiguous array of `T`.
+    ///
+    /// # Panics
+    /// If the array is not contiguous, or of another dtype.
+    pub fn as_slice<T: Element>(&self) -> &[T] {
+        assert!(self.is_contiguous(), "as_slice needs a contiguous array");
+        // SAFETY: contiguous, so `numel` elements follow each other; every array's elements are initialised
+        // before it leaves this crate; `bool`s are only ever stored from `bool`s. No one writes while
+        // `&self` is held, since a write asks for a unique holder.
+        unsafe { std::slice::from_raw_parts(self.as_ptr::<T>(), self.numel()) }
+    }
+
+    /// The only element, as `f64` (exact for every dtype but large i64), or `None` where there is not exactly one.
+    pub fn item(&self) -> Option<f64> {
+        if self.numel() != 1 {
+            return None;
+        }
+        // SAFETY: the one element lies at the layout's offset, which `as_ptr` points to.
+        with_element!(self.dtype(), T => Some(unsafe { *self.as_ptr::<T>() }.load::<f64>()))
+    }
+
+    /// The address of the first element.
+    pub(crate) fn as_ptr<T: Element>(&self) -> *const T {
+        assert_eq!(self.dtype(), T::DTYPE, "array of another dtype");
+        // SAFETY: the layout's offset lies within the buffer (at its end at most, for an empty array).
+        unsafe {
+            self.0
+                .buffer
+                .ptr()
+                .cast::<T>()
+                .cast_const()
+                .add(self.0.layout.offset())
+        }
+    }
+
+    /// The address of the first byte of the first element.
+    pub(crate) fn as_bytes_ptr(&self) -> *const u8 {
+        // SAFETY: as in `as_ptr`.
+        unsafe {
+            self.0
+                .buffer
+                .ptr()
+                .cast_const()
+                .add(self.0.layout.offset() * self.dtype().size())
+        }
+    }
+
+    /// Where a fresh or uniquely held contiguous array is to be written.
+    ///
+    /// # Panics
+    /// If someone else holds the buffer, the layout is not contiguous, or the dtype is another.
+    pub(crate) fn uninit_slice<T: Element>(&mut self) -> *mut T {
+        assert!(
+            self.is_unique() && self.is_contiguous(),
+            "only a sole holder writes"
+        );
+        self.as_ptr::<T>().cast_mut()
+    }
+
+    /// The elements, to be written; copied first if anyone else holds them, or if they are strided.
+    pub fn make_mut<T: Element>(&mut self) -> &mut [T] {
+        if !(self.is_unique() && self.is_contiguous()) {
+            *self = kernels::copy(self);
+        }
+        let n = self.numel();
+        // SAFETY: `uninit_slice` checks that we alone hold the buffer and that it is contiguous; the elements
+        // are initialised; the borrow of `self` keeps others from cloning it meanwhile.
+        unsafe { std::slice::from_raw_parts_mut(self.uninit_slice::<T>(), n) }
+    }
+}
+
+/// Views, which share the buffer, and the copies they sometimes need.
+impl Array {
+    fn view(&self, layout: Layout) -> Array {
+        Array::of(self.0.buffer.clone(), layout, self.dtype())
+    }
+
+    /// Row-major without gaps: itself where it is so already, else a copy.
+    pub fn contiguous(&self) -> Array {
+        if self.is_contiguous() {
+            self.clone()
+        } else {
+            kernels::copy(self)
+        }
+    }
+
+    /// Converted to `dtype`: itself where it is that already, else a copy.
+    pub fn cast(&self, dtype: DType) -> Array {
+        if self.dtype() == dtype {
+            self.clone()
+        } else {
+            kernels::cast(self, dtype)
+        }
+    }
+
+    /// The same elements in row-major order, in another shape of equal count: a view where strides allow it.
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Array {
+        let shape = shape.into();
+        assert_eq!(
+            self.numel(),
+            shape.numel(),
+            "cannot reshape {} to {shape}",
+            self.shape()
+        );
+        match self.0.layout.reshape(&shape) {
+            Some(layout) => self.view(layout),
+            None => {
+                let copy = kernels::copy(self);
+                copy.view(Layout::contiguous(shape))
+            }
+        }
+    }
+
+    /// The dimensions in a new order.
+    pub fn permute(&self, order: &[usize]) -> Array {
+        self.view(self.0.layout.permute(order))
+    }
+
+    /// Dimensions `a` and `b` exchanged.
+    pub fn transpose(&self, a: usize, b: usize) -> Array {
+        let mut order: Vec<usize> = (0..self.rank()).collect();
+        order.swap(a, b);
+        self.permute(&order)
+    }
+
+    /// Repeated along new and size-one dimensions, without taking memory.
+    pub fn broadcast_to(&self, shape: &Shape) -> Array {
+        if self.shape() == shape {
+            return self.clone();
+        }
+        self.view(self.0.layout.broadcast_to(shape))
+    }
+
+    /// `len` elements along dimension `d` from `start` on, `step` apart; `step` may be negative.
+    pub fn slice(&self, d: usize, start: usize, len: usize, step: isize) -> Array {
+        let last = start as isize + (len.max(1) as isize - 1) * step;
+        assert!(len == 0 || (start < self.shape()[d] && (0..self.shape()[d] as isize).contains(&last)));
+        self.view(self.0.layout.slice(d, start, len, step))
+    }
+
+    /// Without dimension `d`, which has size one.
+    pub fn squeeze(&self, d: usize) -> Array {
+        assert_eq!(self.shape()[d], 1);
+        self.view(self.0.layout.squeeze(d))
+    }
+
+    /// With a dimension of size one put in before dimension `d`.
+    pub fn unsqueeze(&self, d: usize) -> Array {
+        self.view(self.0.layout.unsqueeze(d))
+    }
+}
+
+impl fmt::Debug for Array {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Array {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::print::format(self, "array(", &[]))
+    }
+}

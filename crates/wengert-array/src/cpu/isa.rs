@@ -1,0 +1,108 @@
+//! Which instructions this processor has.
+
+use std::sync::OnceLock;
+
+/// A level of instructions that kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Isa {
+    /// What every processor of the architecture has.
+    Baseline,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// x86-64 with the AVX-512 subset of server and recent desktop parts (x86-64-v4).
+    Avx512,
+}
+
+/// The best level this processor has, or a lower one that the environment variable `WENGERT_ISA`
+/// (`baseline`, `avx2`, `avx512`) asks for.
+pub(crate) fn isa() -> Isa {
+    static ISA: OnceLock<Isa> = OnceLock::new();
+    *ISA.get_or_init(|| {
+        let best = detect();
+        match std::env::var("WENGERT_ISA").as_deref() {
+            Ok("baseline") => Isa::Baseline,
+            Ok("avx2") => best.min(Isa::Avx2),
+            _ => best,
+        }
+    })
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detect() -> Isa {
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx512 = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq");
+    match (avx2, avx512) {
+        (true, true) => Isa::Avx512,
+        (true, false) => Isa::Avx2,
+        _ => Isa::Baseline,
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detect() -> Isa {
+    Isa::Baseline
+}
+
+/// Compiles one body for each level and calls the best one the processor has.
+///
+/// `dispatch!(fn name<generics>(args) [generics] { body })`, where the body names the scalar type by the macro's `$S`
+/// (plain at the baseline, [`Fma`](crate::real::Fma) above it) and is `#[inline(always)]` code throughout.
+macro_rules! dispatch {
+    (unsafe fn $name:ident<$C:ident: $bound:path $(, $G:ident: $gb:path)* $(; const $N0:ident: $nt0:ty $(, const $N:ident: $nt:ty)*)?>($($arg:ident: $at:ty),* $(,)?) => $body:ident) => {
+        #[inline]
+        unsafe fn $name<$C: $bound $(, $G: $gb)* $(, const $N0: $nt0 $(, const $N: $nt)*)?>($($arg: $at),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2,fma")]
+                unsafe fn avx2<$C: $bound $(, $G: $gb)* $(, const $N0: $nt0 $(, const $N: $nt)*)?>($($arg: $at),*) {
+                    // SAFETY: the caller of `$name` vouches for the arguments.
+                    unsafe { $body::<$C::Fused, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) }
+                }
+                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+                unsafe fn avx512<$C: $bound $(, $G: $gb)* $(, const $N0: $nt0 $(, const $N: $nt)*)?>($($arg: $at),*) {
+                    // SAFETY: as above.
+                    unsafe { $body::<$C::Fused, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) }
+                }
+                match $crate::cpu::isa::isa() {
+                    // SAFETY: the processor was found to have these instructions.
+                    $crate::cpu::isa::Isa::Avx512 => return unsafe { avx512::<$C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) },
+                    // SAFETY: likewise.
+                    $crate::cpu::isa::Isa::Avx2 => return unsafe { avx2::<$C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) },
+                    $crate::cpu::isa::Isa::Baseline => {}
+                }
+            }
+            // SAFETY: the caller vouches for the arguments.
+            unsafe { $body::<$C::Plain, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) }
+        }
+    };
+}
+pub(crate) use dispatch;
+
+use crate::dtype::Compute;
+use crate::real::{Fma, Int, Real};
+
+/// How a compute type is read as a [`Real`]: two types of the same bits as itself.
+pub(crate) trait Lane: Compute {
+    /// Where the processor has no fused multiply-add.
+    type Plain: Real;
+    /// Where it has one.
+    type Fused: Real;
+}
+
+impl Lane for f32 {
+    type Plain = f32;
+    type Fused = Fma<f32>;
+}
+
+impl Lane for f64 {
+    type Plain = f64;
+    type Fused = Fma<f64>;
+}
+
+impl Lane for i64 {
+    type Plain = Int;
+    type Fused = Int;
+}

@@ -1,0 +1,97 @@
+//! Reading strided arrays in row-major order, a run at a time.
+
+use crate::array::Array;
+use crate::dtype::{Compute, DType, Element};
+use crate::with_element;
+use smallvec::SmallVec;
+
+/// The merged dimensions of a layout, to be walked in row-major order.
+#[derive(Clone)]
+pub(crate) struct Walk {
+    dims: SmallVec<[(usize, isize); 4]>,
+}
+
+impl Walk {
+    pub(crate) fn new(array: &Array) -> Walk {
+        let mut dims = array.layout().collapsed();
+        if dims.is_empty() {
+            dims.push((1, 1));
+        }
+        Walk { dims }
+    }
+
+    /// Calls `run(offset, stride, len)` for the stretches along the innermost dimension that make up
+    /// elements `start .. start + n`, in order. Offsets count elements from the layout's first.
+    pub(crate) fn runs(&self, start: usize, n: usize, mut run: impl FnMut(isize, isize, usize)) {
+        let (inner, stride) = self.dims[self.dims.len() - 1];
+        let outer = &self.dims[..self.dims.len() - 1];
+        let mut at: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer.len());
+        let (mut row, mut col) = (start / inner.max(1), start % inner.max(1));
+        let mut base = 0isize;
+        for d in (0..outer.len()).rev() {
+            at[d] = row % outer[d].0;
+            row /= outer[d].0;
+            base += at[d] as isize * outer[d].1;
+        }
+        let mut left = n;
+        while left > 0 {
+            let len = (inner - col).min(left);
+            run(base + col as isize * stride, stride, len);
+            left -= len;
+            col = 0;
+            for d in (0..outer.len()).rev() {
+                at[d] += 1;
+                base += outer[d].1;
+                if at[d] < outer[d].0 {
+                    break;
+                }
+                base -= outer[d].1 * outer[d].0 as isize;
+                at[d] = 0;
+            }
+        }
+    }
+}
+
+/// Writes elements `start .. start + n` of `array`, in row-major order and as `C`, to `out`.
+///
+/// # Safety
+/// `out` has room for `n` elements; `walk` is the array's; `start + n` is at most its count of elements.
+pub(crate) unsafe fn load<C: Compute>(array: &Array, walk: &Walk, start: usize, n: usize, out: *mut C) {
+    with_element!(array.dtype(), T => {
+        let src = array.as_ptr::<T>();
+        let mut done = 0;
+        walk.runs(start, n, |offset, stride, len| {
+            // SAFETY: the walk visits elements of the layout only, and `done + len ≤ n`.
+            unsafe {
+                let (src, out) = (src.offset(offset), out.add(done));
+                match stride {
+                    0 => {
+                        let v = (*src).load::<C>();
+                        (0..len).for_each(|i| out.add(i).write(v));
+                    }
+                    1 => (0..len).for_each(|i| out.add(i).write((*src.add(i)).load::<C>())),
+                    _ => (0..len).for_each(|i| out.add(i).write((*src.offset(i as isize * stride)).load::<C>())),
+                }
+            }
+            done += len;
+        })
+    })
+}
+
+/// Writes `n` values of `C` to a contiguous run of elements of `dtype` that begins at `out`.
+///
+/// # Safety
+/// `src` holds `n` values, `out` has room for `n` elements of `dtype`, and the two do not overlap.
+pub(crate) unsafe fn store<C: Compute>(src: *const C, dtype: DType, out: *mut u8, n: usize) {
+    if dtype == C::DTYPE {
+        // SAFETY: the caller's promise.
+        return unsafe { std::ptr::copy_nonoverlapping(src, out.cast::<C>(), n) };
+    }
+    with_element!(dtype, T => {
+        let out = out.cast::<T>();
+        for i in 0..n {
+            // SAFETY: i < n.
+            unsafe { out.add(i).write(T::store(*src.add(i))) };
+        }
+    })
+}

@@ -1,0 +1,24 @@
+//! Arrays and the kernels that compute with them: the floor that Wengert stands on.
+//!
+//! This crate holds values and every line of `unsafe`; it knows nothing of gradients. Operations, in the
+//! crate above, call the families of [`kernels`] and nothing else here computes.
+
+mod array;
+mod cpu;
+mod device;
+mod dtype;
+mod error;
+pub mod kernels;
+mod layout;
+pub mod print;
+pub mod real;
+mod storage;
+
+pub use array::{Array, Meta};
+pub use device::Device;
+pub use dtype::{Compute, DType, Element};
+pub use error::{Error, ErrorKind, Result, catch, raise};
+#[doc(hidden)]
+pub use half;
+pub use layout::{Layout, Shape};
+pub use storage::empty_cache;

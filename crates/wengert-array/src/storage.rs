@@ -1,0 +1,271 @@
+//! Buffers: counted, aligned blocks of bytes, and the pool they return to.
+//!
+//! A block is a header and its bytes in one allocation, so that a small array costs one visit to a
+//! free list. Blocks come in size classes. Small ones go back to a list of the thread that drops them
+//! (no lock), large ones to a shared list; both keep a bounded amount and give the rest to the system.
+
+use crate::error::{Error, ErrorKind, raise};
+use std::alloc::{Layout, alloc, dealloc};
+use std::cell::RefCell;
+use std::ptr::NonNull;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+
+const ALIGN: usize = 64;
+/// Blocks up to this many bytes are kept by the thread that drops them.
+const SMALL: usize = 32 << 10;
+/// How many small blocks of a class a thread keeps.
+const KEEP: usize = 64;
+/// How many bytes of large blocks the shared list keeps.
+const KEEP_BYTES: usize = 1 << 30;
+const SMALL_CLASSES: usize = class_of(SMALL) + 1;
+const CLASSES: usize = 256;
+
+#[repr(C, align(64))]
+struct Header {
+    refs: AtomicUsize,
+    class: usize,
+}
+
+/// A counted block of bytes, 64-byte aligned. Cloning shares it.
+pub(crate) struct Buffer(NonNull<Header>);
+
+// SAFETY: the count is atomic; the bytes are written only by a sole holder (`Array` checks `is_unique`
+// before it hands out mutable access) and otherwise only read.
+unsafe impl Send for Buffer {}
+// SAFETY: as for Send.
+unsafe impl Sync for Buffer {}
+
+/// Size classes: multiples of 64 up to 512, then four to each doubling, so at most a quarter is wasted.
+const fn class_of(bytes: usize) -> usize {
+    if bytes <= 512 {
+        return if bytes == 0 { 0 } else { (bytes - 1) / 64 };
+    }
+    let top = (bytes - 1).ilog2() as usize;
+    8 + (top - 9) * 4 + (((bytes - 1) >> (top - 2)) & 3)
+}
+
+const fn class_bytes(class: usize) -> usize {
+    if class < 8 {
+        return (class + 1) * 64;
+    }
+    let (top, quarter) = ((class - 8) / 4 + 9, (class - 8) % 4);
+    (5 + quarter) << (top - 2)
+}
+
+fn block_layout(class: usize) -> Option<Layout> {
+    Layout::from_size_align(size_of::<Header>() + class_bytes(class), ALIGN).ok()
+}
+
+fn fresh(class: usize) -> Option<NonNull<Header>> {
+    // SAFETY: the layout's size is at least the header's, so not zero.
+    let block = unsafe { alloc(block_layout(class)?) };
+    NonNull::new(block.cast())
+}
+
+impl Buffer {
+    /// A block of at least `bytes` bytes, uninitialised. Raises an error where there is no memory for it.
+    pub(crate) fn uninit(bytes: usize) -> Buffer {
+        let class = class_of(bytes);
+        let block = pool::take(class).or_else(|| fresh(class)).or_else(|| {
+            pool::clear();
+            fresh(class)
+        });
+        let Some(block) = block else {
+            raise(Error::new(
+                ErrorKind::Memory,
+                "",
+                format!("no memory for an array of {bytes} bytes"),
+            ))
+        };
+        // SAFETY: the block is ours alone, and large and aligned enough for a header.
+        unsafe {
+            block.write(Header {
+                refs: AtomicUsize::new(1),
+                class,
+            })
+        };
+        Buffer(block)
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: the header lives as long as any holder.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The first byte.
+    pub(crate) fn ptr(&self) -> *mut u8 {
+        // SAFETY: the bytes follow the header in the same allocation.
+        unsafe { self.0.as_ptr().add(1).cast::<u8>() }
+    }
+
+    /// Whether no one else holds this block.
+    pub(crate) fn is_unique(&self) -> bool {
+        // Acquire pairs with the release of other holders' drops: their reads are over.
+        self.header().refs.load(Ordering::Acquire) == 1
+    }
+
+    /// Whether both are the same block.
+    pub(crate) fn same(&self, other: &Buffer) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Clone for Buffer {
+    fn clone(&self) -> Buffer {
+        self.header().refs.fetch_add(1, Ordering::Relaxed);
+        Buffer(self.0)
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.header().refs.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::Acquire);
+            pool::give(self.0, self.header().class);
+        }
+    }
+}
+
+mod pool {
+    use super::*;
+
+    struct Block(NonNull<Header>);
+    // SAFETY: a block in the pool has no holder, so it may change threads.
+    unsafe impl Send for Block {}
+
+    struct Shared {
+        free: [Vec<Block>; CLASSES],
+        bytes: usize,
+    }
+
+    static SHARED: Mutex<Shared> = Mutex::new(Shared {
+        free: [const { Vec::new() }; CLASSES],
+        bytes: 0,
+    });
+
+    struct Local([Vec<Block>; SMALL_CLASSES]);
+
+    impl Drop for Local {
+        fn drop(&mut self) {
+            for (class, blocks) in self.0.iter_mut().enumerate() {
+                blocks.drain(..).for_each(|b| free(b, class));
+            }
+        }
+    }
+
+    thread_local! {
+        static LOCAL: RefCell<Local> = const { RefCell::new(Local([const { Vec::new() }; SMALL_CLASSES])) };
+    }
+
+    fn free(block: Block, class: usize) {
+        let layout = block_layout(class).expect("it had one when it was made");
+        // SAFETY: allocated by `fresh` with this layout, and no one holds it.
+        unsafe { dealloc(block.0.as_ptr().cast(), layout) };
+    }
+
+    fn shared() -> std::sync::MutexGuard<'static, Shared> {
+        SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(super) fn take(class: usize) -> Option<NonNull<Header>> {
+        if class < SMALL_CLASSES {
+            // A thread that is ending has no list any more: then the system serves.
+            return LOCAL
+                .try_with(|l| l.borrow_mut().0[class].pop())
+                .ok()
+                .flatten()
+                .map(|b| b.0);
+        }
+        let mut shared = shared();
+        let block = shared.free.get_mut(class)?.pop()?;
+        shared.bytes -= class_bytes(class);
+        Some(block.0)
+    }
+
+    pub(super) fn give(block: NonNull<Header>, class: usize) {
+        let block = Block(block);
+        if class < SMALL_CLASSES {
+            let mut block = Some(block);
+            let _ = LOCAL.try_with(|l| {
+                let list = &mut l.borrow_mut().0[class];
+                if list.len() < KEEP {
+                    list.extend(block.take());
+                }
+            });
+            if let Some(block) = block {
+                free(block, class);
+            }
+            return;
+        }
+        let mut shared = shared();
+        if class < CLASSES && shared.bytes + class_bytes(class) <= KEEP_BYTES {
+            shared.bytes += class_bytes(class);
+            shared.free[class].push(block);
+        } else {
+            drop(shared);
+            free(block, class);
+        }
+    }
+
+    pub(super) fn clear() {
+        let mut shared = shared();
+        shared.bytes = 0;
+        let lists: Vec<Vec<Block>> = shared.free.iter_mut().map(std::mem::take).collect();
+        drop(shared);
+        for (class, blocks) in lists.into_iter().enumerate() {
+            blocks.into_iter().for_each(|b| free(b, class));
+        }
+    }
+}
+
+/// Gives the pool's large unused buffers back to the system.
+pub fn empty_cache() {
+    pool::clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_hold_their_sizes_and_waste_little() {
+        for bytes in (0..5000).chain([1 << 20, (1 << 20) + 1, 3 << 30, 1 << 44]) {
+            let held = class_bytes(class_of(bytes));
+            assert!(held >= bytes, "{bytes} in {held}");
+            assert!(
+                held <= 64 || held as f64 <= 64.0 + bytes as f64 * 1.25,
+                "{bytes} in {held}"
+            );
+            assert_eq!(class_of(held), class_of(bytes));
+        }
+    }
+
+    #[test]
+    fn a_dropped_block_comes_back() {
+        for bytes in [100, 1 << 20] {
+            let first = Buffer::uninit(bytes);
+            let at = first.ptr();
+            assert!(first.is_unique() && at as usize % ALIGN == 0);
+            let second = first.clone();
+            assert!(!first.is_unique() && second.same(&first));
+            drop((first, second));
+            // Another test's thread may take a shared block first; a small one is this thread's own.
+            if bytes < SMALL {
+                assert_eq!(Buffer::uninit(bytes).ptr(), at);
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_cross_threads() {
+        let buffers: Vec<Buffer> = (0..200).map(|i| Buffer::uninit(i * 97)).collect();
+        std::thread::scope(|s| {
+            for _ in 0..4 {
+                let mine = buffers.clone();
+                s.spawn(move || drop(mine));
+            }
+        });
+        assert!(buffers.iter().all(Buffer::is_unique));
+    }
+}
