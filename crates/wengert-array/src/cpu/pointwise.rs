@@ -20,15 +20,13 @@ const TILE: usize = 512;
 
 type Tiles<C, const O: usize> = [[MaybeUninit<C>; TILE]; O];
 
-/// A rule from `I` numbers to `O` numbers, the same at every element.
-pub trait Body<const I: usize, const O: usize>: Sync {
+/// A rule from `I` numbers, and `M` more, to `O` numbers, the same at every element.
+///
+/// The inputs come in two groups so that a gradient's rule can be generic over the operation's inputs `x`
+/// while it takes two more numbers, the upstream gradient and the result.
+pub trait Body<const I: usize, const M: usize, const O: usize>: Sync {
     /// The rule. Mark it `#[inline(always)]`: it is the body of the loop.
-    fn eval<S: Real>(&self, x: [S; I]) -> [S; O];
-
-    /// Which inputs `eval` reads, bit `i` for input `i`. Others may be any array of the right shape or none.
-    fn reads(&self) -> u32 {
-        u32::MAX
-    }
+    fn eval<S: Real>(&self, x: [S; I], more: [S; M]) -> [S; O];
 
     /// Roughly how many simple instructions an element takes, to decide when to use several threads.
     fn cost(&self) -> usize {
@@ -39,14 +37,15 @@ pub trait Body<const I: usize, const O: usize>: Sync {
 /// `body` at every element of inputs that broadcast to `shape`, computed in `compute`'s type.
 ///
 /// An output takes over the buffer of an input that nobody else holds, where it fits.
-pub(crate) fn map<B: Body<I, O>, const I: usize, const O: usize>(
+pub(crate) fn map<B: Body<I, M, O>, const I: usize, const M: usize, const O: usize>(
     body: &B,
     compute: DType,
-    x: [Array; I],
+    x: [Option<Array>; I],
+    more: [Option<Array>; M],
     shape: &Shape,
     out: [DType; O],
 ) -> [Array; O] {
-    with_compute!(compute, C => run::<C, B, I, O>(body, x, shape, out))
+    with_compute!(compute, C => run::<C, B, I, M, O>(body, x, more, shape, out))
 }
 
 /// Where a tile of an input comes from.
@@ -59,127 +58,135 @@ enum Source<C> {
     Unread,
 }
 
-struct Plan<'a, C, B, const I: usize, const O: usize> {
+struct Plan<'a, C, B, const I: usize, const M: usize, const O: usize> {
     body: &'a B,
-    sources: [Source<C>; I],
+    x: [Source<C>; I],
+    more: [Source<C>; M],
     outputs: [(*mut u8, DType); O],
 }
 
 // SAFETY: threads write disjoint ranges of the outputs and only read the inputs, at the range they write.
-unsafe impl<C, B: Sync, const I: usize, const O: usize> Sync for Plan<'_, C, B, I, O> {}
+unsafe impl<C, B: Sync, const I: usize, const M: usize, const O: usize> Sync for Plan<'_, C, B, I, M, O> {}
 
-fn run<C: Lane, B: Body<I, O>, const I: usize, const O: usize>(
+fn is_direct<C: Lane>(a: &Array) -> bool {
+    a.is_contiguous() && a.dtype() == C::DTYPE
+}
+
+fn source<C: Lane>(a: &Option<Array>) -> Source<C> {
+    match a {
+        None => Source::Unread,
+        Some(a) if is_direct::<C>(a) => Source::Direct(a.as_ptr::<C>()),
+        Some(a) => Source::Gather(a.clone(), Walk::new(a)),
+    }
+}
+
+fn run<C: Lane, B: Body<I, M, O>, const I: usize, const M: usize, const O: usize>(
     body: &B,
-    x: [Array; I],
+    x: [Option<Array>; I],
+    more: [Option<Array>; M],
     shape: &Shape,
     out: [DType; O],
 ) -> [Array; O] {
-    let n = shape.numel();
-    let reads = body.reads();
-    let mut index = 0;
-    let x = x.map(|a| {
-        let read = reads >> index & 1 == 1;
-        index += 1;
-        read.then(|| a.broadcast_to(shape))
-    });
-    let direct = |a: &Array| a.is_contiguous() && a.dtype() == C::DTYPE;
-    let sources = std::array::from_fn(|i| match &x[i] {
-        None => Source::Unread,
-        Some(a) if direct(a) => Source::Direct(a.as_ptr::<C>()),
-        Some(a) => Source::Gather(a.clone(), Walk::new(a)),
-    });
-    // A direct input has no other handle than the one in `x`, unless someone outside holds it.
-    let mut x = x;
-    let arrays: [Array; O] = std::array::from_fn(|o| {
+    let fit = |a: Option<Array>| a.map(|a| a.broadcast_to(shape));
+    let (mut x, mut more) = (x.map(fit), more.map(fit));
+    let sources = (x.each_ref().map(source::<C>), more.each_ref().map(source::<C>));
+    // A direct input has no other handle than the one in `x` or `more`, unless someone outside holds it.
+    let arrays: [Array; O] = out.map(|dtype| {
         let free = |a: &&mut Option<Array>| {
-            a.as_ref()
-                .is_some_and(|a| a.dtype() == out[o] && direct(a) && a.is_unique())
+            a.as_ref().is_some_and(|a| a.dtype() == dtype && is_direct::<C>(a) && a.is_unique())
         };
-        match x.iter_mut().find(free) {
+        match x.iter_mut().chain(&mut more).find(free) {
             Some(a) => a.take().expect("found above"),
-            None => Array::uninit(shape, out[o]),
+            None => Array::uninit(shape, dtype),
         }
     });
-    let outputs = std::array::from_fn(|o| {
-        assert!(arrays[o].is_unique() && arrays[o].is_contiguous());
-        (arrays[o].as_bytes_ptr().cast_mut(), arrays[o].dtype())
+    let outputs = arrays.each_ref().map(|a| {
+        assert!(a.is_unique() && a.is_contiguous());
+        (a.as_bytes_ptr().cast_mut(), a.dtype())
     });
-    let plan = Plan {
-        body,
-        sources,
-        outputs,
-    };
-    threads::split(n, TILE, body.cost().max(1), |start, len| plan.range(start, len));
+    let plan = Plan { body, x: sources.0, more: sources.1, outputs };
+    threads::split(shape.numel(), TILE, body.cost().max(1), |start, len| plan.range(start, len));
     arrays
 }
 
-impl<C: Lane, B: Body<I, O>, const I: usize, const O: usize> Plan<'_, C, B, I, O> {
+impl<C: Lane> Source<C> {
+    /// Where elements `at .. at + n` can be read: in the array itself, or in `tile` after gathering them.
+    ///
+    /// # Safety
+    /// The array has at least `at + n` elements, and `n ≤ TILE`.
+    unsafe fn tile(&self, at: usize, n: usize, tile: &mut MaybeUninit<[C; TILE]>) -> *const C {
+        let tile = tile.as_mut_ptr().cast::<C>();
+        match self {
+            // SAFETY: the caller's promise; the array is contiguous.
+            Source::Direct(p) => return unsafe { p.add(at) },
+            // SAFETY: the caller's promise; the tile holds n elements.
+            Source::Gather(array, walk) => unsafe { walk::load(array, walk, at, n, tile) },
+            // Never looked at, since the rule does not read it; zeros, because even a load that is thrown
+            // away may only be of something initialised.
+            Source::Unread => (0..n).for_each(|i| {
+                // SAFETY: i < n ≤ TILE.
+                unsafe { tile.add(i).write(C::default()) }
+            }),
+        }
+        tile
+    }
+}
+
+impl<C: Lane, B: Body<I, M, O>, const I: usize, const M: usize, const O: usize> Plan<'_, C, B, I, M, O> {
     fn range(&self, start: usize, len: usize) {
-        let mut gathered = [const { MaybeUninit::<[C; TILE]>::uninit() }; I];
+        let mut x_tiles = [const { MaybeUninit::uninit() }; I];
+        let mut more_tiles = [const { MaybeUninit::uninit() }; M];
         let mut results: Tiles<C, O> = [[const { MaybeUninit::uninit() }; TILE]; O];
         let mut at = start;
         while at < start + len {
             let n = TILE.min(start + len - at);
-            let mut gather = gathered.iter_mut();
-            let inputs: [*const C; I] = std::array::from_fn(|i| {
-                let tile = gather
-                    .next()
-                    .expect("one for each input")
-                    .as_mut_ptr()
-                    .cast::<C>();
-                match &self.sources[i] {
-                    // SAFETY: `at` is within the array, which is contiguous.
-                    Source::Direct(p) => unsafe { p.add(at) },
-                    Source::Gather(array, walk) => {
-                        // SAFETY: a tile holds n ≤ TILE elements; the array was broadcast to the output's
-                        // shape, so it has at least `at + n` elements.
-                        unsafe { walk::load(array, walk, at, n, tile) };
-                        tile
-                    }
-                    // Never loaded from: `reads` says so.
-                    Source::Unread => tile,
-                }
-            });
-            // SAFETY: each input that is read has n ≤ TILE elements there.
-            unsafe { tile::<C, B, I, O>(self.body, &inputs, &mut results, n) };
+            let mut x = [std::ptr::null(); I];
+            let mut more = [std::ptr::null(); M];
+            for i in 0..I {
+                // SAFETY: inputs were broadcast to the shape that `at + n` stays within; n ≤ TILE.
+                x[i] = unsafe { self.x[i].tile(at, n, &mut x_tiles[i]) };
+            }
+            for i in 0..M {
+                // SAFETY: likewise.
+                more[i] = unsafe { self.more[i].tile(at, n, &mut more_tiles[i]) };
+            }
+            // SAFETY: each input has n ≤ TILE elements there.
+            unsafe { tile::<C, B, I, M, O>(self.body, &x, &more, &mut results, n) };
             for o in 0..O {
                 let (base, dtype) = self.outputs[o];
+                let results = results[o].as_ptr().cast::<C>();
                 // SAFETY: elements at..at+n of output o are ours to write; the tile holds n results.
-                unsafe {
-                    walk::store(
-                        results[o].as_ptr().cast::<C>(),
-                        dtype,
-                        base.add(at * dtype.size()),
-                        n,
-                    )
-                };
+                unsafe { walk::store(results, dtype, base.add(at * dtype.size()), n) };
             }
             at += n;
         }
     }
 }
 
-dispatch!(unsafe fn tile<C: Lane, B: Body<I, O>; const I: usize, const O: usize>(
-    body: &B, x: &[*const C; I], out: &mut Tiles<C, O>, n: usize
+dispatch!(unsafe fn tile<C: Lane, B: Body<I, M, O>; const I: usize, const M: usize, const O: usize>(
+    body: &B, x: &[*const C; I], more: &[*const C; M], out: &mut Tiles<C, O>, n: usize
 ) => tile_body);
 
 /// The loop itself. `out` is a `&mut` so that the compiler knows that it overlaps no input.
 ///
 /// # Safety
-/// Each input that the rule reads has `n ≤ TILE` elements; `S` has the bits of `C`.
+/// Each input has `n ≤ TILE` elements; `S` has the bits of `C`.
 #[inline(always)]
-unsafe fn tile_body<S: Real, C: Lane, B: Body<I, O>, const I: usize, const O: usize>(
+unsafe fn tile_body<S: Real, C: Lane, B: Body<I, M, O>, const I: usize, const M: usize, const O: usize>(
     body: &B,
     x: &[*const C; I],
+    more: &[*const C; M],
     out: &mut Tiles<C, O>,
     n: usize,
 ) {
     const { assert!(size_of::<S>() == size_of::<C>()) };
     assert!(n <= TILE);
-    let x = x.map(|p| p.cast::<S>());
     for k in 0..n {
-        // SAFETY: k < n. An input that the rule does not read may hold anything: the load is dropped.
-        let y = body.eval(x.map(|p| unsafe { p.add(k).read() }));
+        // SAFETY: k < n, and S has the bits of C.
+        let x = x.map(|p| unsafe { p.add(k).cast::<S>().read() });
+        // SAFETY: likewise.
+        let more = more.map(|p| unsafe { p.add(k).cast::<S>().read() });
+        let y = body.eval(x, more);
         for o in 0..O {
             // SAFETY: S and C are the same bits, and k < TILE.
             unsafe { out[o].as_mut_ptr().add(k).cast::<S>().write(y[o]) };
@@ -192,9 +199,9 @@ mod tests {
     use super::*;
 
     struct MulAdd;
-    impl Body<3, 2> for MulAdd {
+    impl Body<3, 0, 2> for MulAdd {
         #[inline(always)]
-        fn eval<S: Real>(&self, [a, b, c]: [S; 3]) -> [S; 2] {
+        fn eval<S: Real>(&self, [a, b, c]: [S; 3], []: [S; 0]) -> [S; 2] {
             [a * b + c, a - c]
         }
     }
@@ -211,7 +218,7 @@ mod tests {
             let b = Array::from_slice(&(0..c as i64).collect::<Vec<_>>(), [c]);
             let k = Array::full([], 2.0, DType::F16);
             let shape = Shape::new(&[r, c]);
-            let [y, z] = map(&MulAdd, DType::F32, [a, b, k], &shape, [DType::F32, DType::I32]);
+            let [y, z] = map(&MulAdd, DType::F32, [a, b, k].map(Some), [], &shape, [DType::F32, DType::I32]);
             for i in 0..r {
                 for j in 0..c {
                     let a = (j * r + i) as f32;
@@ -227,7 +234,7 @@ mod tests {
         let shape = Shape::new(&[1000]);
         let (a, b, c) = (ramp(&[1000]), ramp(&[1000]), ramp(&[1000]));
         let (at, kept) = (a.as_bytes_ptr(), b.clone());
-        let [y, z] = map(&MulAdd, DType::F32, [a, b, c], &shape, [DType::F32; 2]);
+        let [y, z] = map(&MulAdd, DType::F32, [a, b, c].map(Some), [], &shape, [DType::F32; 2]);
         assert_eq!(y.as_bytes_ptr(), at);
         assert!(!z.shares_buffer(&kept) && !z.shares_buffer(&y));
         assert_eq!(kept.as_slice::<f32>()[999], 999.0);

@@ -1,0 +1,447 @@
+//! Many numbers to one.
+//!
+//! An array is seen as rows to be reduced (the reduced dimensions innermost), or, where the kept dimensions
+//! lie closer together, as columns (the reduced dimensions outermost, rows added up element by element).
+//! Blocks have a fixed size and are combined in a fixed order, in f64 for floating-point numbers: the result
+//! does not depend on the number of threads.
+
+use super::isa::{Lane, dispatch};
+use super::threads;
+use super::walk::{self, Walk};
+use crate::array::Array;
+use crate::dtype::{Compute, DType, Element};
+use crate::layout::Shape;
+use crate::real::Real;
+use crate::{with_compute, with_element};
+use smallvec::SmallVec;
+use std::mem::MaybeUninit;
+
+/// What a reduction makes of two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduce {
+    /// Their sum.
+    Sum,
+    /// Their product.
+    Prod,
+    /// The larger; NaN if either is.
+    Max,
+    /// The smaller; NaN if either is.
+    Min,
+}
+
+const TILE: usize = 1024;
+const LANES: usize = 32;
+/// Elements of a row that are reduced in one go.
+const BLOCK: usize = 64 << 10;
+/// Rows that are added up in the computing type before they go into the wider accumulator.
+const ROWS: usize = 64;
+
+/// What partial results are combined in.
+pub(crate) trait Accumulate: Lane {
+    type Wide: Copy + Send + Sync;
+    fn identity(how: Reduce) -> Self;
+    fn wide_identity(how: Reduce) -> Self::Wide;
+    fn widen(self, into: Self::Wide, how: Reduce) -> Self::Wide;
+    fn narrow(wide: Self::Wide) -> Self;
+    fn combine_wide(a: Self::Wide, b: Self::Wide, how: Reduce) -> Self::Wide;
+}
+
+macro_rules! accumulate {
+    ($t:ty, $wide:ty, $low:expr, $high:expr, $sum:expr, $prod:expr) => {
+        impl Accumulate for $t {
+            type Wide = $wide;
+            fn identity(how: Reduce) -> Self {
+                match how {
+                    Reduce::Sum => 0 as $t,
+                    Reduce::Prod => 1 as $t,
+                    Reduce::Max => $low,
+                    Reduce::Min => $high,
+                }
+            }
+            fn wide_identity(how: Reduce) -> $wide {
+                Self::identity(how) as $wide
+            }
+            #[inline(always)]
+            fn widen(self, into: $wide, how: Reduce) -> $wide {
+                Self::combine_wide(into, self as $wide, how)
+            }
+            #[inline(always)]
+            fn combine_wide(into: $wide, x: $wide, how: Reduce) -> $wide {
+                match how {
+                    Reduce::Sum => $sum(into, x),
+                    Reduce::Prod => $prod(into, x),
+                    #[allow(clippy::eq_op)]
+                    Reduce::Max => if x > into || x != x { x } else { into },
+                    #[allow(clippy::eq_op)]
+                    Reduce::Min => if x < into || x != x { x } else { into },
+                }
+            }
+            fn narrow(wide: $wide) -> Self {
+                wide as $t
+            }
+        }
+    };
+}
+accumulate!(f32, f64, f32::NEG_INFINITY, f32::INFINITY, |a, b| a + b, |a, b| a * b);
+accumulate!(f64, f64, f64::NEG_INFINITY, f64::INFINITY, |a, b| a + b, |a, b| a * b);
+accumulate!(i64, i64, i64::MIN, i64::MAX, i64::wrapping_add, i64::wrapping_mul);
+
+/// Reduces over `axes` (sorted, distinct), which stay with size one. The result is of dtype `out`.
+pub fn reduce(x: &Array, axes: &[usize], how: Reduce, out: DType) -> Array {
+    let compute = if out.is_float() { out } else { DType::I64 };
+    with_compute!(compute, C => run::<C>(x, axes, how, out))
+}
+
+fn run<C: Accumulate>(x: &Array, axes: &[usize], how: Reduce, out: DType) -> Array {
+    let kept: SmallVec<[usize; 6]> = (0..x.rank()).filter(|d| !axes.contains(d)).collect();
+    let shape: Shape = (0..x.rank()).map(|d| if axes.contains(&d) { 1 } else { x.shape()[d] }).collect();
+    let count: usize = axes.iter().map(|&d| x.shape()[d]).product();
+    let n = shape.numel();
+    let mut result = Array::uninit(shape.clone(), C::DTYPE);
+    let out_ptr = Out(result.uninit_slice::<C>());
+    let nearest = |dims: &[usize]| {
+        let strides = x.layout().strides();
+        dims.iter().filter(|&&d| x.shape()[d] > 1).map(|&d| strides[d].unsigned_abs()).min()
+    };
+    let columns = n > 1 && count > 0 && nearest(&kept) < nearest(axes).or(Some(0));
+    let first = if columns { axes } else { &kept[..] };
+    let second = if columns { &kept[..] } else { axes };
+    let order: SmallVec<[usize; 6]> = first.iter().chain(second).copied().collect();
+    let seen = if order.iter().copied().eq(0..x.rank()) { x.clone() } else { x.permute(&order) };
+    if columns {
+        reduce_columns::<C>(&seen, n, count, how, out_ptr);
+    } else {
+        reduce_rows::<C>(&seen, n, count, how, out_ptr);
+    }
+    result.cast(out)
+}
+
+struct Out<C>(*mut C);
+// SAFETY: threads write disjoint elements.
+unsafe impl<C> Sync for Out<C> {}
+// SAFETY: as above.
+unsafe impl<C> Send for Out<C> {}
+
+impl<C> Out<C> {
+    /// # Safety
+    /// `i` is within the result, and no other thread writes it.
+    unsafe fn write(&self, i: usize, v: C) {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.add(i).write(v) }
+    }
+}
+
+/// Where elements come from: straight from memory, or gathered.
+struct Reader<'a, C> {
+    array: &'a Array,
+    direct: Option<*const C>,
+    walk: Walk,
+}
+// SAFETY: the array is only read.
+unsafe impl<C> Sync for Reader<'_, C> {}
+
+impl<'a, C: Compute> Reader<'a, C> {
+    fn new(array: &'a Array) -> Self {
+        let direct = (array.dtype() == C::DTYPE && array.is_contiguous()).then(|| array.as_ptr::<C>());
+        Reader { array, direct, walk: Walk::new(array) }
+    }
+
+    /// Elements `at .. at + n`, with `n ≤ TILE`.
+    ///
+    /// # Safety
+    /// The array has them.
+    unsafe fn read(&self, at: usize, n: usize, tile: &mut MaybeUninit<[C; TILE]>) -> *const C {
+        match self.direct {
+            // SAFETY: the caller's promise.
+            Some(p) => unsafe { p.add(at) },
+            None => {
+                let tile = tile.as_mut_ptr().cast::<C>();
+                // SAFETY: the caller's promise; the tile holds n elements.
+                unsafe { walk::load(self.array, &self.walk, at, n, tile) };
+                tile
+            }
+        }
+    }
+}
+
+fn reduce_rows<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce, out: Out<C>) {
+    let reader = Reader::<C>::new(x);
+    let block = |start: usize, len: usize| -> C::Wide {
+        let mut tile = MaybeUninit::uninit();
+        let mut wide = C::wide_identity(how);
+        let mut at = start;
+        while at < start + len {
+            let k = TILE.min(start + len - at);
+            // SAFETY: the block lies within the array; `read` gives k elements.
+            let part = unsafe { reduce_tile::<C>(how, reader.read(at, k, &mut tile), k) };
+            wide = part.widen(wide, how);
+            at += k;
+        }
+        wide
+    };
+    let blocks = count.div_ceil(BLOCK).max(1);
+    if blocks == 1 {
+        threads::split(n, 1, count.max(1), |start, len| {
+            for k in start..start + len {
+                // SAFETY: k < n, and only this thread has it.
+                unsafe { out.write(k, C::narrow(block(k * count, count))) };
+            }
+        });
+        return;
+    }
+    let mut partial = vec![C::wide_identity(how); n * blocks];
+    let slots = Out(partial.as_mut_ptr());
+    threads::split(n * blocks, 1, BLOCK, |start, len| {
+        for t in start..start + len {
+            let (k, b) = (t / blocks, t % blocks);
+            let wide = block(k * count + b * BLOCK, BLOCK.min(count - b * BLOCK));
+            // SAFETY: t < n·blocks, and only this thread has it.
+            unsafe { slots.write(t, wide) };
+        }
+    });
+    for (k, parts) in partial.chunks(blocks).enumerate() {
+        let combine = |a, b: &C::Wide| C::combine_wide(a, *b, how);
+        // SAFETY: k < n.
+        unsafe { out.write(k, C::narrow(parts.iter().fold(C::wide_identity(how), combine))) };
+    }
+}
+
+fn reduce_columns<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce, out: Out<C>) {
+    let reader = Reader::<C>::new(x);
+    let tiles = n.div_ceil(TILE);
+    threads::split(tiles, 1, TILE * count, |start, len| {
+        let mut tile = MaybeUninit::uninit();
+        for t in start..start + len {
+            let (c, k) = (t * TILE, TILE.min(n - t * TILE));
+            let mut wide = [C::wide_identity(how); TILE];
+            let mut narrow = [C::identity(how); TILE];
+            for r in 0..count {
+                // SAFETY: row r, columns c..c+k lie within the array; `narrow` has room for TILE ≥ k.
+                unsafe { combine_tile::<C>(how, reader.read(r * n + c, k, &mut tile), &mut narrow, k) };
+                if r % ROWS == ROWS - 1 || r + 1 == count {
+                    for i in 0..k {
+                        wide[i] = narrow[i].widen(wide[i], how);
+                        narrow[i] = C::identity(how);
+                    }
+                }
+            }
+            for i in 0..k {
+                // SAFETY: c + i < n, and only this thread has it.
+                unsafe { out.write(c + i, C::narrow(wide[i])) };
+            }
+        }
+    });
+}
+
+dispatch!(unsafe fn reduce_tile_into<C: Lane>(how: Reduce, x: *const C, n: usize, out: &mut C) => reduce_tile_body);
+dispatch!(unsafe fn combine_tile<C: Lane>(how: Reduce, x: *const C, acc: &mut [C; TILE], n: usize) => combine_tile_body);
+
+/// # Safety
+/// `x` has `n` elements.
+unsafe fn reduce_tile<C: Accumulate>(how: Reduce, x: *const C, n: usize) -> C {
+    let mut out = C::identity(how);
+    // SAFETY: the caller's promise.
+    unsafe { reduce_tile_into::<C>(how, x, n, &mut out) };
+    out
+}
+
+#[inline(always)]
+fn join<S: Real>(how: Reduce, a: S, b: S) -> S {
+    match how {
+        Reduce::Sum => a + b,
+        Reduce::Prod => a * b,
+        Reduce::Max => a.max(b),
+        Reduce::Min => a.min(b),
+    }
+}
+
+/// # Safety
+/// `x` has `n` elements; `S` has the bits of `C`; `out` holds the identity.
+#[inline(always)]
+unsafe fn reduce_tile_body<S: Real, C: Lane>(how: Reduce, x: *const C, n: usize, out: &mut C) {
+    // One loop for each, so that the choice is not made inside it.
+    match how {
+        // SAFETY: the caller's promise, here and below.
+        Reduce::Sum => unsafe { lanes::<S, C>(|a, b| a + b, x, n, out) },
+        // SAFETY: likewise.
+        Reduce::Prod => unsafe { lanes::<S, C>(|a, b| a * b, x, n, out) },
+        // SAFETY: likewise.
+        Reduce::Max => unsafe { lanes::<S, C>(|a: S, b| a.max(b), x, n, out) },
+        // SAFETY: likewise.
+        Reduce::Min => unsafe { lanes::<S, C>(|a: S, b| a.min(b), x, n, out) },
+    }
+}
+
+/// # Safety
+/// As `reduce_tile_body`.
+#[inline(always)]
+unsafe fn lanes<S: Real, C: Lane>(f: impl Fn(S, S) -> S, x: *const C, n: usize, out: &mut C) {
+    let x = x.cast::<S>();
+    // SAFETY: `out` is the identity, of the same bits.
+    let identity = unsafe { std::ptr::from_ref(out).cast::<S>().read() };
+    let mut total = identity;
+    let mut i = 0;
+    if n >= LANES {
+        let mut acc = [identity; LANES];
+        while i + LANES <= n {
+            for l in 0..LANES {
+                // SAFETY: i + l < n.
+                acc[l] = f(acc[l], unsafe { x.add(i + l).read() });
+            }
+            i += LANES;
+        }
+        let mut width = LANES / 2;
+        while width > 0 {
+            for l in 0..width {
+                acc[l] = f(acc[l], acc[l + width]);
+            }
+            width /= 2;
+        }
+        total = acc[0];
+    }
+    while i < n {
+        // SAFETY: i < n.
+        total = f(total, unsafe { x.add(i).read() });
+        i += 1;
+    }
+    // SAFETY: S and C are the same bits.
+    unsafe { std::ptr::from_mut(out).cast::<S>().write(total) };
+}
+
+/// # Safety
+/// `x` has `n ≤ TILE` elements; `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn combine_tile_body<S: Real, C: Lane>(how: Reduce, x: *const C, acc: &mut [C; TILE], n: usize) {
+    assert!(n <= TILE);
+    let (x, acc) = (x.cast::<S>(), acc.as_mut_ptr().cast::<S>());
+    macro_rules! each {
+        ($how:expr) => {
+            for i in 0..n {
+                // SAFETY: i < n ≤ TILE.
+                unsafe { acc.add(i).write(join($how, acc.add(i).read(), x.add(i).read())) };
+            }
+        };
+    }
+    match how {
+        Reduce::Sum => each!(Reduce::Sum),
+        Reduce::Prod => each!(Reduce::Prod),
+        Reduce::Max => each!(Reduce::Max),
+        Reduce::Min => each!(Reduce::Min),
+    }
+}
+
+/// The index of the first largest (or smallest) element along `axis`, which stays with size one. NaN counts as
+/// the extreme.
+pub fn arg_reduce(x: &Array, axis: usize, largest: bool) -> Array {
+    let last = x.rank() - 1;
+    let rows = x.transpose(axis, last).contiguous();
+    let (count, shape) = (rows.shape()[last], rows.shape().with(last, 1));
+    let mut index = vec![0i64; shape.numel()];
+    with_element!(x.dtype(), T => {
+        let data = rows.as_slice::<T>();
+        for (k, slot) in index.iter_mut().enumerate() {
+            let row = &data[k * count..][..count];
+            *slot = if T::DTYPE.is_float() {
+                first_extreme(row.iter().map(|v| v.load::<f64>()), largest)
+            } else {
+                first_extreme(row.iter().map(|v| v.load::<i64>()), largest)
+            } as i64;
+        }
+    });
+    Array::from_slice(&index, shape).transpose(axis, last).contiguous()
+}
+
+#[allow(clippy::eq_op)]
+fn first_extreme<T: PartialOrd + Copy>(row: impl Iterator<Item = T>, largest: bool) -> usize {
+    let mut best: Option<(usize, T)> = None;
+    for (i, v) in row.enumerate() {
+        let better = match best {
+            None => true,
+            Some((_, b)) if b != b => break,
+            Some((_, b)) => v != v || if largest { v > b } else { v < b },
+        };
+        if better {
+            best = Some((i, v));
+        }
+    }
+    best.map_or(0, |(i, _)| i)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn naive(x: &Array, axes: &[usize], how: Reduce) -> Vec<f64> {
+        let kept: Vec<usize> = (0..x.rank()).filter(|d| !axes.contains(d)).collect();
+        let order: Vec<usize> = kept.iter().chain(axes).copied().collect();
+        let rows: usize = kept.iter().map(|&d| x.shape()[d]).product();
+        let data = x.permute(&order).to_vec::<f64>();
+        let count = if rows == 0 { 0 } else { data.len() / rows };
+        let fold = |row: &[f64]| match how {
+            Reduce::Sum => row.iter().sum(),
+            Reduce::Prod => row.iter().product(),
+            Reduce::Max => row.iter().copied().fold(f64::NEG_INFINITY, |a: f64, b| if b.is_nan() { b } else { Real::max(a, b) }),
+            Reduce::Min => row.iter().copied().fold(f64::INFINITY, |a: f64, b| if b.is_nan() { b } else { Real::min(a, b) }),
+        };
+        (0..rows).map(|k| fold(&data[k * count..][..count])).collect()
+    }
+
+    fn numbers(shape: &[usize], dtype: DType) -> Array {
+        let n: usize = shape.iter().product();
+        let data: Vec<f64> = (0..n).map(|i| ((i * 37 + 11) % 23) as f64 / 8.0 - 1.0).collect();
+        Array::from_slice(&data, shape).cast(dtype)
+    }
+
+    #[test]
+    fn every_axis_layout_and_dtype_agrees_with_plain_loops() {
+        for shape in [&[][..], &[7], &[3, 5], &[2, 3, 4], &[70, 3], &[3, 70], &[2, 1500], &[0, 3], &[3, 0], &[2, 2, 3, 2]] {
+            for dtype in [DType::F32, DType::F64, DType::F16, DType::I64, DType::Bool] {
+                let plain = numbers(shape, dtype);
+                let order: Vec<usize> = (0..shape.len()).rev().collect();
+                let turned = plain.permute(&order).contiguous().permute(&order);
+                let wide = plain.unsqueeze(0).broadcast_to(&plain.shape().insert(0, 3));
+                for x in [plain, turned, wide] {
+                    for mask in 0..1usize << x.rank() {
+                        let axes: Vec<usize> = (0..x.rank()).filter(|d| mask >> d & 1 == 1).collect();
+                        for how in [Reduce::Sum, Reduce::Max, Reduce::Min] {
+                            if x.numel() == 0 && how != Reduce::Sum {
+                                continue;
+                            }
+                            let out = if dtype.is_float() { DType::F64 } else { DType::I64 };
+                            let got = reduce(&x, &axes, how, out).to_vec::<f64>();
+                            let want = naive(&x, &axes, how);
+                            let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-9 * (1.0 + b.abs());
+                            assert!(got.len() == want.len() && got.iter().zip(&want).all(close), "{} {axes:?} {how:?} {dtype}: {got:?} {want:?}", x.shape());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nan_wins_and_long_sums_stay_exact() {
+        let x = Array::from_slice(&[1.0f32, f32::NAN, 3.0, 2.0], [4]);
+        assert!(reduce(&x, &[0], Reduce::Max, DType::F32).as_slice::<f32>()[0].is_nan());
+        assert_eq!(arg_reduce(&x, 0, true).to_vec::<i64>(), [1]);
+        let long = Array::full([10_000_000], 0.1, DType::F32);
+        let sum = reduce(&long, &[0], Reduce::Sum, DType::F32).to_vec::<f64>()[0];
+        assert!((sum / (1e7 * f64::from(0.1f32)) - 1.0).abs() < 1e-6, "{sum}");
+        let tie = Array::from_slice(&[2i64, 5, 5, 1], [4]);
+        assert_eq!(arg_reduce(&tie, 0, true).to_vec::<i64>(), [1]);
+        assert_eq!(arg_reduce(&tie, 0, false).to_vec::<i64>(), [3]);
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        let x = Array::from_slice(&(0..1_500_000).map(|i| (i as f32 * 0.37).sin()).collect::<Vec<_>>(), [1500, 1000]);
+        for axes in [&[0][..], &[1], &[0, 1]] {
+            let on = |k| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(k).build().unwrap();
+                pool.install(|| reduce(&x, axes, Reduce::Sum, DType::F32).to_vec::<f32>())
+            };
+            let one = on(1);
+            assert!(on(2) == one && on(4) == one);
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! What is computed a row at a time: softmax and its kin.
+
+use super::isa::{Lane, dispatch};
+use super::threads;
+use crate::array::Array;
+use crate::dtype::DType;
+use crate::real::Real;
+
+/// Numbers added up side by side; a row's sum is that of its lanes, in a fixed order.
+const LANES: usize = 16;
+
+/// Runs a kernel on f32 or f64, whichever the dtype is computed in.
+macro_rules! with_float {
+    ($dtype:expr, $C:ident => $body:expr) => {
+        match $dtype {
+            DType::F64 => { type $C = f64; $body }
+            _ => { type $C = f32; $body }
+        }
+    };
+}
+
+/// The array with `axis` innermost, contiguous, in the computing dtype.
+fn rows(x: &Array, axis: usize) -> Array {
+    x.transpose(axis, x.rank() - 1).cast(x.dtype().compute()).contiguous()
+}
+
+/// The reverse of [`rows`].
+fn unrows(y: Array, axis: usize, dtype: DType) -> Array {
+    y.transpose(axis, y.rank() - 1).contiguous().cast(dtype)
+}
+
+struct Out<C>(*mut C);
+// SAFETY: threads write disjoint rows.
+unsafe impl<C> Sync for Out<C> {}
+
+impl<C> Out<C> {
+    /// # Safety
+    /// Elements `at .. at + n` lie within the array, and no one else looks at them meanwhile.
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn slice(&self, at: usize, n: usize) -> &mut [C] {
+        // SAFETY: the caller's promise. Kernels write every element and read none before.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(at), n) }
+    }
+}
+
+/// Softmax along `axis`, or its logarithm.
+pub fn softmax(x: &Array, axis: usize, log: bool) -> Array {
+    let r = rows(x, axis);
+    let c = r.shape()[r.rank() - 1];
+    let mut y = Array::full(r.shape(), 0.0, r.dtype());
+    with_float!(r.dtype(), C => {
+        let (src, out) = (r.as_slice::<C>(), Out(y.make_mut::<C>().as_mut_ptr()));
+        threads::split(if c == 0 { 0 } else { r.numel() / c }, 1, 4 * c, |start, len| {
+            for row in start..start + len {
+                // SAFETY: each row belongs to one thread, and lies within both arrays.
+                unsafe { softmax_row::<C>(&src[row * c..][..c], out.slice(row * c, c), log) };
+            }
+        });
+    });
+    unrows(y, axis, x.dtype())
+}
+
+/// The gradient of softmax from its result, y (dy − Σ dy y), or of its logarithm, dy − e^y Σ dy.
+pub fn softmax_backward(y: &Array, dy: &Array, axis: usize, log: bool) -> Array {
+    let (y_rows, dy_rows) = (rows(y, axis), rows(dy, axis));
+    let c = y_rows.shape()[y_rows.rank() - 1];
+    let mut dx = Array::full(y_rows.shape(), 0.0, y_rows.dtype());
+    with_float!(y_rows.dtype(), C => {
+        let (y, dy, out) = (y_rows.as_slice::<C>(), dy_rows.as_slice::<C>(), Out(dx.make_mut::<C>().as_mut_ptr()));
+        threads::split(if c == 0 { 0 } else { y.len() / c }, 1, 4 * c, |start, len| {
+            for row in start..start + len {
+                let (y, dy) = (&y[row * c..][..c], &dy[row * c..][..c]);
+                // SAFETY: each row belongs to one thread, and lies within the arrays.
+                unsafe { softmax_backward_row::<C>(y, dy, out.slice(row * c, c), log) };
+            }
+        });
+    });
+    unrows(dx, axis, y.dtype())
+}
+
+/// For each row of `logits` [n, c] the cross-entropy with class `target` [n] (I64), ln Σ e^x − x[target], and the
+/// ln Σ e^x. Rows whose target is `ignore` give 0.
+///
+/// # Panics
+/// If another target is not in 0..c.
+pub fn cross_entropy(logits: &Array, target: &Array, ignore: i64) -> [Array; 2] {
+    let (r, target) = (rows(logits, 1), target.contiguous());
+    let (n, c) = (r.shape()[0], r.shape()[1]);
+    let target = target.as_slice::<i64>();
+    let (mut loss, mut lse) = (Array::full([n], 0.0, r.dtype()), Array::full([n], 0.0, r.dtype()));
+    with_float!(r.dtype(), C => {
+        let src = r.as_slice::<C>();
+        let (loss, lse) = (Out(loss.make_mut::<C>().as_mut_ptr()), Out(lse.make_mut::<C>().as_mut_ptr()));
+        threads::split(n, 1, 4 * c.max(1), |start, len| {
+            for row in start..start + len {
+                let x = &src[row * c..][..c];
+                let mut total = C::default();
+                // SAFETY: elements `row` belong to this thread.
+                unsafe {
+                    log_sum_exp::<C>(x, &mut total);
+                    lse.slice(row, 1)[0] = total;
+                    if target[row] != ignore {
+                        loss.slice(row, 1)[0] = total - x[target[row] as usize];
+                    }
+                }
+            }
+        });
+    });
+    [loss.cast(logits.dtype()), lse]
+}
+
+/// The gradient of [`cross_entropy`] for the upstream gradient `dy` [n]: dy (softmax(x) − onehot(target)); zero in
+/// rows whose target is `ignore`.
+pub fn cross_entropy_backward(logits: &Array, lse: &Array, target: &Array, dy: &Array, ignore: i64) -> Array {
+    let (r, target) = (rows(logits, 1), target.contiguous());
+    let (n, c) = (r.shape()[0], r.shape()[1]);
+    let target = target.as_slice::<i64>();
+    let dy = dy.cast(r.dtype()).contiguous();
+    let mut dx = Array::full(r.shape(), 0.0, r.dtype());
+    with_float!(r.dtype(), C => {
+        let (src, lse, dy) = (r.as_slice::<C>(), lse.as_slice::<C>(), dy.as_slice::<C>());
+        let out = Out(dx.make_mut::<C>().as_mut_ptr());
+        threads::split(n, 1, 4 * c.max(1), |start, len| {
+            for row in (start..start + len).filter(|row| target[*row] != ignore) {
+                // SAFETY: row `row` belongs to this thread.
+                unsafe {
+                    let dx = out.slice(row * c, c);
+                    scaled_softmax::<C>(&src[row * c..][..c], lse[row], dy[row], dx);
+                    dx[target[row] as usize] -= dy[row];
+                }
+            }
+        });
+    });
+    dx.cast(logits.dtype())
+}
+
+dispatch!(unsafe fn softmax_row<C: Lane>(x: &[C], out: &mut [C], log: bool) => softmax_row_body);
+dispatch!(unsafe fn softmax_backward_row<C: Lane>(y: &[C], dy: &[C], out: &mut [C], log: bool) => softmax_backward_row_body);
+dispatch!(unsafe fn log_sum_exp<C: Lane>(x: &[C], out: &mut C) => log_sum_exp_body);
+dispatch!(unsafe fn scaled_softmax<C: Lane>(x: &[C], lse: C, scale: C, out: &mut [C]) => scaled_softmax_body);
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn cast<S, C>(x: &[C]) -> &[S] {
+    const { assert!(size_of::<S>() == size_of::<C>() && align_of::<S>() == align_of::<C>()) };
+    // SAFETY: same size, alignment and, by the caller's promise, meaning of bits.
+    unsafe { std::slice::from_raw_parts(x.as_ptr().cast(), x.len()) }
+}
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn cast_mut<S, C>(x: &mut [C]) -> &mut [S] {
+    const { assert!(size_of::<S>() == size_of::<C>() && align_of::<S>() == align_of::<C>()) };
+    // SAFETY: as in `cast`.
+    unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }
+}
+
+#[inline(always)]
+fn fold<S: Real>(start: S, n: usize, mut at: impl FnMut(usize) -> S, join: impl Fn(S, S) -> S) -> S {
+    let mut acc = [start; LANES];
+    let whole = n / LANES * LANES;
+    let mut i = 0;
+    while i < whole {
+        for l in 0..LANES {
+            acc[l] = join(acc[l], at(i + l));
+        }
+        i += LANES;
+    }
+    for l in 0..n - whole {
+        acc[l] = join(acc[l], at(whole + l));
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for l in 0..width {
+            acc[l] = join(acc[l], acc[l + width]);
+        }
+        width /= 2;
+    }
+    acc[0]
+}
+
+/// The largest number. A row of nothing but −∞ shifts by −∞, and so gives NaN, as in PyTorch.
+#[inline(always)]
+fn largest<S: Real>(x: &[S]) -> S {
+    fold(S::lit(f64::NEG_INFINITY), x.len(), |i| x[i], |a, b| a.max(b))
+}
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn softmax_row_body<S: Real, C: Lane>(x: &[C], out: &mut [C], log: bool) {
+    // SAFETY: the caller's promise.
+    let (x, out) = unsafe { (cast::<S, C>(x), cast_mut::<S, C>(out)) };
+    let n = x.len().min(out.len());
+    let top = largest(x);
+    if log {
+        let total = fold(S::ZERO, n, |i| (x[i] - top).exp(), |a, b| a + b).ln();
+        for i in 0..n {
+            out[i] = x[i] - top - total;
+        }
+        return;
+    }
+    for i in 0..n {
+        out[i] = (x[i] - top).exp();
+    }
+    let scale = S::ONE / fold(S::ZERO, n, |i| out[i], |a, b| a + b);
+    for y in out {
+        *y = *y * scale;
+    }
+}
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn softmax_backward_row_body<S: Real, C: Lane>(y: &[C], dy: &[C], out: &mut [C], log: bool) {
+    // SAFETY: the caller's promise.
+    let (y, dy, out) = unsafe { (cast::<S, C>(y), cast::<S, C>(dy), cast_mut::<S, C>(out)) };
+    let n = y.len().min(dy.len()).min(out.len());
+    let (y, dy, out) = (&y[..n], &dy[..n], &mut out[..n]);
+    if log {
+        let total = fold(S::ZERO, n, |i| dy[i], |a, b| a + b);
+        for i in 0..n {
+            out[i] = dy[i] - y[i].exp() * total;
+        }
+    } else {
+        let total = fold(S::ZERO, n, |i| dy[i] * y[i], |a, b| a + b);
+        for i in 0..n {
+            out[i] = y[i] * (dy[i] - total);
+        }
+    }
+}
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn log_sum_exp_body<S: Real, C: Lane>(x: &[C], out: &mut C) {
+    // SAFETY: the caller's promise.
+    let x = unsafe { cast::<S, C>(x) };
+    let top = largest(x);
+    let total = top + fold(S::ZERO, x.len(), |i| (x[i] - top).exp(), |a, b| a + b).ln();
+    // SAFETY: S and C are the same bits.
+    unsafe { std::ptr::from_mut(out).cast::<S>().write(total) };
+}
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn scaled_softmax_body<S: Real, C: Lane>(x: &[C], lse: C, scale: C, out: &mut [C]) {
+    // SAFETY: the caller's promise.
+    let (x, out) = unsafe { (cast::<S, C>(x), cast_mut::<S, C>(out)) };
+    // SAFETY: likewise.
+    let (lse, scale) = unsafe { (cast::<S, C>(&[lse])[0], cast::<S, C>(&[scale])[0]) };
+    for (y, x) in out.iter_mut().zip(x) {
+        *y = (*x - lse).exp() * scale;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn naive(x: &[f64]) -> Vec<f64> {
+        let top = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = x.iter().map(|v| (v - top).exp()).sum();
+        x.iter().map(|v| (v - top).exp() / sum).collect()
+    }
+
+    #[test]
+    fn softmax_agrees_with_plain_loops_on_any_axis() {
+        for shape in [&[1][..], &[5], &[3, 37], &[37, 3], &[2, 3, 4], &[0, 3], &[3, 0]] {
+            let n: usize = shape.iter().product();
+            let data: Vec<f64> = (0..n).map(|i| ((i * 37 + 5) % 41) as f64 / 3.0 - 7.0).collect();
+            for dtype in [DType::F32, DType::F64, DType::F16] {
+                let x = Array::from_slice(&data, shape).cast(dtype);
+                for axis in 0..shape.len() {
+                    let (y, log) = (softmax(&x, axis, false), softmax(&x, axis, true));
+                    let last = x.transpose(axis, shape.len() - 1);
+                    let back = |a: &Array| a.transpose(axis, shape.len() - 1).to_vec::<f64>();
+                    let tolerance = if dtype == DType::F16 { 4e-3 } else { 1e-6 };
+                    let rows = last.to_vec::<f64>();
+                    for (k, row) in rows.chunks(shape[axis].max(1)).enumerate() {
+                        for (i, want) in naive(row).iter().enumerate() {
+                            let at = k * shape[axis] + i;
+                            assert!((back(&y)[at] - want).abs() <= tolerance);
+                            assert!((back(&log)[at] - want.ln()).abs() <= tolerance * 10.0 * (1.0 + want.ln().abs()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn infinities_are_pytorchs() {
+        let inf = f32::INFINITY;
+        let row = |x: &[f32]| softmax(&Array::from_slice(x, [x.len()]), 0, false).to_vec::<f32>();
+        assert!(row(&[-inf, -inf]).iter().all(|v| v.is_nan()));
+        assert!(row(&[inf, 0.0])[0].is_nan());
+        assert_eq!(row(&[-inf, 0.0, 0.0]), [0.0, 0.5, 0.5]);
+        assert_eq!(row(&[1000.0, 1000.0]), [0.5, 0.5]);
+    }
+
+    #[test]
+    fn cross_entropy_and_its_gradient() {
+        let x = Array::from_slice(&[0.5f64, -1.0, 2.0, 3.0, -0.25, 1.5], [2, 3]);
+        let target = Array::from_slice(&[2i64, -100], [2]);
+        let [loss, lse] = cross_entropy(&x, &target, -100);
+        let p = naive(&[0.5, -1.0, 2.0]);
+        assert!((loss.to_vec::<f64>()[0] + p[2].ln()).abs() < 1e-12 && loss.to_vec::<f64>()[1] == 0.0);
+        let dy = Array::from_slice(&[2.0f64, 3.0], [2]);
+        let dx = cross_entropy_backward(&x, &lse, &target, &dy, -100).to_vec::<f64>();
+        assert!((dx[0] - 2.0 * p[0]).abs() < 1e-12 && (dx[2] - 2.0 * (p[2] - 1.0)).abs() < 1e-12);
+        assert_eq!(dx[3..], [0.0; 3]);
+    }
+}

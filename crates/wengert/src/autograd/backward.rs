@@ -1,0 +1,283 @@
+//! The backward pass: from a result to the gradients of what it was made from.
+
+use super::mode::Recording;
+use super::node::{Grads, Node, Source, wanted};
+use crate::tensor::Tensor;
+use std::collections::{BTreeMap, HashMap};
+use std::panic::Location;
+use std::sync::Arc;
+use wengert_array::{Array, Error, ErrorKind, Result, raise};
+
+/// How a backward pass is to be run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Backward {
+    retain: Option<bool>,
+    create: bool,
+}
+
+impl Backward {
+    /// The usual way: the graph is freed as it is walked, and gradients have no history.
+    pub fn new() -> Backward {
+        Backward::default()
+    }
+
+    /// Keeps what the graph saved, so that it can be walked again. By default the value of `create_graph`.
+    #[must_use]
+    pub fn retain_graph(mut self, on: bool) -> Backward {
+        self.retain = Some(on);
+        self
+    }
+
+    /// Records the backward pass itself, so that gradients can be differentiated in turn.
+    #[must_use]
+    pub fn create_graph(mut self, on: bool) -> Backward {
+        self.create = on;
+        self
+    }
+
+    /// Adds the gradients of `y` to the leaves it was made from.
+    ///
+    /// # Panics
+    /// As [`Tensor::backward`].
+    #[track_caller]
+    pub fn run(self, y: &Tensor) {
+        match self.try_run(y) {
+            Ok(()) => {}
+            Err(error) => raise(error),
+        }
+    }
+
+    /// As [`run`](Backward::run), with an error for a panic.
+    #[track_caller]
+    pub fn try_run(self, y: &Tensor) -> Result<()> {
+        let dy = seed(y, "backward").map_err(|e| e.at(Location::caller()))?;
+        walk(&[(y, dy)], self, None).map(|_| ())
+    }
+
+    /// As [`run`](Backward::run) for a result of any shape, given the gradient `dy` that comes from above.
+    #[track_caller]
+    pub fn run_with(self, y: &Tensor, dy: &Tensor) {
+        match self.try_run_with(y, dy) {
+            Ok(()) => {}
+            Err(error) => raise(error),
+        }
+    }
+
+    /// As [`run_with`](Backward::run_with), with an error for a panic.
+    #[track_caller]
+    pub fn try_run_with(self, y: &Tensor, dy: &Tensor) -> Result<()> {
+        check_root(y, "backward")
+            .and_then(|()| check_upstream(y, dy, "backward"))
+            .map_err(|e| e.at(Location::caller()))?;
+        walk(&[(y, dy.clone())], self, None).map(|_| ())
+    }
+
+    /// The gradients of `y` with respect to `xs`, which may be leaves or results on the way. Leaves keep
+    /// the gradients they have.
+    ///
+    /// An `x` that `y` does not depend on has the gradient `None`.
+    #[track_caller]
+    pub fn try_grad(self, y: &Tensor, xs: &[&Tensor], dy: Option<&Tensor>) -> Result<Vec<Option<Tensor>>> {
+        let at = Location::caller();
+        let dy = match dy {
+            Some(dy) => check_root(y, "grad").and_then(|()| check_upstream(y, dy, "grad")).map(|()| dy.clone()),
+            None => seed(y, "grad"),
+        };
+        let dy = dy.map_err(|e| e.at(at))?;
+        if let Some(i) = xs.iter().position(|x| !x.requires_grad()) {
+            let message = format!("input {i}, of shape {}, does not require a gradient", xs[i].shape());
+            return Err(Error::new(ErrorKind::Graph, "grad", message)
+                .help("call `requires_grad_(true)` on it before it is used")
+                .at(at));
+        }
+        walk(&[(y, dy)], self, Some(xs))
+    }
+}
+
+/// The gradients of the scalar `y` with respect to `xs`, as PyTorch's `torch.autograd.grad`.
+///
+/// ```
+/// # use wengert::{Tensor, grad};
+/// let x = Tensor::new([2.0, 3.0]).requires_grad_(true);
+/// let y = (&x * &x * &x).sum();
+/// assert_eq!(grad(&y, &[&x])[0].to_vec::<f32>(), [12.0, 27.0]);
+/// ```
+///
+/// # Panics
+/// If `y` has more than one element or no history, or does not depend on one of `xs`.
+/// [`Backward::try_grad`] gives an error instead, and has the options of a backward pass.
+#[track_caller]
+pub fn grad(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
+    let unused = |i: usize| {
+        let message = format!("the result does not depend on input {i}, of shape {}", xs[i].shape());
+        Error::new(ErrorKind::Graph, "grad", message).note("so it has no gradient there")
+    };
+    let grads = match Backward::new().try_grad(y, xs, None) {
+        Ok(grads) => grads,
+        Err(error) => raise(error),
+    };
+    let mut all = Vec::with_capacity(grads.len());
+    for (i, g) in grads.into_iter().enumerate() {
+        match g {
+            Some(g) => all.push(g),
+            None => raise(unused(i)),
+        }
+    }
+    all
+}
+
+/// The upstream gradient of a backward pass that starts at a scalar: one.
+fn seed(y: &Tensor, op: &str) -> Result<Tensor> {
+    check_root(y, op)?;
+    if y.numel() != 1 {
+        let message = format!("needs a result with one element to start from, and got shape {}", y.shape());
+        return Err(Error::new(ErrorKind::Graph, op, message)
+            .note("a gradient is that of one number; of several numbers, say which by weights")
+            .help("reduce it with `.sum()` or `.mean()`, or call `backward_with(&dy)`"));
+    }
+    Ok(Tensor::constant(Array::full(y.shape(), 1.0, y.dtype())))
+}
+
+fn check_root(y: &Tensor, op: &str) -> Result<()> {
+    if y.requires_grad() {
+        return Ok(());
+    }
+    let message = format!("the result, of shape {} and dtype {}, has no history", y.shape(), y.dtype());
+    let error = Error::new(ErrorKind::Graph, op, message);
+    Err(if y.dtype().is_float() {
+        error.note("none of the tensors it was computed from requires a gradient, or recording was off")
+    } else {
+        error.note("only floating-point numbers have gradients")
+    })
+}
+
+fn check_upstream(y: &Tensor, dy: &Tensor, op: &str) -> Result<()> {
+    if dy.shape() == y.shape() && dy.dtype() == y.dtype() {
+        return Ok(());
+    }
+    let message = format!(
+        "the upstream gradient is {} {}, and the result {} {}",
+        dy.dtype(),
+        dy.shape(),
+        y.dtype(),
+        y.shape()
+    );
+    Err(Error::new(ErrorKind::Shape, op, message).note("they must have the same shape and dtype"))
+}
+
+/// Walks the graph from `roots` towards the leaves, each operation after all that used its result.
+///
+/// With `targets` given, computes only what leads to them and returns their gradients; otherwise adds to
+/// the gradients that leaves keep.
+fn walk(
+    roots: &[(&Tensor, Tensor)],
+    how: Backward,
+    targets: Option<&[&Tensor]>,
+) -> Result<Vec<Option<Tensor>>> {
+    let retain = how.retain.unwrap_or(how.create);
+    let _recording = Recording::set(how.create);
+    let ids: Vec<u64> = targets.unwrap_or_default().iter().map(|t| source_of(t).id()).collect();
+    let mut found: Vec<Option<Tensor>> = vec![None; ids.len()];
+    let useful = targets.map(|_| Useful::find(roots, &ids));
+
+    // Gradients under way, by the id of where they go. The largest id is complete: nothing pending can
+    // still add to it, since operations come after their inputs.
+    let mut pending: BTreeMap<u64, (Source, Tensor)> = BTreeMap::new();
+    for (y, dy) in roots {
+        arrive(&mut pending, source_of(y), dy.clone());
+    }
+    while let Some((id, (source, grad))) = pending.pop_last() {
+        let grad = match &source {
+            Source::Node(node) => node.hooks().run(grad),
+            Source::Leaf(leaf) => leaf.run_hooks(grad),
+        };
+        for (slot, _) in found.iter_mut().zip(&ids).filter(|(_, target)| **target == id) {
+            *slot = Some(grad.clone());
+        }
+        match source {
+            Source::Leaf(leaf) => {
+                if targets.is_none() {
+                    leaf.accumulate(grad);
+                }
+            }
+            Source::Node(node) => {
+                let wants = match &useful {
+                    Some(useful) => useful.wants(&node),
+                    None => mask(&node, |_| true),
+                };
+                if wants == 0 {
+                    continue;
+                }
+                let grads: Grads = node.clone().backward(grad, wants, retain)?;
+                for (i, grad) in grads.into_iter().enumerate() {
+                    let edge = &node.edges()[i];
+                    if let (Some(grad), Some(source), true) = (grad, &edge.source, wanted(wants, i)) {
+                        arrive(&mut pending, source.clone(), grad.fit(&edge.meta));
+                    }
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The first gradient to arrive is kept as it is, later ones are added to it.
+fn arrive(pending: &mut BTreeMap<u64, (Source, Tensor)>, source: Source, grad: Tensor) {
+    use std::collections::btree_map::Entry;
+    match pending.entry(source.id()) {
+        Entry::Vacant(slot) => {
+            slot.insert((source, grad));
+        }
+        Entry::Occupied(mut slot) => {
+            let (_, sum) = slot.get_mut();
+            let before = std::mem::replace(sum, grad.clone());
+            *sum = before + grad;
+        }
+    }
+}
+
+fn source_of(t: &Tensor) -> Source {
+    t.source().expect("checked to require a gradient")
+}
+
+fn mask(node: &Arc<dyn Node>, leads: impl Fn(&Source) -> bool) -> u64 {
+    let mut mask = 0;
+    for (i, edge) in node.edges().iter().enumerate() {
+        if edge.source.as_ref().is_some_and(&leads) {
+            // Inputs past the mask's width count as always wanted; the last bit stands for them.
+            mask |= 1 << i.min(63);
+        }
+    }
+    mask
+}
+
+/// Which parts of the graph lead to the targets of a `grad` call.
+struct Useful(HashMap<u64, bool>);
+
+impl Useful {
+    fn find(roots: &[(&Tensor, Tensor)], targets: &[u64]) -> Useful {
+        let oldest = targets.iter().min().copied().unwrap_or(u64::MAX);
+        let mut leads: HashMap<u64, bool> = targets.iter().map(|id| (*id, true)).collect();
+        // A node twice on the list: the first visit puts its inputs above it, the second sums them up.
+        // A target is looked behind like any other: a target further on may lie there.
+        let mut seen: HashMap<u64, ()> = HashMap::new();
+        let mut stack: Vec<(Source, bool)> = roots.iter().map(|(y, _)| (source_of(y), false)).collect();
+        while let Some((source, inputs_done)) = stack.pop() {
+            let Source::Node(node) = &source else { continue };
+            let node = node.clone();
+            if inputs_done {
+                let any = node.edges().iter().filter_map(|e| e.source.as_ref());
+                let any = any.map(Source::id).any(|id| leads.get(&id).copied().unwrap_or(false));
+                *leads.entry(node.id()).or_default() |= any;
+            } else if node.id() > oldest && seen.insert(node.id(), ()).is_none() {
+                stack.push((source, true));
+                stack.extend(node.edges().iter().filter_map(|e| e.source.clone()).map(|s| (s, false)));
+            }
+        }
+        Useful(leads)
+    }
+
+    fn wants(&self, node: &Arc<dyn Node>) -> u64 {
+        mask(node, |source| self.0.get(&source.id()).copied().unwrap_or(false))
+    }
+}

@@ -1,0 +1,14 @@
+//! Recording operations, and walking back through them.
+
+mod audit;
+mod backward;
+pub mod check;
+pub(crate) mod contract;
+pub(crate) mod mode;
+pub(crate) mod node;
+
+pub use backward::{Backward, grad};
+pub use contract::check_op;
+pub use mode::{Recording, enable_grad, is_recording, no_grad};
+pub use node::{Ctx, Edge, Grads, Hooks, Node, Source};
+pub(crate) use node::{Input, lock, record};

@@ -1,0 +1,437 @@
+//! The graph: each recorded operation is a node that knows its inputs' makers.
+
+use super::audit::{self, Audited};
+use super::mode;
+use crate::op::{Arity, Each, Extra, In, Op, Saves};
+use crate::tensor::Tensor;
+use smallvec::SmallVec;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::panic::Location;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use wengert_array::{Array, Error, ErrorKind, Meta, Result};
+
+/// Ids count up as tensors are made, so an operation's id is larger than those of all it depends on: going
+/// by falling id visits each operation after everything that used its result.
+pub(crate) fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Where a tensor that requires a gradient came from.
+#[derive(Clone)]
+pub enum Source {
+    /// The operation that made it.
+    Node(Arc<dyn Node>),
+    /// Nothing made it: it is a leaf, and keeps its gradient itself.
+    Leaf(Tensor),
+}
+
+impl Source {
+    /// The number that orders sources by when they were made.
+    pub fn id(&self) -> u64 {
+        match self {
+            Source::Node(node) => node.id(),
+            Source::Leaf(leaf) => leaf.leaf_id(),
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Node(node) => write!(f, "{} #{}", node.name(), node.id()),
+            Source::Leaf(leaf) => write!(f, "leaf #{}", leaf.leaf_id()),
+        }
+    }
+}
+
+/// The line between an operation and one of its inputs.
+#[derive(Debug)]
+pub struct Edge {
+    /// Where the input came from; `None` where it requires no gradient.
+    pub source: Option<Source>,
+    /// The input's shape and dtype, which its gradient is brought to.
+    pub meta: Meta,
+}
+
+/// A function that sees a gradient on its way and may replace it.
+pub(crate) type Hook = Arc<dyn Fn(&Tensor) -> Option<Tensor> + Send + Sync>;
+
+/// The hooks of one tensor, by the number that removes them.
+#[derive(Default)]
+pub struct Hooks(OnceLock<Box<Mutex<Vec<(u64, Hook)>>>>);
+
+impl Hooks {
+    pub(crate) fn add(&self, hook: Hook) -> u64 {
+        let id = next_id();
+        lock(self.0.get_or_init(Box::default)).push((id, hook));
+        id
+    }
+
+    pub(crate) fn remove(&self, id: u64) {
+        if let Some(hooks) = self.0.get() {
+            lock(hooks).retain(|(i, _)| *i != id);
+        }
+    }
+
+    /// `grad` after every hook has seen it.
+    pub(crate) fn run(&self, mut grad: Tensor) -> Tensor {
+        let Some(hooks) = self.0.get() else { return grad };
+        // The list is copied: a hook may add or remove hooks, and no lock is held while one runs.
+        let hooks: Vec<Hook> = lock(hooks).iter().map(|(_, hook)| hook.clone()).collect();
+        for hook in hooks {
+            grad = hook(&grad).unwrap_or(grad);
+        }
+        grad
+    }
+}
+
+/// Locks; a panic elsewhere while it was locked left nothing half-done.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A recorded operation, whatever its type.
+pub trait Node: Send + Sync {
+    /// Its place in the order of making.
+    fn id(&self) -> u64;
+    /// The operation's name.
+    fn name(&self) -> &'static str;
+    /// The operation with its parameters, as `Debug` prints it.
+    fn describe(&self) -> String;
+    /// The line of the program that applied it.
+    fn location(&self) -> &'static Location<'static>;
+    /// Its inputs.
+    fn edges(&self) -> &[Edge];
+    /// Shape and dtype of its result.
+    fn output(&self) -> &Meta;
+    /// How many bytes it keeps for its backward pass.
+    fn saved_bytes(&self) -> usize;
+    /// What watches the gradient of its result.
+    fn hooks(&self) -> &Hooks;
+    /// The gradients of the inputs that `wants` names, given that of the result.
+    fn backward(self: Arc<Self>, dy: Tensor, wants: u64, retain: bool) -> Result<Grads>;
+}
+
+/// One gradient for each input, where there is one.
+pub type Grads = SmallVec<[Option<Tensor>; 3]>;
+
+/// Whether input `i` is in a mask. Inputs past the mask's width are always wanted.
+pub(crate) fn wanted(mask: u64, i: usize) -> bool {
+    i >= 63 || mask >> i & 1 == 1
+}
+
+/// An input on its way into an operation.
+pub struct Input {
+    pub(crate) array: Array,
+    pub(crate) source: Option<Source>,
+}
+
+impl From<&Tensor> for Input {
+    fn from(t: &Tensor) -> Input {
+        Input { array: t.array(), source: if mode::is_recording() { t.source() } else { None } }
+    }
+}
+
+impl From<Tensor> for Input {
+    fn from(t: Tensor) -> Input {
+        let source = if mode::is_recording() { t.source() } else { None };
+        Input { array: t.into_array(), source }
+    }
+}
+
+/// An operation in the graph: itself, where its inputs came from, and what its backward pass reads.
+pub(crate) struct Record<O: Op> {
+    id: u64,
+    at: &'static Location<'static>,
+    op: O,
+    edges: Each<O, Edge>,
+    output: Meta,
+    /// `None` once a backward pass has used it up.
+    saved: Mutex<Option<Saved<O>>>,
+    hooks: Hooks,
+}
+
+struct Saved<O: Op> {
+    x: Each<O, Option<Array>>,
+    y: Option<Array>,
+    extra: Extra,
+}
+
+impl<O: Op> Clone for Saved<O> {
+    fn clone(&self) -> Self {
+        let x = O::Inputs::map_ref(&self.x, Clone::clone);
+        Saved { x, y: self.y.clone(), extra: Extra(self.extra.0.clone()) }
+    }
+}
+
+impl<O: Op> Saved<O> {
+    fn is_empty(&self) -> bool {
+        self.y.is_none() && self.extra.0.is_empty() && self.x.as_ref().iter().all(Option::is_none)
+    }
+}
+
+/// Applies `op` to inputs some of which require a gradient, and leaves a record in the result's history.
+pub(crate) fn record<O: Op>(
+    op: O,
+    mut x: Each<O, Input>,
+    output: Meta,
+    at: &'static Location<'static>,
+) -> Tensor {
+    let mut saves = Saves::NOTHING;
+    for (i, x) in x.as_ref().iter().enumerate() {
+        if x.source.is_some() {
+            saves = saves.and(Saves::of(O::SAVES, i));
+        }
+    }
+    let mut i = 0;
+    let saved_x = O::Inputs::map_ref(&x, |x| {
+        i += 1;
+        saves.has_x(i - 1).then(|| x.array.clone())
+    });
+    let audited: Option<Vec<Array>> = audit::is_on().then(|| x.as_ref().iter().map(|x| x.array.clone()).collect());
+    let edges = O::Inputs::map_mut(&mut x, |x| Edge { source: x.source.take(), meta: x.array.meta() });
+    let mut extra = Extra::default();
+    let value = op.forward(O::Inputs::map(x, |x| x.array), &output, &mut extra);
+    debug_assert_eq!(value.meta(), output, "{} inferred another result than it computed", op.name());
+    let saved = Saved { x: saved_x, y: saves.has_y().then(|| value.clone()), extra };
+    let node = Record::<O> {
+        id: next_id(),
+        at,
+        op,
+        edges,
+        output,
+        saved: Mutex::new(Some(saved)),
+        hooks: Hooks::default(),
+    };
+    let node = Arc::new(node);
+    if let Some(x) = audited {
+        audit::inspect(&node, &x);
+    }
+    Tensor::made(value, Source::Node(node))
+}
+
+impl<O: Op> Audited for Arc<Record<O>> {
+    fn node(&self) -> &dyn Node {
+        &**self
+    }
+    fn forward_on(&self, x: &[Array]) -> Option<Array> {
+        Some(self.run_on(x)?.0)
+    }
+    fn backward_on(&self, x: &[Array], dy: Tensor) -> Vec<Option<Tensor>> {
+        let Some((y, extra)) = self.run_on(x) else { return Vec::new() };
+        let mut x = x.iter().cloned();
+        let x = O::Inputs::map_ref(&self.edges, |_| x.next());
+        let saved = Saved { x, y: Some(y), extra };
+        let cx = Ctx { record: self, saved, wants: u64::MAX, reads: Cell::new(Saves::NOTHING) };
+        self.op.backward(&cx, dy).into_iter().collect()
+    }
+}
+
+impl<O: Op> Record<O> {
+    /// The forward pass on other inputs, if they fit.
+    fn run_on(&self, x: &[Array]) -> Option<(Array, Extra)> {
+        let mut extra = Extra::default();
+        let mut ins = x.iter();
+        let y = self.op.infer(O::Inputs::map_ref(&self.edges, |_| In::from(ins.next().expect("one each")))).ok()?;
+        let mut x = x.iter().cloned();
+        let x = O::Inputs::map_ref(&self.edges, |_| x.next().expect("one each"));
+        Some((self.op.forward(x, &y, &mut extra), extra))
+    }
+}
+
+impl<O: Op> Node for Record<O> {
+    fn id(&self) -> u64 {
+        self.id
+    }
+    fn name(&self) -> &'static str {
+        self.op.name()
+    }
+    fn describe(&self) -> String {
+        format!("{:?}", self.op)
+    }
+    fn location(&self) -> &'static Location<'static> {
+        self.at
+    }
+    fn edges(&self) -> &[Edge] {
+        self.edges.as_ref()
+    }
+    fn output(&self) -> &Meta {
+        &self.output
+    }
+    fn saved_bytes(&self) -> usize {
+        let saved = lock(&self.saved);
+        let Some(saved) = &*saved else { return 0 };
+        let all = saved.x.as_ref().iter().flatten().chain(&saved.y).chain(&saved.extra.0);
+        all.map(|a| a.numel() * a.dtype().size()).sum()
+    }
+    fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+    fn backward(self: Arc<Self>, dy: Tensor, wants: u64, retain: bool) -> Result<Grads> {
+        let saved = {
+            let mut saved = lock(&self.saved);
+            match &*saved {
+                // What saved nothing has nothing to free, and may be walked again.
+                Some(s) if retain || s.is_empty() => Some(s.clone()),
+                _ => saved.take(),
+            }
+        };
+        let Some(saved) = saved else {
+            let message = "the values it saved for backward were freed by an earlier backward pass";
+            return Err(Error::new(ErrorKind::Graph, self.op.name(), message)
+                .note(format!("the operation was applied to {}", self.inputs_text()))
+                .help("pass `retain_graph` to the first backward pass, or run the forward pass again")
+                .at(self.at));
+        };
+        let cx = Ctx { record: &self, saved, wants, reads: Cell::new(Saves::NOTHING) };
+        let grads = self.op.backward(&cx, dy);
+        Ok(grads.into_iter().collect())
+    }
+}
+
+impl<O: Op> Record<O> {
+    fn inputs_text(&self) -> String {
+        let shapes: Vec<String> = self.edges.as_ref().iter().map(|e| e.meta.shape.to_string()).collect();
+        shapes.join(" and ")
+    }
+}
+
+/// What a rule may read: saved values, shapes, and which gradients are asked for.
+pub struct Ctx<'a, O: Op> {
+    record: &'a Arc<Record<O>>,
+    saved: Saved<O>,
+    wants: u64,
+    /// What the rule has read: the contract test compares it with `SAVES`.
+    reads: Cell<Saves>,
+}
+
+impl<O: Op> Ctx<'_, O> {
+    /// Input number `i`, as it was.
+    ///
+    /// # Panics
+    /// If [`Op::SAVES`] does not list it for any gradient that is wanted.
+    pub fn x(&self, i: usize) -> Tensor {
+        self.reads.set(self.reads.get().and(Saves::x(i)));
+        let Some(value) = &self.saved.x.as_ref()[i] else {
+            panic!("the gradient rule of `{}` reads input {i}, which its SAVES does not list", O::NAME)
+        };
+        match &self.record.edges.as_ref()[i].source {
+            Some(source) if mode::is_recording() => Tensor::made(value.clone(), source.clone()),
+            _ => Tensor::constant(value.clone()),
+        }
+    }
+
+    /// The result.
+    ///
+    /// # Panics
+    /// If [`Op::SAVES`] does not list it for any gradient that is wanted.
+    pub fn y(&self) -> Tensor {
+        self.reads.set(self.reads.get().and(Saves::Y));
+        let Some(value) = &self.saved.y else {
+            panic!("the gradient rule of `{}` reads the result, which its SAVES does not list", O::NAME)
+        };
+        if mode::is_recording() {
+            Tensor::made(value.clone(), Source::Node(self.record.clone()))
+        } else {
+            Tensor::constant(value.clone())
+        }
+    }
+
+    /// Value number `i` that `forward` kept.
+    pub fn extra(&self, i: usize) -> Array {
+        self.saved.extra.0[i].clone()
+    }
+
+    /// Shape, dtype and device of input `i`.
+    pub fn meta(&self, i: usize) -> &Meta {
+        &self.record.edges.as_ref()[i].meta
+    }
+
+    /// Shape, dtype and device of the result.
+    pub fn output(&self) -> &Meta {
+        &self.record.output
+    }
+
+    /// How many inputs there are.
+    pub fn inputs(&self) -> usize {
+        self.record.edges.as_ref().len()
+    }
+
+    /// Whether anyone asks for the gradient of input `i`.
+    pub fn wants(&self, i: usize) -> bool {
+        wanted(self.wants, i)
+    }
+
+    /// The gradient of input `i`, computed only if someone asks for it.
+    pub fn grad(&self, i: usize, f: impl FnOnce() -> Tensor) -> Option<Tensor> {
+        self.wants(i).then(f)
+    }
+}
+
+/// For the contract test: a fresh record's rule run by itself, and what it read.
+pub(crate) fn reads_of<O: Op>(op: O, x: Each<O, Array>, wants: u64) -> Result<Saves> {
+    let output = op.infer(O::Inputs::map_ref(&x, |x| x.into()))?;
+    let mut extra = Extra::default();
+    let y = op.forward(O::Inputs::map_ref(&x, Clone::clone), &output, &mut extra);
+    let edges = O::Inputs::map_ref(&x, |x| Edge { source: None, meta: x.meta() });
+    let saved = Saved { x: O::Inputs::map(x, Some), y: Some(y.clone()), extra };
+    let record = Record::<O> {
+        id: 0,
+        at: Location::caller(),
+        op,
+        edges,
+        output,
+        saved: Mutex::new(None),
+        hooks: Hooks::default(),
+    };
+    let dy = Tensor::constant(Array::full(y.shape(), 1.0, y.dtype()));
+    let cx = Ctx { record: &Arc::new(record), saved, wants, reads: Cell::new(Saves::NOTHING) };
+    mode::no_grad(|| cx.record.op.backward(&cx, dy));
+    Ok(cx.reads.get())
+}
+
+thread_local! {
+    /// Nodes whose last holder went away while another node was being dropped on this thread.
+    static DYING: RefCell<Option<Vec<Arc<dyn Node>>>> = const { RefCell::new(None) };
+}
+
+impl<O: Op> Drop for Record<O> {
+    /// Drops the nodes behind this one from a list instead of one inside the other: a chain of a million
+    /// operations must not need a million stack frames.
+    fn drop(&mut self) {
+        let mut first = None;
+        for edge in self.edges.as_mut() {
+            let Some(Source::Node(node)) = edge.source.take() else { continue };
+            if Arc::strong_count(&node) > 1 {
+                continue;
+            }
+            let queued = DYING.try_with(|dying| match &mut *dying.borrow_mut() {
+                Some(list) => {
+                    list.push(node);
+                    None
+                }
+                none => {
+                    *none = Some(Vec::new());
+                    Some(node)
+                }
+            });
+            // The thread is ending and its list is gone: then node by node.
+            if let Ok(Some(node)) = queued {
+                first = Some(node);
+            }
+        }
+        let Some(mut node) = first else { return };
+        loop {
+            drop(node);
+            let next = DYING.with_borrow_mut(|dying| dying.as_mut().and_then(Vec::pop));
+            match next {
+                Some(n) => node = n,
+                None => break,
+            }
+        }
+        DYING.set(None);
+    }
+}

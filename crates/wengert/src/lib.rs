@@ -1,0 +1,24 @@
+//! Define-by-run automatic differentiation of tensors.
+#![forbid(unsafe_code)]
+
+// Derived code names this crate by its name, here too.
+extern crate self as wengert;
+
+pub mod autograd;
+mod create;
+pub mod op;
+pub mod ops;
+mod tensor;
+
+pub use autograd::check::{gradcheck, gradgradcheck};
+pub use autograd::{Backward, Ctx, Recording, enable_grad, grad, is_recording, no_grad};
+pub use create::{Literal, Scalar, manual_seed, with_generator};
+pub use op::{Each, Extra, Fixed, Op, Sample, Saves, Variadic};
+pub use ops::{
+    Index, Kind, Map, Pointwise, Reduction, cat, cross_entropy, linear, mse_loss, s, stack, where_,
+};
+pub use tensor::{HookHandle, Tensor};
+pub use wengert_array::real::{Dual, Expr, Real};
+pub use wengert_array::{
+    Array, DType, Device, Element, Error, ErrorKind, Meta, Result, Shape, catch, kernels, real,
+};

@@ -1,0 +1,272 @@
+//! The operation: forward, backward, and what lies between.
+//!
+//! An operation is a value of a type that implements [`Op`]. Applying it computes its result and, where a
+//! gradient may be asked for later, leaves a record of itself in the result's history.
+
+use crate::autograd::{Input, mode, record};
+use crate::tensor::Tensor;
+use std::fmt::Debug;
+use std::panic::Location;
+use wengert_array::{Array, DType, Device, Error, ErrorKind, Meta, Result, Shape, raise};
+
+/// How many inputs an operation takes: [`Fixed<N>`](Fixed) or [`Variadic`].
+pub trait Arity: Debug + Send + Sync + 'static {
+    /// One `T` for each input: `[T; N]`, or `Vec<T>`.
+    type Of<T>: AsRef<[T]> + AsMut<[T]> + IntoIterator<Item = T>;
+    /// Makes one from each of another.
+    fn map<T, U>(each: Self::Of<T>, f: impl FnMut(T) -> U) -> Self::Of<U>;
+    /// Makes one from a look at each of another.
+    fn map_ref<T, U>(each: &Self::Of<T>, f: impl FnMut(&T) -> U) -> Self::Of<U>;
+    /// Makes one from each of another, which `f` may change.
+    fn map_mut<T, U>(each: &mut Self::Of<T>, f: impl FnMut(&mut T) -> U) -> Self::Of<U>;
+}
+
+/// `N` inputs.
+#[derive(Debug)]
+pub struct Fixed<const N: usize>;
+
+impl<const N: usize> Arity for Fixed<N> {
+    type Of<T> = [T; N];
+    fn map<T, U>(each: [T; N], f: impl FnMut(T) -> U) -> [U; N] {
+        each.map(f)
+    }
+    fn map_ref<T, U>(each: &[T; N], f: impl FnMut(&T) -> U) -> [U; N] {
+        each.each_ref().map(f)
+    }
+    fn map_mut<T, U>(each: &mut [T; N], f: impl FnMut(&mut T) -> U) -> [U; N] {
+        each.each_mut().map(f)
+    }
+}
+
+/// Any number of inputs.
+#[derive(Debug)]
+pub struct Variadic;
+
+impl Arity for Variadic {
+    type Of<T> = Vec<T>;
+    fn map<T, U>(each: Vec<T>, f: impl FnMut(T) -> U) -> Vec<U> {
+        each.into_iter().map(f).collect()
+    }
+    fn map_ref<T, U>(each: &Vec<T>, f: impl FnMut(&T) -> U) -> Vec<U> {
+        each.iter().map(f).collect()
+    }
+    fn map_mut<T, U>(each: &mut Vec<T>, f: impl FnMut(&mut T) -> U) -> Vec<U> {
+        each.iter_mut().map(f).collect()
+    }
+}
+
+/// One `T` for each input of operation `O`.
+pub type Each<O, T> = <<O as Op>::Inputs as Arity>::Of<T>;
+
+/// Shape, dtype and device of an input, as [`Op::infer`] sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct In<'a> {
+    /// The sizes of the dimensions.
+    pub shape: &'a Shape,
+    /// The type of the elements.
+    pub dtype: DType,
+    /// Where the elements are.
+    pub device: Device,
+}
+
+impl<'a> From<&'a Array> for In<'a> {
+    fn from(a: &'a Array) -> In<'a> {
+        In { shape: a.shape(), dtype: a.dtype(), device: a.device() }
+    }
+}
+
+impl In<'_> {
+    /// A result of another shape and the same dtype.
+    pub fn with_shape(&self, shape: impl Into<Shape>) -> Meta {
+        Meta { shape: shape.into(), dtype: self.dtype, device: self.device }
+    }
+}
+
+/// What a gradient reads when its rule runs: some inputs, the result. The rest is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saves(u32);
+
+impl Saves {
+    /// Nothing but the upstream gradient and shapes.
+    pub const NOTHING: Saves = Saves(0);
+    /// The result.
+    pub const Y: Saves = Saves(1 << 31);
+    /// Every input.
+    pub const ALL_X: Saves = Saves(!(1 << 31));
+
+    /// Input number `i`.
+    pub const fn x(i: usize) -> Saves {
+        assert!(i < 31);
+        Saves(1 << i)
+    }
+    /// This and that.
+    pub const fn and(self, other: Saves) -> Saves {
+        Saves(self.0 | other.0)
+    }
+    /// Only what concerns the inputs in `mask`, and the result.
+    pub(crate) fn within(self, mask: u32) -> Saves {
+        Saves(self.0 & (mask | 1 << 31))
+    }
+    /// Whether input `i` is among it.
+    pub const fn has_x(self, i: usize) -> bool {
+        i < 31 && self.0 & (1 << i) != 0
+    }
+    /// Whether the result is among it.
+    pub const fn has_y(self) -> bool {
+        self.0 & (1 << 31) != 0
+    }
+    /// What gradient number `i` reads, of a list whose last entry stands for all further ones.
+    pub fn of(list: &[Saves], i: usize) -> Saves {
+        list.get(i).or(list.last()).copied().unwrap_or(Saves::NOTHING)
+    }
+}
+
+/// Values that `forward` computed on the way and `backward` can use.
+#[derive(Debug, Default)]
+pub struct Extra(pub(crate) smallvec::SmallVec<[Array; 1]>);
+
+impl Extra {
+    /// Keeps a value; [`Ctx::extra`](crate::autograd::Ctx::extra) gives it back by its number.
+    pub fn keep(&mut self, value: Array) {
+        self.0.push(value);
+    }
+}
+
+/// A differentiable operation.
+///
+/// The one trait behind everything that is differentiated, the built-in operations and yours alike:
+///
+/// ```
+/// use wengert::{Array, Ctx, Each, Extra, Fixed, Meta, Op, Result, Sample, Saves, Tensor, kernels, op::In};
+///
+/// /// y = 2x.
+/// #[derive(Debug)]
+/// struct Twice;
+///
+/// impl Op for Twice {
+///     type Inputs = Fixed<1>;
+///     const NAME: &'static str = "twice";
+///     const SAVES: &'static [Saves] = &[Saves::NOTHING];
+///     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+///         Ok(x.with_shape(x.shape))
+///     }
+///     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
+///         let mut x = x.contiguous();
+///         x.make_mut::<f32>().iter_mut().for_each(|v| *v *= 2.0);
+///         x
+///     }
+///     fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+///         [Some(dy * 2.0)]
+///     }
+///     fn samples() -> Vec<Sample<Self>> {
+///         vec![Sample::new(Twice, [Array::from_slice(&[1.0f32, 2.0], [2])])]
+///     }
+/// }
+///
+/// let x = Tensor::new([1.0, 2.0]).requires_grad_(true);
+/// Twice.apply([&x]).sum().backward();
+/// assert_eq!(x.grad().unwrap().to_vec::<f32>(), [2.0, 2.0]);
+/// ```
+pub trait Op: Debug + Send + Sync + Sized + 'static {
+    /// How many inputs it takes.
+    type Inputs: Arity;
+    /// The name that errors and pictures use.
+    const NAME: &'static str;
+    /// For each input, what its gradient reads; the last entry stands for all further inputs.
+    const SAVES: &'static [Saves];
+
+    /// The result's shape and dtype, or why these inputs do not fit. Only this raises errors about inputs.
+    fn infer(&self, x: Each<Self, In<'_>>) -> Result<Meta>;
+
+    /// The result, computed on arrays. An input that nobody else holds may be written to.
+    fn forward(&self, x: Each<Self, Array>, y: &Meta, extra: &mut Extra) -> Array;
+
+    /// For each input the gradient, given that of the result, written in tensor operations: so a
+    /// gradient's gradient needs no rule of its own.
+    ///
+    /// It need not mind broadcasting (each gradient is summed to its input's shape) and may leave out what
+    /// [`Ctx::wants`](crate::autograd::Ctx::wants) says nobody asks for.
+    fn backward(&self, cx: &crate::autograd::Ctx<'_, Self>, dy: Tensor) -> Each<Self, Option<Tensor>>;
+
+    /// Inputs on which the contract of operations is tested.
+    fn samples() -> Vec<Sample<Self>>;
+
+    /// The name of this very operation, where the type serves several.
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    /// What gradient number `i` reads, where that can be told from the rule itself rather than by running it.
+    #[doc(hidden)]
+    fn reads(&self, i: usize) -> Option<Saves> {
+        let _ = i;
+        None
+    }
+
+    /// The result. Panics at the caller's line where the inputs do not fit.
+    #[track_caller]
+    fn apply(self, x: Each<Self, &Tensor>) -> Tensor {
+        match run::<Self>(self, Self::Inputs::map(x, Input::from), Location::caller()) {
+            Ok(y) => y,
+            Err(error) => raise(error),
+        }
+    }
+
+    /// Like [`apply`](Op::apply) for inputs that are given up: the result may take over their memory.
+    #[track_caller]
+    fn apply_owned(self, x: Each<Self, Tensor>) -> Tensor {
+        match run::<Self>(self, Self::Inputs::map(x, Input::from), Location::caller()) {
+            Ok(y) => y,
+            Err(error) => raise(error),
+        }
+    }
+
+    /// The result, or the error that [`apply`](Op::apply) would panic with.
+    #[track_caller]
+    fn try_apply(self, x: Each<Self, &Tensor>) -> Result<Tensor> {
+        run::<Self>(self, Self::Inputs::map(x, Input::from), Location::caller())
+    }
+}
+
+/// Infers, computes, and records.
+fn run<O: Op>(op: O, x: Each<O, Input>, at: &'static Location<'static>) -> Result<Tensor> {
+    let y = op
+        .infer(O::Inputs::map_ref(&x, |x| In::from(&x.array)))
+        .map_err(|e| e.of(op.name()).at(at))?;
+    if y.shape.checked_numel().is_none() {
+        let message = format!("a result of shape {} has too many elements", y.shape);
+        return Err(Error::new(ErrorKind::Memory, op.name(), message).at(at));
+    }
+    let wanted = y.dtype.is_float() && mode::is_recording() && x.as_ref().iter().any(|x| x.source.is_some());
+    if !wanted {
+        let mut extra = Extra::default();
+        let value = op.forward(O::Inputs::map(x, |x| x.array), &y, &mut extra);
+        return Ok(Tensor::constant(value));
+    }
+    Ok(record(op, x, y, at))
+}
+
+/// Inputs on which an operation's contract is tested, and the result they should give where it is known.
+#[derive(Debug)]
+pub struct Sample<O: Op> {
+    /// The operation.
+    pub op: O,
+    /// Its inputs.
+    pub inputs: Each<O, Array>,
+    /// The result they give, in row-major order, where it was worked out by other means.
+    pub expected: Option<Vec<f64>>,
+}
+
+impl<O: Op> Sample<O> {
+    /// These inputs for this operation.
+    pub fn new(op: O, inputs: Each<O, Array>) -> Sample<O> {
+        Sample { op, inputs, expected: None }
+    }
+
+    /// With the result that they give.
+    #[must_use]
+    pub fn gives(mut self, expected: impl Into<Vec<f64>>) -> Sample<O> {
+        self.expected = Some(expected.into());
+        self
+    }
+}

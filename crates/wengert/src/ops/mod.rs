@@ -1,0 +1,60 @@
+//! The operations, one file for each family. Each operation is one block: its rule, its formula, the inputs
+//! it is tested on, and its method.
+
+mod activation;
+mod arithmetic;
+mod cast;
+mod compare;
+mod exponential;
+mod index;
+mod loss;
+mod matmul;
+pub mod pointwise;
+mod reduce;
+mod shape;
+mod softmax;
+mod trigonometric;
+
+pub use index::{Index, s};
+pub use compare::where_;
+pub use loss::{Reduction, cross_entropy, mse_loss};
+pub use matmul::linear;
+pub use pointwise::{Kind, Map, Pointwise};
+pub use reduce::Dims;
+pub use shape::{cat, stack};
+
+use wengert_array::{Error, ErrorKind, Result};
+
+/// Writes the contract test of each operation, as module `$name` with one test for each clause.
+macro_rules! contract {
+    ($($name:ident: $op:ty),* $(,)?) => {
+        #[cfg(test)]
+        mod contract {
+            $(mod $name {
+                #[allow(unused_imports)]
+                use super::super::*;
+                crate::autograd::contract::contract_tests!($op);
+            })*
+        }
+    };
+}
+pub(crate) use contract;
+
+/// The dimension that `dim` means in a tensor of `rank` dimensions: negative ones count from the end.
+pub(crate) fn axis(op: &str, dim: isize, rank: usize) -> Result<usize> {
+    let from_end = if dim < 0 { dim + rank as isize } else { dim };
+    match usize::try_from(from_end) {
+        Ok(d) if d < rank => Ok(d),
+        _ => Err(no_such_axis(op, dim, rank)),
+    }
+}
+
+#[cold]
+fn no_such_axis(op: &str, dim: isize, rank: usize) -> Error {
+    let message = format!("there is no dimension {dim} in a tensor with {rank} dimensions");
+    let error = Error::new(ErrorKind::Index, op, message);
+    match rank {
+        0 => error.note("a 0-d tensor has no dimensions"),
+        _ => error.note(format!("dimensions are numbered 0 to {}, or −{rank} to −1 from the end", rank - 1)),
+    }
+}

@@ -1,0 +1,457 @@
+//! Elementwise operations: one scalar rule, from which the kernel, the gradient and the formula come.
+
+use crate::autograd::{Ctx, is_recording};
+use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::tensor::Tensor;
+use std::fmt::Debug;
+use wengert_array::kernels::{self, Body};
+use wengert_array::real::{Dual, Expr, ExprGraph, ExprNode, Real, trace};
+use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape};
+
+/// What becomes of the inputs' dtypes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The promoted dtype, integers included: `+`, `abs`, `max`.
+    Arithmetic,
+    /// Floating point: integers become f32 first, as in PyTorch: `exp`, `/`.
+    Float,
+    /// A comparison: compares in the promoted dtype and gives bool.
+    Compare,
+    /// The first input is a bool mask, the others are promoted: `where`.
+    Choose,
+}
+
+/// An elementwise rule of `N` numbers.
+///
+/// Only [`value`](Pointwise::value) is needed. The gradient then comes from running it on dual numbers; a
+/// hand-written [`grad`](Pointwise::grad) may be faster, and may use the result `y`.
+///
+/// ```
+/// use wengert::{Pointwise, Real, Tensor};
+///
+/// /// y = x / (1 + |x|)
+/// #[derive(Debug, Clone)]
+/// struct Softsign;
+/// impl Pointwise<1> for Softsign {
+///     const NAME: &'static str = "softsign";
+///     fn value<S: Real>(&self, [x]: [S; 1]) -> S {
+///         x / (S::ONE + x.abs())
+///     }
+/// }
+///
+/// let x = Tensor::new([-1.0, 3.0]).requires_grad_(true);
+/// let y = x.map(Softsign);
+/// assert_eq!(y.to_vec::<f32>(), [-0.5, 0.75]);
+/// y.sum().backward();
+/// assert_eq!(x.grad().unwrap().to_vec::<f32>(), [0.25, 0.0625]);
+/// ```
+pub trait Pointwise<const N: usize>: Debug + Clone + Send + Sync + 'static {
+    /// The name that errors and pictures use.
+    const NAME: &'static str;
+    /// What becomes of the inputs' dtypes.
+    const KIND: Kind = Kind::Float;
+    /// For each input, what its gradient reads; the last entry stands for all further inputs.
+    const SAVES: &'static [Saves] = &[Saves::ALL_X];
+    /// Roughly how many simple instructions one element takes.
+    const COST: usize = 1;
+
+    /// The rule. `#[inline]` helps: it is the body of the kernel's loop.
+    fn value<S: Real>(&self, x: [S; N]) -> S;
+
+    /// For each input, its gradient, given that of the result.
+    #[inline(always)]
+    fn grad<S: Real>(&self, dy: S, x: [S; N], y: S) -> [S; N] {
+        let _ = y;
+        std::array::from_fn(|i| {
+            let mut duals = x.map(Dual::constant);
+            duals[i] = Dual::variable(x[i]);
+            dy * self.value(duals).slope
+        })
+    }
+
+    /// Inputs on which the contract is tested, beside shapes that are derived from them.
+    fn samples() -> Vec<Sample<Map<Self, N>>> {
+        Vec::new()
+    }
+}
+
+/// The operation that applies a rule at every element.
+#[derive(Clone)]
+pub struct Map<R, const N: usize>(pub R);
+
+impl<R: Debug, const N: usize> Debug for Map<R, N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<R: Pointwise<N>, const N: usize> Map<R, N> {
+    /// The dtype in which the rule is computed.
+    fn compute(x: impl Iterator<Item = (DType, usize)>) -> DType {
+        let dtype = promote(x.skip(usize::from(R::KIND == Kind::Choose)));
+        if R::KIND == Kind::Float && !dtype.is_float() { DType::F32 } else { dtype }
+    }
+
+    /// The gradients as a formula over `dy`, the inputs, and the result.
+    pub(crate) fn trace_grad(&self) -> ExprGraph {
+        // trace() wants the number of inputs as a constant; rules take at most four.
+        let rule = |[dy, y, a, b, c, d]: [Expr; 6]| {
+            let all = [a, b, c, d];
+            let grads = self.0.grad(dy, std::array::from_fn(|i| all[i]), y);
+            std::array::from_fn::<Expr, 4, _>(|i| grads.get(i).copied().unwrap_or(Expr::ZERO))
+        };
+        trace(rule)
+    }
+
+    /// The rule as a formula over its inputs.
+    pub fn trace_value(&self) -> ExprGraph {
+        trace(|[a, b, c, d]: [Expr; 4]| {
+            let all = [a, b, c, d];
+            [self.0.value(std::array::from_fn(|i| all[i]))]
+        })
+    }
+}
+
+/// The dtype of a combination (PyTorch's rule): a 0-d tensor counts only where it is of a higher kind than all
+/// others, so that a scalar does not change the precision of what it is combined with.
+pub(crate) fn promote(x: impl Iterator<Item = (DType, usize)>) -> DType {
+    let kind = |d: DType| u8::from(d != DType::Bool) + u8::from(d.is_float());
+    let (mut arrays, mut scalars) = (None::<DType>, None::<DType>);
+    for (dtype, rank) in x {
+        let group = if rank > 0 { &mut arrays } else { &mut scalars };
+        *group = Some(group.map_or(dtype, |d| d.promote(dtype)));
+    }
+    match (arrays, scalars) {
+        (Some(a), Some(s)) if kind(s) > kind(a) => a.promote(s),
+        (Some(a), _) => a,
+        (None, s) => s.unwrap_or(DType::F32),
+    }
+}
+
+/// The shape that all inputs broadcast to.
+pub(crate) fn broadcast(x: &[In<'_>]) -> Result<Shape> {
+    let mut shape = x[0].shape.clone();
+    for other in &x[1..] {
+        shape = match shape.broadcast(other.shape) {
+            Some(s) => s,
+            None => return Err(unbroadcastable(x)),
+        };
+    }
+    Ok(shape)
+}
+
+#[cold]
+fn unbroadcastable(x: &[In<'_>]) -> Error {
+    let shapes: Vec<String> = x.iter().map(|x| x.shape.to_string()).collect();
+    let message = format!("cannot broadcast {} together", shapes.join(" and "));
+    let rank = x.iter().map(|x| x.shape.rank()).max().unwrap_or(0);
+    let mut error = Error::new(ErrorKind::Shape, "", message);
+    for back in 1..=rank {
+        let sizes = x.iter().filter_map(|x| x.shape.rank().checked_sub(back).map(|d| x.shape[d]));
+        let mut big: Vec<usize> = sizes.filter(|n| *n != 1).collect();
+        big.dedup();
+        if big.len() > 1 {
+            let at = if back == 1 { "last".to_string() } else { format!("{}", -(back as isize)) };
+            error = error.note(format!(
+                "in dimension {at}, {} and {} differ, and neither is 1",
+                big[0], big[1]
+            ));
+            break;
+        }
+    }
+    error
+}
+
+struct ValueBody<'a, R>(&'a R);
+
+impl<R: Pointwise<N>, const N: usize> Body<N, 0, 1> for ValueBody<'_, R> {
+    #[inline(always)]
+    fn eval<S: Real>(&self, x: [S; N], []: [S; 0]) -> [S; 1] {
+        [self.0.value(x)]
+    }
+    fn cost(&self) -> usize {
+        R::COST
+    }
+}
+
+/// All gradients in one loop.
+struct GradBody<'a, R>(&'a R);
+
+impl<R: Pointwise<N>, const N: usize> Body<N, 2, N> for GradBody<'_, R> {
+    #[inline(always)]
+    fn eval<S: Real>(&self, x: [S; N], [dy, y]: [S; 2]) -> [S; N] {
+        self.0.grad(dy, x, y)
+    }
+    fn cost(&self) -> usize {
+        R::COST
+    }
+}
+
+/// The gradient of input `K` alone.
+struct OneGradBody<'a, R, const K: usize>(&'a R);
+
+impl<R: Pointwise<N>, const N: usize, const K: usize> Body<N, 2, 1> for OneGradBody<'_, R, K> {
+    #[inline(always)]
+    fn eval<S: Real>(&self, x: [S; N], [dy, y]: [S; 2]) -> [S; 1] {
+        // K < N always; asking for less would not compile for the other instances.
+        [self.0.grad(dy, x, y)[if K < N { K } else { 0 }]]
+    }
+    fn cost(&self) -> usize {
+        R::COST
+    }
+}
+
+impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
+    type Inputs = Fixed<N>;
+    const NAME: &'static str = R::NAME;
+    const SAVES: &'static [Saves] = R::SAVES;
+
+    fn infer(&self, x: [In<'_>; N]) -> Result<Meta> {
+        let shape = broadcast(&x)?;
+        if R::KIND == Kind::Choose && x[0].dtype != DType::Bool {
+            let message = format!("the condition must be bool, and is {}", x[0].dtype);
+            return Err(Error::new(ErrorKind::DType, R::NAME, message)
+                .help("compare, as in `x.gt(0.0)`, to get a condition"));
+        }
+        let dtype = match R::KIND {
+            Kind::Compare => DType::Bool,
+            _ => Self::compute(x.iter().map(|x| (x.dtype, x.shape.rank()))),
+        };
+        Ok(Meta { shape, dtype, device: x[0].device })
+    }
+
+    fn forward(&self, x: [Array; N], y: &Meta, _: &mut Extra) -> Array {
+        let compute = Self::compute(x.iter().map(|x| (x.dtype(), x.rank())));
+        let [y] = kernels::map(&ValueBody(&self.0), compute, x.map(Some), [], &y.shape, [y.dtype]);
+        y
+    }
+
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; N] {
+        let saves = (0..N).filter(|i| cx.wants(*i)).map(|i| Saves::of(R::SAVES, i));
+        let saves = saves.fold(Saves::NOTHING, Saves::and);
+        if is_recording() {
+            let x: Vec<Option<Tensor>> = (0..N).map(|i| saves.has_x(i).then(|| cx.x(i))).collect();
+            let y = saves.has_y().then(|| cx.y());
+            let wants: Vec<bool> = (0..N).map(|i| cx.wants(i)).collect();
+            let mut inputs = vec![Some(dy), y];
+            inputs.extend(x);
+            let mut grads = evaluate(&self.trace_grad(), &inputs, &wants).into_iter();
+            return std::array::from_fn(|_| grads.next().flatten());
+        }
+        let x: [Option<Array>; N] = std::array::from_fn(|i| saves.has_x(i).then(|| cx.x(i).into_array()));
+        let (dtype, shape) = (dy.dtype(), cx.output().shape.clone());
+        let more = [Some(dy.into_array()), saves.has_y().then(|| cx.y().into_array())];
+        if N > 1 && (0..N).all(|i| cx.wants(i)) {
+            let grads = kernels::map(&GradBody(&self.0), dtype, x, more, &shape, [dtype; N]);
+            return grads.map(|g| Some(Tensor::constant(g)));
+        }
+        std::array::from_fn(|i| {
+            cx.grad(i, || {
+                let (r, x, more) = (&self.0, x.clone(), more.clone());
+                let [g] = match i {
+                    0 => kernels::map(&OneGradBody::<R, 0>(r), dtype, x, more, &shape, [dtype]),
+                    1 => kernels::map(&OneGradBody::<R, 1>(r), dtype, x, more, &shape, [dtype]),
+                    2 => kernels::map(&OneGradBody::<R, 2>(r), dtype, x, more, &shape, [dtype]),
+                    _ => kernels::map(&OneGradBody::<R, 3>(r), dtype, x, more, &shape, [dtype]),
+                };
+                Tensor::constant(g)
+            })
+        })
+    }
+
+    fn reads(&self, i: usize) -> Option<Saves> {
+        // The traced rule takes dy, y, and then the inputs.
+        let read = self.trace_grad().inputs_of(i);
+        let inputs = (0..N).filter(|k| read[2 + k]).fold(Saves::NOTHING, |s, k| s.and(Saves::x(k)));
+        Some(if read[1] { inputs.and(Saves::Y) } else { inputs })
+    }
+
+    /// The rule's samples; the first of them also 0-d and empty; each with the result that the rule gives one
+    /// element at a time in f64.
+    fn samples() -> Vec<Sample<Self>> {
+        let mut samples = R::samples();
+        if let Some(first) = samples.first() {
+            let flat = |x: &Array| x.reshape([x.numel()]);
+            let scalar = first.inputs.each_ref().map(|x| flat(x).slice(0, 0, 1, 1).squeeze(0));
+            let empty = first.inputs.each_ref().map(|x| flat(x).slice(0, 0, 0, 1));
+            let rule = first.op.0.clone();
+            samples.push(Sample::new(Map(rule.clone()), scalar));
+            samples.push(Sample::new(Map(rule), empty));
+        }
+        for s in samples.iter_mut().filter(|s| s.expected.is_none()) {
+            let shape = broadcast(&s.inputs.each_ref().map(In::from)).expect("samples fit each other");
+            let x = s.inputs.each_ref().map(|x| x.broadcast_to(&shape).to_vec::<f64>());
+            let at = |k: usize| s.op.0.value(x.each_ref().map(|x| x[k]));
+            s.expected = Some((0..shape.numel()).map(at).collect());
+        }
+        samples
+    }
+}
+
+/// A number or a tensor, while a formula is evaluated.
+#[derive(Clone)]
+enum Value {
+    Number(f64),
+    Tensor(Tensor),
+}
+
+/// A traced rule evaluated on tensors, each step an operation that is recorded in turn. Results that are
+/// not wanted are not computed; inputs may be missing where no wanted result reads them.
+fn evaluate(graph: &ExprGraph, inputs: &[Option<Tensor>], wants: &[bool]) -> Vec<Option<Tensor>> {
+    let mut needed = vec![false; graph.nodes.len()];
+    let mark = |needed: &mut [bool], e: Expr| {
+        if let Expr::Node(i) = e {
+            needed[i as usize] = true;
+        }
+    };
+    for (output, _) in graph.outputs.iter().zip(wants).filter(|(_, wanted)| **wanted) {
+        mark(&mut needed, *output);
+    }
+    for i in (0..graph.nodes.len()).rev() {
+        if needed[i] {
+            graph.nodes[i].reads().into_iter().flatten().for_each(|e| mark(&mut needed, e));
+        }
+    }
+    let mut values: Vec<Option<Value>> = vec![None; graph.nodes.len()];
+    let get = |values: &[Option<Value>], e: Expr| match e {
+        Expr::Const(c) => Value::Number(c),
+        Expr::Node(i) => values[i as usize].clone().expect("steps come in order"),
+    };
+    for i in (0..graph.nodes.len()).filter(|i| needed[*i]) {
+        values[i] = Some(match graph.nodes[i] {
+            ExprNode::Input(k) => Value::Tensor(inputs[k].clone().expect("SAVES lists what a gradient reads")),
+            ExprNode::Unary(f, a) => unary(f, get(&values, a)),
+            ExprNode::Binary(f, a, b) => binary(f, get(&values, a), get(&values, b)),
+            ExprNode::Select(m, a, b) => {
+                let (yes, no) = (get(&values, a), get(&values, b));
+                select(get(&values, m), yes, no)
+            }
+        });
+    }
+    let dy = inputs[0].as_ref().expect("the upstream gradient is always there");
+    let mut grads = Vec::with_capacity(wants.len());
+    for (output, wanted) in graph.outputs.iter().zip(wants) {
+        grads.push(wanted.then(|| match get(&values, *output) {
+            Value::Tensor(t) => t,
+            Value::Number(c) => Tensor::full_as(dy.shape(), c, dy.dtype()),
+        }));
+    }
+    grads
+}
+
+fn unary(f: &str, a: Value) -> Value {
+    use Value::{Number, Tensor};
+    match a {
+        Number(x) => Number(match f {
+            "neg" => -x,
+            "exp" => x.exp(),
+            "ln" => x.ln(),
+            "sqrt" => x.sqrt(),
+            "sin" => x.sin(),
+            "cos" => x.cos(),
+            "tanh" => x.tanh(),
+            "erf" => Real::erf(x),
+            "floor" => x.floor(),
+            "abs" => x.abs(),
+            _ => unreachable!("`Real` has no function `{f}`"),
+        }),
+        Tensor(x) => Tensor(match f {
+            "neg" => -x,
+            "exp" => x.exp(),
+            "ln" => x.ln(),
+            "sqrt" => x.sqrt(),
+            "sin" => x.sin(),
+            "cos" => x.cos(),
+            "tanh" => x.tanh(),
+            "erf" => x.erf(),
+            "floor" => x.floor(),
+            "abs" => x.abs(),
+            _ => unreachable!("`Real` has no function `{f}`"),
+        }),
+    }
+}
+
+fn binary(f: &str, a: Value, b: Value) -> Value {
+    use Value::{Number, Tensor as T};
+    let truth = |b: bool| Number(f64::from(u8::from(b)));
+    let lift = |c: f64, like: &Tensor| Tensor::full_as([], c, like.dtype());
+    match (f, a, b) {
+        ("+", Number(x), Number(y)) => Number(x + y),
+        ("-", Number(x), Number(y)) => Number(x - y),
+        ("*", Number(x), Number(y)) => Number(x * y),
+        ("/", Number(x), Number(y)) => Number(x / y),
+        ("pow", Number(x), Number(y)) => Number(x.powf(y)),
+        ("max", Number(x), Number(y)) => Number(Real::max(x, y)),
+        ("min", Number(x), Number(y)) => Number(Real::min(x, y)),
+        ("lt", Number(x), Number(y)) => truth(x < y),
+        ("le", Number(x), Number(y)) => truth(x <= y),
+        ("eq", Number(x), Number(y)) => truth(x == y),
+        ("ne", Number(x), Number(y)) => truth(x != y),
+        ("and", Number(x), Number(y)) => truth(x != 0.0 && y != 0.0),
+        ("or", Number(x), Number(y)) => truth(x != 0.0 || y != 0.0),
+        ("+", T(x), Number(c)) | ("+", Number(c), T(x)) => T(x + c),
+        ("*", T(x), Number(c)) | ("*", Number(c), T(x)) => T(x * c),
+        ("-", T(x), Number(c)) => T(x - c),
+        ("-", Number(c), T(x)) => T(c - x),
+        ("/", T(x), Number(c)) => T(x / c),
+        ("/", Number(c), T(x)) => T(c / x),
+        ("pow", T(x), Number(c)) => T(x.powf(c)),
+        (f, T(x), Number(c)) => {
+            let c = lift(c, &x);
+            T(tensors(f, x, c))
+        }
+        (f, Number(c), T(y)) => T(tensors(f, lift(c, &y), y)),
+        (f, T(x), T(y)) => T(tensors(f, x, y)),
+        (f, Number(_), Number(_)) => unreachable!("`Real` has no operator `{f}`"),
+    }
+}
+
+fn tensors(f: &str, x: Tensor, y: Tensor) -> Tensor {
+    match f {
+        "+" => x + y,
+        "-" => x - y,
+        "*" => x * y,
+        "/" => x / y,
+        "pow" => x.pow(&y),
+        "max" => x.maximum(&y),
+        "min" => x.minimum(&y),
+        "lt" => x.lt(&y),
+        "le" => x.le(&y),
+        "eq" => x.eq(&y),
+        "ne" => x.ne(&y),
+        "and" => x.logical_and(&y),
+        "or" => x.logical_or(&y),
+        f => unreachable!("`Real` has no operator `{f}`"),
+    }
+}
+
+fn select(mask: Value, yes: Value, no: Value) -> Value {
+    use Value::{Number, Tensor as T};
+    let mask = match mask {
+        Number(m) => return if m != 0.0 { yes } else { no },
+        T(mask) => mask,
+    };
+    let lift = |v: Value, like: Option<DType>| match v {
+        T(t) => t,
+        Number(c) => Tensor::full_as([], c, like.unwrap_or(DType::F64)),
+    };
+    let dtype = match (&yes, &no) {
+        (T(t), _) | (_, T(t)) => Some(t.dtype()),
+        _ => None,
+    };
+    T(lift(yes, dtype).where_(&mask, &lift(no, dtype)))
+}
+
+impl Tensor {
+    /// `rule` at every element: your own operation, fused into one kernel and differentiated. See [`Pointwise`].
+    #[track_caller]
+    pub fn map<R: Pointwise<1>>(&self, rule: R) -> Tensor {
+        Map(rule).apply([self])
+    }
+
+    /// `rule` at every pair of elements. See [`Pointwise`].
+    #[track_caller]
+    pub fn map2<R: Pointwise<2>>(&self, other: &Tensor, rule: R) -> Tensor {
+        Map(rule).apply([self, other])
+    }
+}

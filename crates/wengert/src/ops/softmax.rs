@@ -1,0 +1,86 @@
+//! Softmax and its logarithm.
+
+use super::{axis, contract};
+use crate::autograd::{Ctx, is_recording};
+use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::tensor::Tensor;
+use wengert_array::{Array, DType, Meta, Result, kernels};
+
+/// y = e^x / Σ e^x along a dimension, dx = y (dy − Σ dy y); or its logarithm y = x − ln Σ e^x, dx = dy − e^y Σ dy.
+#[derive(Clone, Debug)]
+pub struct Softmax {
+    /// Along which dimension.
+    pub dim: isize,
+    /// Its logarithm.
+    pub log: bool,
+}
+
+impl Softmax {
+    /// A 0-d tensor is one row of one number.
+    fn axis(&self, rank: usize) -> Result<usize> {
+        axis(self.name(), self.dim, rank.max(1))
+    }
+}
+
+fn as_row(x: Array) -> Array {
+    if x.rank() == 0 { x.unsqueeze(0) } else { x }
+}
+
+impl Op for Softmax {
+    type Inputs = Fixed<1>;
+    const NAME: &'static str = "softmax";
+    const SAVES: &'static [Saves] = &[Saves::Y];
+    fn name(&self) -> &'static str {
+        if self.log { "log_softmax" } else { "softmax" }
+    }
+    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+        self.axis(x.shape.rank())?;
+        let dtype = if x.dtype.is_float() { x.dtype } else { DType::F32 };
+        Ok(Meta { shape: x.shape.clone(), dtype, device: x.device })
+    }
+    fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
+        let d = self.axis(x.rank()).expect("infer has checked it");
+        kernels::softmax(&as_row(x.cast(y.dtype)), d, self.log).reshape(&y.shape)
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        let y = cx.y();
+        if !is_recording() {
+            let d = self.axis(y.dim()).expect("infer has checked it");
+            let shape = cx.output().shape.clone();
+            let dx = kernels::softmax_backward(&as_row(y.into_array()), &as_row(dy.into_array()), d, self.log);
+            return [Some(Tensor::constant(dx.reshape(&shape)))];
+        }
+        let sum = |t: Tensor| if t.dim() == 0 { t } else { t.sum_dim(self.dim, true) };
+        let dx = if self.log { &dy - y.exp() * sum(dy.clone()) } else { &y * (&dy - sum(&dy * &y)) };
+        [Some(dx)]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let x = || Array::from_slice(&[0.5, -1.0, 2.0, 3.0, -0.25, 1.5], [2, 3]);
+        let mut samples = Vec::new();
+        for log in [false, true] {
+            samples.extend([0, -1].map(|dim| Sample::new(Softmax { dim, log }, [x()])));
+            samples.push(Sample::new(Softmax { dim: 0, log }, [Array::scalar(2.0)]));
+            samples.push(Sample::new(Softmax { dim: 1, log }, [Array::full([2, 0], 0.0, DType::F64)]).gives([]));
+        }
+        let ln3 = 3f64.ln();
+        let known = Array::from_slice(&[0.0, ln3], [2]);
+        samples.push(Sample::new(Softmax { dim: 0, log: false }, [known]).gives([0.25, 0.75]));
+        samples
+    }
+}
+
+impl Tensor {
+    /// `e^x / Σ e^x` along `dim`: numbers above zero that sum to one.
+    #[track_caller]
+    pub fn softmax(&self, dim: isize) -> Tensor {
+        Softmax { dim, log: false }.apply([self])
+    }
+
+    /// The logarithm of [`softmax`](Tensor::softmax), which does not lose what underflows there.
+    #[track_caller]
+    pub fn log_softmax(&self, dim: isize) -> Tensor {
+        Softmax { dim, log: true }.apply([self])
+    }
+}
+
+contract! { softmax: Softmax }
