@@ -42,7 +42,14 @@ impl Body<1, 0, 1> for Identity {
 /// A row-major copy.
 pub fn copy(x: &Array) -> Array {
     // A clone, so that the copy never takes over the buffer itself.
-    let [y] = map(&Identity, x.dtype(), [Some(x.clone())], [], x.shape(), [x.dtype()]);
+    let [y] = map(
+        &Identity,
+        x.dtype(),
+        [Some(x.clone())],
+        [],
+        x.shape(),
+        [x.dtype()],
+    );
     y
 }
 

@@ -211,10 +211,22 @@ impl Tensor {
     /// `n` f32 numbers evenly spaced from `start` to `end`, both included.
     #[track_caller]
     pub fn linspace(start: f64, end: f64, n: usize) -> Tensor {
-        let step = if n > 1 { (end - start) / (n - 1) as f64 } else { 0.0 };
+        let step = if n > 1 {
+            (end - start) / (n - 1) as f64
+        } else {
+            0.0
+        };
         // From both ends to the middle, as PyTorch does, so that the last number is `end` exactly.
-        let at = |i: usize| if i < n / 2 { start + step * i as f64 } else { end - step * (n - 1 - i) as f64 };
-        let data: Vec<f32> = (0..n).map(|i| if n == 1 { start } else { at(i) } as f32).collect();
+        let at = |i: usize| {
+            if i < n / 2 {
+                start + step * i as f64
+            } else {
+                end - step * (n - 1 - i) as f64
+            }
+        };
+        let data: Vec<f32> = (0..n)
+            .map(|i| if n == 1 { start } else { at(i) } as f32)
+            .collect();
         Tensor::from_slice(&data, [n])
     }
 
@@ -254,7 +266,11 @@ impl Tensor {
     #[track_caller]
     pub fn randint(low: i64, high: i64, shape: impl Into<Shape>) -> Tensor {
         if low >= high {
-            raise(Error::new(ErrorKind::Value, "randint", format!("the range {low}..{high} is empty")));
+            raise(Error::new(
+                ErrorKind::Value,
+                "randint",
+                format!("the range {low}..{high} is empty"),
+            ));
         }
         let shape = fits(shape.into(), "randint");
         Tensor::constant(with_generator(|g| g.integers(&shape, low, high)))
@@ -278,7 +294,11 @@ impl From<Array> for Tensor {
 #[track_caller]
 fn fits(shape: Shape, op: &str) -> Shape {
     if shape.checked_numel().is_none() {
-        raise(Error::new(ErrorKind::Memory, op, format!("shape {shape} has too many elements")));
+        raise(Error::new(
+            ErrorKind::Memory,
+            op,
+            format!("shape {shape} has too many elements"),
+        ));
     }
     shape
 }

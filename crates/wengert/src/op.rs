@@ -9,16 +9,20 @@ use std::fmt::Debug;
 use std::panic::Location;
 use wengert_array::{Array, DType, Device, Error, ErrorKind, Meta, Result, Shape, raise};
 
+/// What there may be one of for each input.
+pub trait Item: Debug + Send + Sync {}
+impl<T: Debug + Send + Sync> Item for T {}
+
 /// How many inputs an operation takes: [`Fixed<N>`](Fixed) or [`Variadic`].
 pub trait Arity: Debug + Send + Sync + 'static {
     /// One `T` for each input: `[T; N]`, or `Vec<T>`.
-    type Of<T>: AsRef<[T]> + AsMut<[T]> + IntoIterator<Item = T>;
+    type Of<T: Item>: AsRef<[T]> + AsMut<[T]> + IntoIterator<Item = T> + Item;
     /// Makes one from each of another.
-    fn map<T, U>(each: Self::Of<T>, f: impl FnMut(T) -> U) -> Self::Of<U>;
+    fn map<T: Item, U: Item>(each: Self::Of<T>, f: impl FnMut(T) -> U) -> Self::Of<U>;
     /// Makes one from a look at each of another.
-    fn map_ref<T, U>(each: &Self::Of<T>, f: impl FnMut(&T) -> U) -> Self::Of<U>;
+    fn map_ref<'a, T: Item + 'a, U: Item>(each: &'a Self::Of<T>, f: impl FnMut(&'a T) -> U) -> Self::Of<U>;
     /// Makes one from each of another, which `f` may change.
-    fn map_mut<T, U>(each: &mut Self::Of<T>, f: impl FnMut(&mut T) -> U) -> Self::Of<U>;
+    fn map_mut<T: Item, U: Item>(each: &mut Self::Of<T>, f: impl FnMut(&mut T) -> U) -> Self::Of<U>;
 }
 
 /// `N` inputs.
@@ -26,14 +30,14 @@ pub trait Arity: Debug + Send + Sync + 'static {
 pub struct Fixed<const N: usize>;
 
 impl<const N: usize> Arity for Fixed<N> {
-    type Of<T> = [T; N];
-    fn map<T, U>(each: [T; N], f: impl FnMut(T) -> U) -> [U; N] {
+    type Of<T: Item> = [T; N];
+    fn map<T: Item, U: Item>(each: [T; N], f: impl FnMut(T) -> U) -> [U; N] {
         each.map(f)
     }
-    fn map_ref<T, U>(each: &[T; N], f: impl FnMut(&T) -> U) -> [U; N] {
+    fn map_ref<'a, T: Item + 'a, U: Item>(each: &'a [T; N], f: impl FnMut(&'a T) -> U) -> [U; N] {
         each.each_ref().map(f)
     }
-    fn map_mut<T, U>(each: &mut [T; N], f: impl FnMut(&mut T) -> U) -> [U; N] {
+    fn map_mut<T: Item, U: Item>(each: &mut [T; N], f: impl FnMut(&mut T) -> U) -> [U; N] {
         each.each_mut().map(f)
     }
 }
@@ -43,14 +47,14 @@ impl<const N: usize> Arity for Fixed<N> {
 pub struct Variadic;
 
 impl Arity for Variadic {
-    type Of<T> = Vec<T>;
-    fn map<T, U>(each: Vec<T>, f: impl FnMut(T) -> U) -> Vec<U> {
+    type Of<T: Item> = Vec<T>;
+    fn map<T: Item, U: Item>(each: Vec<T>, f: impl FnMut(T) -> U) -> Vec<U> {
         each.into_iter().map(f).collect()
     }
-    fn map_ref<T, U>(each: &Vec<T>, f: impl FnMut(&T) -> U) -> Vec<U> {
+    fn map_ref<'a, T: Item + 'a, U: Item>(each: &'a Vec<T>, f: impl FnMut(&'a T) -> U) -> Vec<U> {
         each.iter().map(f).collect()
     }
-    fn map_mut<T, U>(each: &mut Vec<T>, f: impl FnMut(&mut T) -> U) -> Vec<U> {
+    fn map_mut<T: Item, U: Item>(each: &mut Vec<T>, f: impl FnMut(&mut T) -> U) -> Vec<U> {
         each.iter_mut().map(f).collect()
     }
 }
@@ -71,14 +75,22 @@ pub struct In<'a> {
 
 impl<'a> From<&'a Array> for In<'a> {
     fn from(a: &'a Array) -> In<'a> {
-        In { shape: a.shape(), dtype: a.dtype(), device: a.device() }
+        In {
+            shape: a.shape(),
+            dtype: a.dtype(),
+            device: a.device(),
+        }
     }
 }
 
 impl In<'_> {
     /// A result of another shape and the same dtype.
     pub fn with_shape(&self, shape: impl Into<Shape>) -> Meta {
-        Meta { shape: shape.into(), dtype: self.dtype, device: self.device }
+        Meta {
+            shape: shape.into(),
+            dtype: self.dtype,
+            device: self.device,
+        }
     }
 }
 
@@ -260,7 +272,11 @@ pub struct Sample<O: Op> {
 impl<O: Op> Sample<O> {
     /// These inputs for this operation.
     pub fn new(op: O, inputs: Each<O, Array>) -> Sample<O> {
-        Sample { op, inputs, expected: None }
+        Sample {
+            op,
+            inputs,
+            expected: None,
+        }
     }
 
     /// With the result that they give.

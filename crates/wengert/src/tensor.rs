@@ -6,7 +6,9 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
-use wengert_array::{Array, DType, Device, Element, Error, ErrorKind, Layout, Meta, Result, Shape, print, raise};
+use wengert_array::{
+    Array, DType, Device, Element, Error, ErrorKind, Layout, Meta, Result, Shape, print, raise,
+};
 
 /// An n-dimensional array of numbers that remembers the operation that made it.
 ///
@@ -35,7 +37,11 @@ enum Kind {
     Made { value: Array, source: Source },
     /// A variable without history. The lock is held for as long as it takes to clone a handle, or to update
     /// the value in place by one kernel (see [`Tensor::update`]).
-    Leaf { value: Mutex<Option<Array>>, requires: AtomicU8, id: AtomicU64 },
+    Leaf {
+        value: Mutex<Option<Array>>,
+        requires: AtomicU8,
+        id: AtomicU64,
+    },
 }
 
 #[derive(Default)]
@@ -56,12 +62,22 @@ impl Tensor {
     /// A variable with this value, no history, and no gradient required.
     pub fn constant(value: Array) -> Tensor {
         let requires = AtomicU8::new(requires::UNSAID);
-        let kind = Kind::Leaf { value: Mutex::new(Some(value)), requires, id: AtomicU64::new(0) };
-        Tensor(Arc::new(Inner { kind, slot: OnceLock::new() }))
+        let kind = Kind::Leaf {
+            value: Mutex::new(Some(value)),
+            requires,
+            id: AtomicU64::new(0),
+        };
+        Tensor(Arc::new(Inner {
+            kind,
+            slot: OnceLock::new(),
+        }))
     }
 
     pub(crate) fn made(value: Array, source: Source) -> Tensor {
-        Tensor(Arc::new(Inner { kind: Kind::Made { value, source }, slot: OnceLock::new() }))
+        Tensor(Arc::new(Inner {
+            kind: Kind::Made { value, source },
+            slot: OnceLock::new(),
+        }))
     }
 
     /// The value, as it is now.
@@ -75,9 +91,17 @@ impl Tensor {
     /// The value, given up by this handle: if it was the last, nobody else holds the array.
     pub(crate) fn into_array(self) -> Array {
         match Arc::try_unwrap(self.0) {
-            Ok(Inner { kind: Kind::Made { value, .. }, .. }) => value,
-            Ok(Inner { kind: Kind::Leaf { value, .. }, .. }) => {
-                let value = value.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+            Ok(Inner {
+                kind: Kind::Made { value, .. },
+                ..
+            }) => value,
+            Ok(Inner {
+                kind: Kind::Leaf { value, .. },
+                ..
+            }) => {
+                let value = value
+                    .into_inner()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
                 value.expect(LOST)
             }
             Err(shared) => Tensor(shared).array(),
@@ -95,7 +119,10 @@ impl Tensor {
     /// The recorded operation that made it, if any.
     pub fn grad_fn(&self) -> Option<Arc<dyn Node>> {
         match &self.0.kind {
-            Kind::Made { source: Source::Node(node), .. } => Some(node.clone()),
+            Kind::Made {
+                source: Source::Node(node),
+                ..
+            } => Some(node.clone()),
             _ => None,
         }
     }
@@ -191,7 +218,9 @@ impl Tensor {
         let at = Location::caller();
         self.array().item().ok_or_else(|| {
             let message = format!("needs a tensor with one element, and got shape {}", self.shape());
-            Error::new(ErrorKind::Value, "item", message).help("`to_vec` gives them all").at(at)
+            Error::new(ErrorKind::Value, "item", message)
+                .help("`to_vec` gives them all")
+                .at(at)
         })
     }
 }
@@ -232,10 +261,17 @@ impl Tensor {
             if on {
                 return Ok(self.clone());
             }
-            return Err(Error::new(ErrorKind::Graph, "requires_grad_", "a result with a history requires a gradient")
-                .note(format!("this one was made by {:?}", self.source().expect("it has a history")))
-                .help("`.detach()` gives the same value without history")
-                .at(at));
+            return Err(Error::new(
+                ErrorKind::Graph,
+                "requires_grad_",
+                "a result with a history requires a gradient",
+            )
+            .note(format!(
+                "this one was made by {:?}",
+                self.source().expect("it has a history")
+            ))
+            .help("`.detach()` gives the same value without history")
+            .at(at));
         };
         if on && !self.dtype().is_float() {
             let message = format!("a tensor of dtype {} cannot require a gradient", self.dtype());
@@ -266,7 +302,9 @@ impl Tensor {
     /// A leaf's place in the order of making: taken when it first comes to require a gradient, so before any
     /// operation that uses it is recorded.
     pub(crate) fn leaf_id(&self) -> u64 {
-        let Kind::Leaf { id, .. } = &self.0.kind else { return 0 };
+        let Kind::Leaf { id, .. } = &self.0.kind else {
+            return 0;
+        };
         match id.load(Ordering::Acquire) {
             0 => match id.compare_exchange(0, next_id(), Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => id.load(Ordering::Acquire),
@@ -358,15 +396,28 @@ impl Tensor {
     /// # Panics
     /// If the tensor requires no gradient.
     #[track_caller]
-    pub fn register_hook(&self, hook: impl Fn(&Tensor) -> Option<Tensor> + Send + Sync + 'static) -> HookHandle {
+    pub fn register_hook(
+        &self,
+        hook: impl Fn(&Tensor) -> Option<Tensor> + Send + Sync + 'static,
+    ) -> HookHandle {
         let hook: Hook = Arc::new(hook);
         match self.source() {
             None => raise(
-                Error::new(ErrorKind::Graph, "register_hook", "this tensor requires no gradient")
-                    .note("so the hook would never be called"),
+                Error::new(
+                    ErrorKind::Graph,
+                    "register_hook",
+                    "this tensor requires no gradient",
+                )
+                .note("so the hook would never be called"),
             ),
-            Some(Source::Leaf(leaf)) => HookHandle { id: leaf.slot().hooks.add(hook), of: Source::Leaf(leaf) },
-            Some(Source::Node(node)) => HookHandle { id: node.hooks().add(hook), of: Source::Node(node) },
+            Some(Source::Leaf(leaf)) => HookHandle {
+                id: leaf.slot().hooks.add(hook),
+                of: Source::Leaf(leaf),
+            },
+            Some(Source::Node(node)) => HookHandle {
+                id: node.hooks().add(hook),
+                of: Source::Node(node),
+            },
         }
     }
 
@@ -425,8 +476,12 @@ impl Tensor {
     pub fn update(&self, f: impl FnOnce(Array) -> Array) {
         let Kind::Leaf { value, .. } = &self.0.kind else {
             raise(
-                Error::new(ErrorKind::Graph, "update", "a result with a history cannot be changed")
-                    .help("`.detach()` gives a variable with the same value"),
+                Error::new(
+                    ErrorKind::Graph,
+                    "update",
+                    "a result with a history cannot be changed",
+                )
+                .help("`.detach()` gives a variable with the same value"),
             )
         };
         let mut value = lock(value);
@@ -446,7 +501,10 @@ impl Tensor {
         let (from, to) = (other.shape(), self.shape());
         if from.broadcast(&to).as_ref() != Some(&to) {
             let message = format!("cannot copy shape {from} into shape {to}");
-            raise(Error::new(ErrorKind::Shape, "copy_", message).note("it must broadcast to the target's shape"));
+            raise(
+                Error::new(ErrorKind::Shape, "copy_", message)
+                    .note("it must broadcast to the target's shape"),
+            );
         }
         let new = other.array().cast(self.dtype()).broadcast_to(&to).contiguous();
         self.update(|_| new);

@@ -8,7 +8,11 @@ use crate::{with_compute, with_element};
 
 /// Sizes before, at and after `axis`.
 fn around(shape: &Shape, axis: usize) -> (usize, usize, usize) {
-    (shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product())
+    (
+        shape[..axis].iter().product(),
+        shape[axis],
+        shape[axis + 1..].iter().product(),
+    )
 }
 
 /// The parts at `index` (I64, 1-D, each in 0..size) of dimension `axis`.
@@ -33,7 +37,10 @@ pub fn index_select(x: &Array, axis: usize, index: &Array) -> Array {
 }
 
 fn place(i: i64, size: usize) -> usize {
-    usize::try_from(i).ok().filter(|i| *i < size).unwrap_or_else(|| panic!("index {i} is out of range for size {size}"))
+    usize::try_from(i)
+        .ok()
+        .filter(|i| *i < size)
+        .unwrap_or_else(|| panic!("index {i} is out of range for size {size}"))
 }
 
 /// Zeros of `shape`, with slices of `src` added at `index` along `axis`, in order.
@@ -92,7 +99,10 @@ fn each_place(shape: &Shape, axis: usize, index: &Array, mut f: impl FnMut(usize
     let (strides, sizes) = (shape.strides(), index.shape().clone());
     let mut at = vec![0usize; sizes.rank()];
     for (k, &i) in index.as_slice::<i64>().iter().enumerate() {
-        let others: usize = (0..at.len()).filter(|d| *d != axis).map(|d| at[d] * strides[d] as usize).sum();
+        let others: usize = (0..at.len())
+            .filter(|d| *d != axis)
+            .map(|d| at[d] * strides[d] as usize)
+            .sum();
         f(k, others + place(i, shape[axis]) * strides[axis] as usize);
         for d in (0..at.len()).rev() {
             at[d] += 1;
@@ -252,7 +262,10 @@ mod tests {
         let x = ramp(&[2, 3]);
         assert_eq!(gather(&x, 1, &index).to_vec::<f32>(), [1.0, 1.0, 3.0, 5.0]);
         let src = ramp(&[2, 2]).cast(DType::I32);
-        assert_eq!(scatter_add(x.shape(), 1, &index, &src).to_vec::<i32>(), [0, 1, 0, 2, 0, 3]);
+        assert_eq!(
+            scatter_add(x.shape(), 1, &index, &src).to_vec::<i32>(),
+            [0, 1, 0, 2, 0, 3]
+        );
     }
 
     #[test]
@@ -264,13 +277,25 @@ mod tests {
     #[test]
     fn joining_embedding_and_counting() {
         let (a, b) = (ramp(&[2, 1]), ramp(&[2, 2]).transpose(0, 1));
-        assert_eq!(concat(&[a.clone(), b], 1).to_vec::<f32>(), [0.0, 0.0, 2.0, 1.0, 1.0, 3.0]);
-        assert_eq!(concat(&[ramp(&[0, 3]), ramp(&[1, 3])], 0).to_vec::<f32>(), [0.0, 1.0, 2.0]);
+        assert_eq!(
+            concat(&[a.clone(), b], 1).to_vec::<f32>(),
+            [0.0, 0.0, 2.0, 1.0, 1.0, 3.0]
+        );
+        assert_eq!(
+            concat(&[ramp(&[0, 3]), ramp(&[1, 3])], 0).to_vec::<f32>(),
+            [0.0, 1.0, 2.0]
+        );
         let y = embed(&[2, 4].into(), &[(1, -1), (3, -2)], &ramp(&[2, 2]));
         assert_eq!(y.to_vec::<f32>(), [0.0, 3.0, 0.0, 2.0, 0.0, 1.0, 0.0, 0.0]);
         assert_eq!(arange(-1.0, 2.0, 3, DType::I64).to_vec::<i64>(), [-1, 1, 3]);
         assert_eq!(arange(0.0, 0.5, 3, DType::F32).to_vec::<f32>(), [0.0, 0.5, 1.0]);
-        assert_eq!(triangle(&ramp(&[2, 3]), 0, false).to_vec::<f32>(), [0.0, 0.0, 0.0, 3.0, 4.0, 0.0]);
-        assert_eq!(triangle(&ramp(&[2, 3]), 1, true).to_vec::<f32>(), [0.0, 1.0, 2.0, 0.0, 0.0, 5.0]);
+        assert_eq!(
+            triangle(&ramp(&[2, 3]), 0, false).to_vec::<f32>(),
+            [0.0, 0.0, 0.0, 3.0, 4.0, 0.0]
+        );
+        assert_eq!(
+            triangle(&ramp(&[2, 3]), 1, true).to_vec::<f32>(),
+            [0.0, 1.0, 2.0, 0.0, 0.0, 5.0]
+        );
     }
 }

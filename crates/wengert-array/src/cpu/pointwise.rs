@@ -93,7 +93,8 @@ fn run<C: Lane, B: Body<I, M, O>, const I: usize, const M: usize, const O: usize
     // A direct input has no other handle than the one in `x` or `more`, unless someone outside holds it.
     let arrays: [Array; O] = out.map(|dtype| {
         let free = |a: &&mut Option<Array>| {
-            a.as_ref().is_some_and(|a| a.dtype() == dtype && is_direct::<C>(a) && a.is_unique())
+            a.as_ref()
+                .is_some_and(|a| a.dtype() == dtype && is_direct::<C>(a) && a.is_unique())
         };
         match x.iter_mut().chain(&mut more).find(free) {
             Some(a) => a.take().expect("found above"),
@@ -104,8 +105,15 @@ fn run<C: Lane, B: Body<I, M, O>, const I: usize, const M: usize, const O: usize
         assert!(a.is_unique() && a.is_contiguous());
         (a.as_bytes_ptr().cast_mut(), a.dtype())
     });
-    let plan = Plan { body, x: sources.0, more: sources.1, outputs };
-    threads::split(shape.numel(), TILE, body.cost().max(1), |start, len| plan.range(start, len));
+    let plan = Plan {
+        body,
+        x: sources.0,
+        more: sources.1,
+        outputs,
+    };
+    threads::split(shape.numel(), TILE, body.cost().max(1), |start, len| {
+        plan.range(start, len)
+    });
     arrays
 }
 
@@ -218,7 +226,14 @@ mod tests {
             let b = Array::from_slice(&(0..c as i64).collect::<Vec<_>>(), [c]);
             let k = Array::full([], 2.0, DType::F16);
             let shape = Shape::new(&[r, c]);
-            let [y, z] = map(&MulAdd, DType::F32, [a, b, k].map(Some), [], &shape, [DType::F32, DType::I32]);
+            let [y, z] = map(
+                &MulAdd,
+                DType::F32,
+                [a, b, k].map(Some),
+                [],
+                &shape,
+                [DType::F32, DType::I32],
+            );
             for i in 0..r {
                 for j in 0..c {
                     let a = (j * r + i) as f32;
@@ -234,7 +249,14 @@ mod tests {
         let shape = Shape::new(&[1000]);
         let (a, b, c) = (ramp(&[1000]), ramp(&[1000]), ramp(&[1000]));
         let (at, kept) = (a.as_bytes_ptr(), b.clone());
-        let [y, z] = map(&MulAdd, DType::F32, [a, b, c].map(Some), [], &shape, [DType::F32; 2]);
+        let [y, z] = map(
+            &MulAdd,
+            DType::F32,
+            [a, b, c].map(Some),
+            [],
+            &shape,
+            [DType::F32; 2],
+        );
         assert_eq!(y.as_bytes_ptr(), at);
         assert!(!z.shares_buffer(&kept) && !z.shares_buffer(&y));
         assert_eq!(kept.as_slice::<f32>()[999], 999.0);

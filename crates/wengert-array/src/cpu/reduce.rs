@@ -71,9 +71,21 @@ macro_rules! accumulate {
                     Reduce::Sum => $sum(into, x),
                     Reduce::Prod => $prod(into, x),
                     #[allow(clippy::eq_op)]
-                    Reduce::Max => if x > into || x != x { x } else { into },
+                    Reduce::Max => {
+                        if x > into || x != x {
+                            x
+                        } else {
+                            into
+                        }
+                    }
                     #[allow(clippy::eq_op)]
-                    Reduce::Min => if x < into || x != x { x } else { into },
+                    Reduce::Min => {
+                        if x < into || x != x {
+                            x
+                        } else {
+                            into
+                        }
+                    }
                 }
             }
             fn narrow(wide: $wide) -> Self {
@@ -82,8 +94,22 @@ macro_rules! accumulate {
         }
     };
 }
-accumulate!(f32, f64, f32::NEG_INFINITY, f32::INFINITY, |a, b| a + b, |a, b| a * b);
-accumulate!(f64, f64, f64::NEG_INFINITY, f64::INFINITY, |a, b| a + b, |a, b| a * b);
+accumulate!(
+    f32,
+    f64,
+    f32::NEG_INFINITY,
+    f32::INFINITY,
+    |a, b| a + b,
+    |a, b| a * b
+);
+accumulate!(
+    f64,
+    f64,
+    f64::NEG_INFINITY,
+    f64::INFINITY,
+    |a, b| a + b,
+    |a, b| a * b
+);
 accumulate!(i64, i64, i64::MIN, i64::MAX, i64::wrapping_add, i64::wrapping_mul);
 
 /// Reduces over `axes` (sorted, distinct), which stay with size one. The result is of dtype `out`.
@@ -94,20 +120,29 @@ pub fn reduce(x: &Array, axes: &[usize], how: Reduce, out: DType) -> Array {
 
 fn run<C: Accumulate>(x: &Array, axes: &[usize], how: Reduce, out: DType) -> Array {
     let kept: SmallVec<[usize; 6]> = (0..x.rank()).filter(|d| !axes.contains(d)).collect();
-    let shape: Shape = (0..x.rank()).map(|d| if axes.contains(&d) { 1 } else { x.shape()[d] }).collect();
+    let shape: Shape = (0..x.rank())
+        .map(|d| if axes.contains(&d) { 1 } else { x.shape()[d] })
+        .collect();
     let count: usize = axes.iter().map(|&d| x.shape()[d]).product();
     let n = shape.numel();
     let mut result = Array::uninit(shape.clone(), C::DTYPE);
     let out_ptr = Out(result.uninit_slice::<C>());
     let nearest = |dims: &[usize]| {
         let strides = x.layout().strides();
-        dims.iter().filter(|&&d| x.shape()[d] > 1).map(|&d| strides[d].unsigned_abs()).min()
+        dims.iter()
+            .filter(|&&d| x.shape()[d] > 1)
+            .map(|&d| strides[d].unsigned_abs())
+            .min()
     };
     let columns = n > 1 && count > 0 && nearest(&kept) < nearest(axes).or(Some(0));
     let first = if columns { axes } else { &kept[..] };
     let second = if columns { &kept[..] } else { axes };
     let order: SmallVec<[usize; 6]> = first.iter().chain(second).copied().collect();
-    let seen = if order.iter().copied().eq(0..x.rank()) { x.clone() } else { x.permute(&order) };
+    let seen = if order.iter().copied().eq(0..x.rank()) {
+        x.clone()
+    } else {
+        x.permute(&order)
+    };
     if columns {
         reduce_columns::<C>(&seen, n, count, how, out_ptr);
     } else {
@@ -143,7 +178,11 @@ unsafe impl<C> Sync for Reader<'_, C> {}
 impl<'a, C: Compute> Reader<'a, C> {
     fn new(array: &'a Array) -> Self {
         let direct = (array.dtype() == C::DTYPE && array.is_contiguous()).then(|| array.as_ptr::<C>());
-        Reader { array, direct, walk: Walk::new(array) }
+        Reader {
+            array,
+            direct,
+            walk: Walk::new(array),
+        }
     }
 
     /// Elements `at .. at + n`, with `n ≤ TILE`.
@@ -318,7 +357,10 @@ unsafe fn combine_tile_body<S: Real, C: Lane>(how: Reduce, x: *const C, acc: &mu
         ($how:expr) => {
             for i in 0..n {
                 // SAFETY: i < n ≤ TILE.
-                unsafe { acc.add(i).write(join($how, acc.add(i).read(), x.add(i).read())) };
+                unsafe {
+                    acc.add(i)
+                        .write(join($how, acc.add(i).read(), x.add(i).read()))
+                };
             }
         };
     }
@@ -348,7 +390,9 @@ pub fn arg_reduce(x: &Array, axis: usize, largest: bool) -> Array {
             } as i64;
         }
     });
-    Array::from_slice(&index, shape).transpose(axis, last).contiguous()
+    Array::from_slice(&index, shape)
+        .transpose(axis, last)
+        .contiguous()
 }
 
 #[allow(clippy::eq_op)]
@@ -380,8 +424,18 @@ mod tests {
         let fold = |row: &[f64]| match how {
             Reduce::Sum => row.iter().sum(),
             Reduce::Prod => row.iter().product(),
-            Reduce::Max => row.iter().copied().fold(f64::NEG_INFINITY, |a: f64, b| if b.is_nan() { b } else { Real::max(a, b) }),
-            Reduce::Min => row.iter().copied().fold(f64::INFINITY, |a: f64, b| if b.is_nan() { b } else { Real::min(a, b) }),
+            Reduce::Max => {
+                row.iter().copied().fold(
+                    f64::NEG_INFINITY,
+                    |a: f64, b| if b.is_nan() { b } else { Real::max(a, b) },
+                )
+            }
+            Reduce::Min => {
+                row.iter().copied().fold(
+                    f64::INFINITY,
+                    |a: f64, b| if b.is_nan() { b } else { Real::min(a, b) },
+                )
+            }
         };
         (0..rows).map(|k| fold(&data[k * count..][..count])).collect()
     }
@@ -394,7 +448,18 @@ mod tests {
 
     #[test]
     fn every_axis_layout_and_dtype_agrees_with_plain_loops() {
-        for shape in [&[][..], &[7], &[3, 5], &[2, 3, 4], &[70, 3], &[3, 70], &[2, 1500], &[0, 3], &[3, 0], &[2, 2, 3, 2]] {
+        for shape in [
+            &[][..],
+            &[7],
+            &[3, 5],
+            &[2, 3, 4],
+            &[70, 3],
+            &[3, 70],
+            &[2, 1500],
+            &[0, 3],
+            &[3, 0],
+            &[2, 2, 3, 2],
+        ] {
             for dtype in [DType::F32, DType::F64, DType::F16, DType::I64, DType::Bool] {
                 let plain = numbers(shape, dtype);
                 let order: Vec<usize> = (0..shape.len()).rev().collect();
@@ -411,7 +476,11 @@ mod tests {
                             let got = reduce(&x, &axes, how, out).to_vec::<f64>();
                             let want = naive(&x, &axes, how);
                             let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-9 * (1.0 + b.abs());
-                            assert!(got.len() == want.len() && got.iter().zip(&want).all(close), "{} {axes:?} {how:?} {dtype}: {got:?} {want:?}", x.shape());
+                            assert!(
+                                got.len() == want.len() && got.iter().zip(&want).all(close),
+                                "{} {axes:?} {how:?} {dtype}: {got:?} {want:?}",
+                                x.shape()
+                            );
                         }
                     }
                 }
@@ -434,7 +503,12 @@ mod tests {
 
     #[test]
     fn threads_do_not_change_a_bit() {
-        let x = Array::from_slice(&(0..1_500_000).map(|i| (i as f32 * 0.37).sin()).collect::<Vec<_>>(), [1500, 1000]);
+        let x = Array::from_slice(
+            &(0..1_500_000)
+                .map(|i| (i as f32 * 0.37).sin())
+                .collect::<Vec<_>>(),
+            [1500, 1000],
+        );
         for axes in [&[0][..], &[1], &[0, 1]] {
             let on = |k| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(k).build().unwrap();

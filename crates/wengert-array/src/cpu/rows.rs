@@ -13,15 +13,23 @@ const LANES: usize = 16;
 macro_rules! with_float {
     ($dtype:expr, $C:ident => $body:expr) => {
         match $dtype {
-            DType::F64 => { type $C = f64; $body }
-            _ => { type $C = f32; $body }
+            DType::F64 => {
+                type $C = f64;
+                $body
+            }
+            _ => {
+                type $C = f32;
+                $body
+            }
         }
     };
 }
 
 /// The array with `axis` innermost, contiguous, in the computing dtype.
 fn rows(x: &Array, axis: usize) -> Array {
-    x.transpose(axis, x.rank() - 1).cast(x.dtype().compute()).contiguous()
+    x.transpose(axis, x.rank() - 1)
+        .cast(x.dtype().compute())
+        .contiguous()
 }
 
 /// The reverse of [`rows`].
@@ -284,7 +292,10 @@ mod tests {
                         for (i, want) in naive(row).iter().enumerate() {
                             let at = k * shape[axis] + i;
                             assert!((back(&y)[at] - want).abs() <= tolerance);
-                            assert!((back(&log)[at] - want.ln()).abs() <= tolerance * 10.0 * (1.0 + want.ln().abs()));
+                            assert!(
+                                (back(&log)[at] - want.ln()).abs()
+                                    <= tolerance * 10.0 * (1.0 + want.ln().abs())
+                            );
                         }
                     }
                 }

@@ -27,7 +27,9 @@ pub(crate) fn blame<T>(error: Error, f: impl FnOnce() -> T) -> Error {
     if faults.is_empty() {
         return error
             .note("every operation agrees with its own finite differences on these values")
-            .note("so look for a kink there, for a value that changes between calls, or for a detached part");
+            .note(
+                "so look for a kink there, for a value that changes between calls, or for a detached part",
+            );
     }
     faults.into_iter().take(3).fold(error, |e, fault| e.note(fault))
 }
@@ -50,7 +52,10 @@ pub(crate) fn inspect(node: &dyn Audited, x: &[Array]) {
 fn fault(audited: &dyn Audited, x: &[Array]) -> Option<String> {
     let node = audited.node();
     let y = audited.forward_on(x)?;
-    if x.iter().chain([&y]).any(|a| a.dtype().is_float() && a.dtype() != DType::F64) {
+    if x.iter()
+        .chain([&y])
+        .any(|a| a.dtype().is_float() && a.dtype() != DType::F64)
+    {
         return None; // differences in f32 would prove nothing
     }
     let weights = Generator::new(7).uniform(y.shape(), 0.5, 1.5, DType::F64);

@@ -80,12 +80,17 @@ impl Backward {
     pub fn try_grad(self, y: &Tensor, xs: &[&Tensor], dy: Option<&Tensor>) -> Result<Vec<Option<Tensor>>> {
         let at = Location::caller();
         let dy = match dy {
-            Some(dy) => check_root(y, "grad").and_then(|()| check_upstream(y, dy, "grad")).map(|()| dy.clone()),
+            Some(dy) => check_root(y, "grad")
+                .and_then(|()| check_upstream(y, dy, "grad"))
+                .map(|()| dy.clone()),
             None => seed(y, "grad"),
         };
         let dy = dy.map_err(|e| e.at(at))?;
         if let Some(i) = xs.iter().position(|x| !x.requires_grad()) {
-            let message = format!("input {i}, of shape {}, does not require a gradient", xs[i].shape());
+            let message = format!(
+                "input {i}, of shape {}, does not require a gradient",
+                xs[i].shape()
+            );
             return Err(Error::new(ErrorKind::Graph, "grad", message)
                 .help("call `requires_grad_(true)` on it before it is used")
                 .at(at));
@@ -109,7 +114,10 @@ impl Backward {
 #[track_caller]
 pub fn grad(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
     let unused = |i: usize| {
-        let message = format!("the result does not depend on input {i}, of shape {}", xs[i].shape());
+        let message = format!(
+            "the result does not depend on input {i}, of shape {}",
+            xs[i].shape()
+        );
         Error::new(ErrorKind::Graph, "grad", message).note("so it has no gradient there")
     };
     let grads = match Backward::new().try_grad(y, xs, None) {
@@ -130,7 +138,10 @@ pub fn grad(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
 fn seed(y: &Tensor, op: &str) -> Result<Tensor> {
     check_root(y, op)?;
     if y.numel() != 1 {
-        let message = format!("needs a result with one element to start from, and got shape {}", y.shape());
+        let message = format!(
+            "needs a result with one element to start from, and got shape {}",
+            y.shape()
+        );
         return Err(Error::new(ErrorKind::Graph, op, message)
             .note("a gradient is that of one number; of several numbers, say which by weights")
             .help("reduce it with `.sum()` or `.mean()`, or call `backward_with(&dy)`"));
@@ -142,7 +153,11 @@ fn check_root(y: &Tensor, op: &str) -> Result<()> {
     if y.requires_grad() {
         return Ok(());
     }
-    let message = format!("the result, of shape {} and dtype {}, has no history", y.shape(), y.dtype());
+    let message = format!(
+        "the result, of shape {} and dtype {}, has no history",
+        y.shape(),
+        y.dtype()
+    );
     let error = Error::new(ErrorKind::Graph, op, message);
     Err(if y.dtype().is_float() {
         error.note("none of the tensors it was computed from requires a gradient, or recording was off")
@@ -176,7 +191,11 @@ fn walk(
 ) -> Result<Vec<Option<Tensor>>> {
     let retain = how.retain.unwrap_or(how.create);
     let _recording = Recording::set(how.create);
-    let ids: Vec<u64> = targets.unwrap_or_default().iter().map(|t| source_of(t).id()).collect();
+    let ids: Vec<u64> = targets
+        .unwrap_or_default()
+        .iter()
+        .map(|t| source_of(t).id())
+        .collect();
     let mut found: Vec<Option<Tensor>> = vec![None; ids.len()];
     let useful = targets.map(|_| Useful::find(roots, &ids));
 
@@ -267,11 +286,18 @@ impl Useful {
             let node = node.clone();
             if inputs_done {
                 let any = node.edges().iter().filter_map(|e| e.source.as_ref());
-                let any = any.map(Source::id).any(|id| leads.get(&id).copied().unwrap_or(false));
+                let any = any
+                    .map(Source::id)
+                    .any(|id| leads.get(&id).copied().unwrap_or(false));
                 *leads.entry(node.id()).or_default() |= any;
             } else if node.id() > oldest && seen.insert(node.id(), ()).is_none() {
                 stack.push((source, true));
-                stack.extend(node.edges().iter().filter_map(|e| e.source.clone()).map(|s| (s, false)));
+                stack.extend(
+                    node.edges()
+                        .iter()
+                        .filter_map(|e| e.source.clone())
+                        .map(|s| (s, false)),
+                );
             }
         }
         Useful(leads)

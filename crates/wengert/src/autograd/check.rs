@@ -38,7 +38,14 @@ pub struct Report {
 
 impl Default for GradCheck {
     fn default() -> Self {
-        GradCheck { directions: 3, full: false, step: 1e-6, rtol: 1e-5, atol: 1e-7, seed: 0 }
+        GradCheck {
+            directions: 3,
+            full: false,
+            step: 1e-6,
+            rtol: 1e-5,
+            atol: 1e-7,
+            seed: 0,
+        }
     }
 }
 
@@ -85,7 +92,8 @@ impl GradCheck {
     pub fn run(&self, f: impl Fn(&[Tensor]) -> Tensor, inputs: &[&Tensor]) -> Result<Report> {
         let leaves = leaves(inputs);
         let weigh = self.weigher(&f, &leaves);
-        self.compare("gradcheck", &|x| weigh(&f(x)), &leaves).map_err(|e| audit::blame(e, || weigh(&f(&leaves))))
+        self.compare("gradcheck", &|x| weigh(&f(x)), &leaves)
+            .map_err(|e| audit::blame(e, || weigh(&f(&leaves))))
     }
 
     /// As [`run`](GradCheck::run) for second derivatives: checks the gradient of the gradient.
@@ -93,26 +101,39 @@ impl GradCheck {
         let leaves = leaves(inputs);
         let weigh = self.weigher(&f, &leaves);
         let mut random = Generator::new(self.seed + 1);
-        let along: Vec<Array> = leaves.iter().map(|x| random.normal(&x.shape(), 0.0, 1.0, DType::F64)).collect();
+        let along: Vec<Array> = leaves
+            .iter()
+            .map(|x| random.normal(&x.shape(), 0.0, 1.0, DType::F64))
+            .collect();
         // The slope of f along a fixed direction, recorded, is a function like any other.
         let slope = |x: &[Tensor]| {
             let y = weigh(&f(x));
             let wrt: Vec<&Tensor> = x.iter().filter(|x| x.dtype().is_float()).collect();
             let grads = if y.requires_grad() {
-                Backward::new().create_graph(true).try_grad(&y, &wrt, None).unwrap_or_else(|e| panic!("{e}"))
+                Backward::new()
+                    .create_graph(true)
+                    .try_grad(&y, &wrt, None)
+                    .unwrap_or_else(|e| panic!("{e}"))
             } else {
                 vec![None; wrt.len()]
             };
-            let along = along.iter().zip(x).filter(|(_, x)| x.dtype().is_float()).map(|(v, _)| v);
+            let along = along
+                .iter()
+                .zip(x)
+                .filter(|(_, x)| x.dtype().is_float())
+                .map(|(v, _)| v);
             let terms = grads.into_iter().zip(along);
             let terms = terms.filter_map(|(g, v)| Some((g? * Tensor::constant(v.clone())).sum()));
-            terms.reduce(|a, b| a + b).unwrap_or_else(|| Tensor::full_as([], 0.0, DType::F64))
+            terms
+                .reduce(|a, b| a + b)
+                .unwrap_or_else(|| Tensor::full_as([], 0.0, DType::F64))
         };
-        self.compare("gradgradcheck", &slope, &leaves).map_err(|e| audit::blame(e, || slope(&leaves)))
+        self.compare("gradgradcheck", &slope, &leaves)
+            .map_err(|e| audit::blame(e, || slope(&leaves)))
     }
 
     /// A function that makes one number of the result of `f`.
-    fn weigher(&self, f: &impl Fn(&[Tensor]) -> Tensor, x: &[Tensor]) -> impl Fn(&Tensor) -> Tensor + use<> {
+    fn weigher(&self, f: &dyn Fn(&[Tensor]) -> Tensor, x: &[Tensor]) -> impl Fn(&Tensor) -> Tensor + use<> {
         let shape = no_grad(|| f(x)).shape();
         let weights = Generator::new(self.seed + 2).uniform(&shape, 0.5, 1.5, DType::F64);
         move |y| (y * Tensor::constant(weights.clone())).sum()
@@ -137,7 +158,10 @@ impl GradCheck {
             })
             .collect();
         let value = |moved: &[Tensor]| no_grad(|| f(moved)).item();
-        let mut report = Report { compared: 0, worst: 0.0 };
+        let mut report = Report {
+            compared: 0,
+            worst: 0.0,
+        };
         if self.full {
             self.each_element(name, &value, x, &grads, &mut report)?;
         } else {
@@ -192,7 +216,9 @@ impl GradCheck {
                 let message = "backward and finite differences disagree along a random direction";
                 return Err(Error::new(ErrorKind::Check, name, message)
                     .note(format!("backward gives {ours}, finite differences {theirs}"))
-                    .note("each element by itself agrees, so the tolerance may be too tight for their number"));
+                    .note(
+                        "each element by itself agrees, so the tolerance may be too tight for their number",
+                    ));
             }
         }
         Ok(())
@@ -202,13 +228,22 @@ impl GradCheck {
     fn difference(&self, f: &dyn Fn(&[Tensor]) -> f64, x: &[Tensor], along: &[(usize, Vec<f64>)]) -> f64 {
         let largest = along.iter().flat_map(|(i, v)| {
             let x: Vec<f64> = x[*i].to_vec();
-            x.into_iter().zip(v).filter(|(_, v)| **v != 0.0).map(|(x, _)| x.abs()).collect::<Vec<_>>()
+            x.into_iter()
+                .zip(v)
+                .filter(|(_, v)| **v != 0.0)
+                .map(|(x, _)| x.abs())
+                .collect::<Vec<_>>()
         });
         let h = self.step * largest.filter(|x| x.is_finite()).fold(1.0, f64::max);
         let moved = |h: f64| {
             let mut moved = x.to_vec();
             for (i, v) in along {
-                let to: Vec<f64> = x[*i].to_vec::<f64>().iter().zip(v).map(|(x, v)| x + h * v).collect();
+                let to: Vec<f64> = x[*i]
+                    .to_vec::<f64>()
+                    .iter()
+                    .zip(v)
+                    .map(|(x, v)| x + h * v)
+                    .collect();
                 moved[*i] = Tensor::from_slice(&to, x[*i].shape()).requires_grad_(true);
             }
             f(&moved)

@@ -84,14 +84,22 @@ fn tensors<O: Op>(x: &Each<O, Array>, wants: u64) -> Each<O, Tensor> {
     O::Inputs::map_ref(x, |x| {
         i += 1;
         let t = Tensor::constant(x.clone());
-        if x.dtype().is_float() && wants >> (i - 1) & 1 == 1 { t.requires_grad_(true) } else { t }
+        if x.dtype().is_float() && wants >> (i - 1) & 1 == 1 {
+            t.requires_grad_(true)
+        } else {
+            t
+        }
     })
 }
 
 /// An operation without samples is not tested at all.
 pub(crate) fn has_samples<O: Op>() -> Result<()> {
     match O::samples().is_empty() {
-        true => Err(Error::new(ErrorKind::Check, O::NAME, "has no samples, so nothing was tested")),
+        true => Err(Error::new(
+            ErrorKind::Check,
+            O::NAME,
+            "has no samples, so nothing was tested",
+        )),
         false => Ok(()),
     }
 }
@@ -101,14 +109,19 @@ pub(crate) fn infer<O: Op>() -> Result<()> {
         let want = s.op.infer(O::Inputs::map_ref(&s.inputs, |x| In::from(x)))?;
         let y = s.op.forward(s.inputs, &want, &mut Default::default());
         if y.meta() != want {
-            return Err(broken::<O>("infer", i, format!("inferred {want:?}, computed {:?}", y.meta())));
+            return Err(broken::<O>(
+                "infer",
+                i,
+                format!("inferred {want:?}, computed {:?}", y.meta()),
+            ));
         }
     }
     Ok(())
 }
 
 fn close(a: &[f64], b: &[f64], tolerance: f64) -> bool {
-    let near = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= tolerance * (1.0 + b.abs());
+    let near =
+        |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= tolerance * (1.0 + b.abs());
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| near(*a, *b))
 }
 
@@ -118,9 +131,19 @@ pub(crate) fn value<O: Op>() -> Result<()> {
         if let Some(expected) = &s.expected
             && !close(&y, expected, 1e-12)
         {
-            return Err(broken::<O>("value", i, format!("got {y:?}, expected {expected:?}")));
+            return Err(broken::<O>(
+                "value",
+                i,
+                format!("got {y:?}, expected {expected:?}"),
+            ));
         }
-        let single = |x: &Array| if x.dtype() == DType::F64 { x.cast(DType::F32) } else { x.clone() };
+        let single = |x: &Array| {
+            if x.dtype() == DType::F64 {
+                x.cast(DType::F32)
+            } else {
+                x.clone()
+            }
+        };
         let y32 = apply::<O>(i, &tensors::<O>(&O::Inputs::map_ref(&s.inputs, single), 0)).to_vec::<f64>();
         if !close(&y32, &y, 2e-6) {
             return Err(broken::<O>("value", i, format!("f32 gives {y32:?}, f64 {y:?}")));
@@ -131,7 +154,11 @@ pub(crate) fn value<O: Op>() -> Result<()> {
 
 /// The function that sample `i` is, over its inputs in a list.
 fn function<O: Op>(i: usize, inputs: &Each<O, Array>) -> (impl Fn(&[Tensor]) -> Tensor, Vec<Tensor>) {
-    let x: Vec<Tensor> = inputs.as_ref().iter().map(|x| Tensor::constant(x.clone())).collect();
+    let x: Vec<Tensor> = inputs
+        .as_ref()
+        .iter()
+        .map(|x| Tensor::constant(x.clone()))
+        .collect();
     let f = move |x: &[Tensor]| {
         let mut x = x.iter();
         let sample = O::samples().swap_remove(i);
@@ -145,8 +172,14 @@ pub(crate) fn first_order<O: Op>() -> Result<()> {
     for (i, s) in each::<O>() {
         let (f, x) = function::<O>(i, &s.inputs);
         let x: Vec<&Tensor> = x.iter().collect();
-        if f(&x.iter().map(|x| x.detach()).collect::<Vec<_>>()).dtype().is_float() {
-            GradCheck::new().full().run(f, &x).map_err(|e| broken::<O>("first_order", i, e))?;
+        if f(&x.iter().map(|x| x.detach()).collect::<Vec<_>>())
+            .dtype()
+            .is_float()
+        {
+            GradCheck::new()
+                .full()
+                .run(f, &x)
+                .map_err(|e| broken::<O>("first_order", i, e))?;
         }
     }
     Ok(())
@@ -156,9 +189,14 @@ pub(crate) fn second_order<O: Op>() -> Result<()> {
     for (i, s) in each::<O>() {
         let (f, x) = function::<O>(i, &s.inputs);
         let x: Vec<&Tensor> = x.iter().collect();
-        if f(&x.iter().map(|x| x.detach()).collect::<Vec<_>>()).dtype().is_float() {
+        if f(&x.iter().map(|x| x.detach()).collect::<Vec<_>>())
+            .dtype()
+            .is_float()
+        {
             let check = GradCheck::new().tolerance(1e-4, 1e-6);
-            check.run_second_order(f, &x).map_err(|e| broken::<O>("second_order", i, e))?;
+            check
+                .run_second_order(f, &x)
+                .map_err(|e| broken::<O>("second_order", i, e))?;
         }
     }
     Ok(())
@@ -187,7 +225,10 @@ pub(crate) fn wanted<O: Op>() -> Result<()> {
                     (Some(_), None) => false,
                 };
                 if !fits {
-                    let what = format!("asked for {mask:b}, gradient {k} is {grad:?}, and with all {:?}", all[k]);
+                    let what = format!(
+                        "asked for {mask:b}, gradient {k} is {grad:?}, and with all {:?}",
+                        all[k]
+                    );
                     return Err(broken::<O>("wanted", i, what));
                 }
             }
@@ -220,18 +261,36 @@ pub(crate) fn strided<O: Op>() -> Result<()> {
         _ => x.slice(0, 0, 1, 1).broadcast_to(x.shape()),
     };
     for (i, s) in each::<O>() {
-        for (name, view) in [("column-major", column_major), ("reversed", reversed), ("offset", offset), ("repeated", repeated)] {
+        for (name, view) in [
+            ("column-major", column_major),
+            ("reversed", reversed),
+            ("offset", offset),
+            ("repeated", repeated),
+        ] {
             let seen = O::Inputs::map_ref(&s.inputs, view);
             let plain = O::Inputs::map_ref(&seen, kernels::copy);
-            let values = [&seen, &plain].map(|x| no_grad(|| apply::<O>(i, &tensors::<O>(x, 0))).to_vec::<f64>());
+            let values =
+                [&seen, &plain].map(|x| no_grad(|| apply::<O>(i, &tensors::<O>(x, 0))).to_vec::<f64>());
             if !close(&values[0], &values[1], 1e-12) {
-                return Err(broken::<O>("strided", i, format!("{name} inputs give {:?}, copies {:?}", values[0], values[1])));
+                return Err(broken::<O>(
+                    "strided",
+                    i,
+                    format!("{name} inputs give {:?}, copies {:?}", values[0], values[1]),
+                ));
             }
-            if gradients::<O>(i, &seen, u64::MAX)?.iter().zip(&gradients::<O>(i, &plain, u64::MAX)?).any(|(a, b)| match (a, b) {
-                (Some(a), Some(b)) => !close(a, b, 1e-12),
-                (a, b) => a.is_some() != b.is_some(),
-            }) {
-                return Err(broken::<O>("strided", i, format!("{name} inputs give other gradients than copies")));
+            if gradients::<O>(i, &seen, u64::MAX)?
+                .iter()
+                .zip(&gradients::<O>(i, &plain, u64::MAX)?)
+                .any(|(a, b)| match (a, b) {
+                    (Some(a), Some(b)) => !close(a, b, 1e-12),
+                    (a, b) => a.is_some() != b.is_some(),
+                })
+            {
+                return Err(broken::<O>(
+                    "strided",
+                    i,
+                    format!("{name} inputs give other gradients than copies"),
+                ));
             }
         }
     }
@@ -246,7 +305,11 @@ pub(crate) fn moved<O: Op>() -> Result<()> {
         let given = O::Inputs::map_ref(&s.inputs, |x| Tensor::constant(kernels::copy(x)));
         let moved = op::<O>(i).apply_owned(given).to_vec::<f64>();
         if !close(&moved, &borrowed, 0.0) {
-            return Err(broken::<O>("moved", i, format!("given-up inputs give {moved:?}, kept ones {borrowed:?}")));
+            return Err(broken::<O>(
+                "moved",
+                i,
+                format!("given-up inputs give {moved:?}, kept ones {borrowed:?}"),
+            ));
         }
     }
     Ok(())

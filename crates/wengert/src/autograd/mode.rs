@@ -43,7 +43,10 @@ impl Recording {
     /// From now until the guard is dropped.
     #[must_use = "the mode ends when the guard is dropped"]
     pub fn set(on: bool) -> Recording {
-        Recording { before: RECORDING.replace(on), _not_send: PhantomData }
+        Recording {
+            before: RECORDING.replace(on),
+            _not_send: PhantomData,
+        }
     }
 }
 

@@ -124,6 +124,7 @@ pub(crate) fn wanted(mask: u64, i: usize) -> bool {
 }
 
 /// An input on its way into an operation.
+#[derive(Debug)]
 pub struct Input {
     pub(crate) array: Array,
     pub(crate) source: Option<Source>,
@@ -131,14 +132,20 @@ pub struct Input {
 
 impl From<&Tensor> for Input {
     fn from(t: &Tensor) -> Input {
-        Input { array: t.array(), source: if mode::is_recording() { t.source() } else { None } }
+        Input {
+            array: t.array(),
+            source: if mode::is_recording() { t.source() } else { None },
+        }
     }
 }
 
 impl From<Tensor> for Input {
     fn from(t: Tensor) -> Input {
         let source = if mode::is_recording() { t.source() } else { None };
-        Input { array: t.into_array(), source }
+        Input {
+            array: t.into_array(),
+            source,
+        }
     }
 }
 
@@ -163,7 +170,11 @@ struct Saved<O: Op> {
 impl<O: Op> Clone for Saved<O> {
     fn clone(&self) -> Self {
         let x = O::Inputs::map_ref(&self.x, Clone::clone);
-        Saved { x, y: self.y.clone(), extra: Extra(self.extra.0.clone()) }
+        Saved {
+            x,
+            y: self.y.clone(),
+            extra: Extra(self.extra.0.clone()),
+        }
     }
 }
 
@@ -191,12 +202,25 @@ pub(crate) fn record<O: Op>(
         i += 1;
         saves.has_x(i - 1).then(|| x.array.clone())
     });
-    let audited: Option<Vec<Array>> = audit::is_on().then(|| x.as_ref().iter().map(|x| x.array.clone()).collect());
-    let edges = O::Inputs::map_mut(&mut x, |x| Edge { source: x.source.take(), meta: x.array.meta() });
+    let audited: Option<Vec<Array>> =
+        audit::is_on().then(|| x.as_ref().iter().map(|x| x.array.clone()).collect());
+    let edges = O::Inputs::map_mut(&mut x, |x| Edge {
+        source: x.source.take(),
+        meta: x.array.meta(),
+    });
     let mut extra = Extra::default();
     let value = op.forward(O::Inputs::map(x, |x| x.array), &output, &mut extra);
-    debug_assert_eq!(value.meta(), output, "{} inferred another result than it computed", op.name());
-    let saved = Saved { x: saved_x, y: saves.has_y().then(|| value.clone()), extra };
+    debug_assert_eq!(
+        value.meta(),
+        output,
+        "{} inferred another result than it computed",
+        op.name()
+    );
+    let saved = Saved {
+        x: saved_x,
+        y: saves.has_y().then(|| value.clone()),
+        extra,
+    };
     let node = Record::<O> {
         id: next_id(),
         at,
@@ -221,11 +245,18 @@ impl<O: Op> Audited for Arc<Record<O>> {
         Some(self.run_on(x)?.0)
     }
     fn backward_on(&self, x: &[Array], dy: Tensor) -> Vec<Option<Tensor>> {
-        let Some((y, extra)) = self.run_on(x) else { return Vec::new() };
+        let Some((y, extra)) = self.run_on(x) else {
+            return Vec::new();
+        };
         let mut x = x.iter().cloned();
         let x = O::Inputs::map_ref(&self.edges, |_| x.next());
         let saved = Saved { x, y: Some(y), extra };
-        let cx = Ctx { record: self, saved, wants: u64::MAX, reads: Cell::new(Saves::NOTHING) };
+        let cx = Ctx {
+            record: self,
+            saved,
+            wants: u64::MAX,
+            reads: Cell::new(Saves::NOTHING),
+        };
         self.op.backward(&cx, dy).into_iter().collect()
     }
 }
@@ -235,7 +266,12 @@ impl<O: Op> Record<O> {
     fn run_on(&self, x: &[Array]) -> Option<(Array, Extra)> {
         let mut extra = Extra::default();
         let mut ins = x.iter();
-        let y = self.op.infer(O::Inputs::map_ref(&self.edges, |_| In::from(ins.next().expect("one each")))).ok()?;
+        let y = self
+            .op
+            .infer(O::Inputs::map_ref(&self.edges, |_| {
+                In::from(ins.next().expect("one each"))
+            }))
+            .ok()?;
         let mut x = x.iter().cloned();
         let x = O::Inputs::map_ref(&self.edges, |_| x.next().expect("one each"));
         Some((self.op.forward(x, &y, &mut extra), extra))
@@ -264,7 +300,13 @@ impl<O: Op> Node for Record<O> {
     fn saved_bytes(&self) -> usize {
         let saved = lock(&self.saved);
         let Some(saved) = &*saved else { return 0 };
-        let all = saved.x.as_ref().iter().flatten().chain(&saved.y).chain(&saved.extra.0);
+        let all = saved
+            .x
+            .as_ref()
+            .iter()
+            .flatten()
+            .chain(&saved.y)
+            .chain(&saved.extra.0);
         all.map(|a| a.numel() * a.dtype().size()).sum()
     }
     fn hooks(&self) -> &Hooks {
@@ -286,7 +328,12 @@ impl<O: Op> Node for Record<O> {
                 .help("pass `retain_graph` to the first backward pass, or run the forward pass again")
                 .at(self.at));
         };
-        let cx = Ctx { record: &self, saved, wants, reads: Cell::new(Saves::NOTHING) };
+        let cx = Ctx {
+            record: &self,
+            saved,
+            wants,
+            reads: Cell::new(Saves::NOTHING),
+        };
         let grads = self.op.backward(&cx, dy);
         Ok(grads.into_iter().collect())
     }
@@ -294,7 +341,12 @@ impl<O: Op> Node for Record<O> {
 
 impl<O: Op> Record<O> {
     fn inputs_text(&self) -> String {
-        let shapes: Vec<String> = self.edges.as_ref().iter().map(|e| e.meta.shape.to_string()).collect();
+        let shapes: Vec<String> = self
+            .edges
+            .as_ref()
+            .iter()
+            .map(|e| e.meta.shape.to_string())
+            .collect();
         shapes.join(" and ")
     }
 }
@@ -316,7 +368,10 @@ impl<O: Op> Ctx<'_, O> {
     pub fn x(&self, i: usize) -> Tensor {
         self.reads.set(self.reads.get().and(Saves::x(i)));
         let Some(value) = &self.saved.x.as_ref()[i] else {
-            panic!("the gradient rule of `{}` reads input {i}, which its SAVES does not list", O::NAME)
+            panic!(
+                "the gradient rule of `{}` reads input {i}, which its SAVES does not list",
+                O::NAME
+            )
         };
         match &self.record.edges.as_ref()[i].source {
             Some(source) if mode::is_recording() => Tensor::made(value.clone(), source.clone()),
@@ -331,7 +386,10 @@ impl<O: Op> Ctx<'_, O> {
     pub fn y(&self) -> Tensor {
         self.reads.set(self.reads.get().and(Saves::Y));
         let Some(value) = &self.saved.y else {
-            panic!("the gradient rule of `{}` reads the result, which its SAVES does not list", O::NAME)
+            panic!(
+                "the gradient rule of `{}` reads the result, which its SAVES does not list",
+                O::NAME
+            )
         };
         if mode::is_recording() {
             Tensor::made(value.clone(), Source::Node(self.record.clone()))
@@ -376,8 +434,15 @@ pub(crate) fn reads_of<O: Op>(op: O, x: Each<O, Array>, wants: u64) -> Result<Sa
     let output = op.infer(O::Inputs::map_ref(&x, |x| x.into()))?;
     let mut extra = Extra::default();
     let y = op.forward(O::Inputs::map_ref(&x, Clone::clone), &output, &mut extra);
-    let edges = O::Inputs::map_ref(&x, |x| Edge { source: None, meta: x.meta() });
-    let saved = Saved { x: O::Inputs::map(x, Some), y: Some(y.clone()), extra };
+    let edges = O::Inputs::map_ref(&x, |x| Edge {
+        source: None,
+        meta: x.meta(),
+    });
+    let saved = Saved {
+        x: O::Inputs::map(x, Some),
+        y: Some(y.clone()),
+        extra,
+    };
     let record = Record::<O> {
         id: 0,
         at: Location::caller(),
@@ -388,7 +453,12 @@ pub(crate) fn reads_of<O: Op>(op: O, x: Each<O, Array>, wants: u64) -> Result<Sa
         hooks: Hooks::default(),
     };
     let dy = Tensor::constant(Array::full(y.shape(), 1.0, y.dtype()));
-    let cx = Ctx { record: &Arc::new(record), saved, wants, reads: Cell::new(Saves::NOTHING) };
+    let cx = Ctx {
+        record: &Arc::new(record),
+        saved,
+        wants,
+        reads: Cell::new(Saves::NOTHING),
+    };
     mode::no_grad(|| cx.record.op.backward(&cx, dy));
     Ok(cx.reads.get())
 }
@@ -404,7 +474,9 @@ impl<O: Op> Drop for Record<O> {
     fn drop(&mut self) {
         let mut first = None;
         for edge in self.edges.as_mut() {
-            let Some(Source::Node(node)) = edge.source.take() else { continue };
+            let Some(Source::Node(node)) = edge.source.take() else {
+                continue;
+            };
             if Arc::strong_count(&node) > 1 {
                 continue;
             }

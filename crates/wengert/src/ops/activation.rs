@@ -24,7 +24,10 @@ impl Pointwise<1> for Relu {
         [S::select(y.gt(S::ZERO), dy, S::ZERO)]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(Map(Relu), [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])])]
+        vec![Sample::new(
+            Map(Relu),
+            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
+        )]
     }
 }
 
@@ -45,7 +48,10 @@ impl Pointwise<1> for Sigmoid {
         [dy * (y * (S::ONE - y))]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(Map(Sigmoid), [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])])]
+        vec![Sample::new(
+            Map(Sigmoid),
+            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
+        )]
     }
 }
 
@@ -70,7 +76,10 @@ impl Pointwise<1> for Gelu {
         [dy * (below + x * density)]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(Map(Gelu), [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])])]
+        vec![Sample::new(
+            Map(Gelu),
+            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
+        )]
     }
 }
 
@@ -87,7 +96,10 @@ impl Pointwise<1> for GeluTanh {
         S::lit(0.5) * x * (S::ONE + (S::lit(0.797_884_560_802_865_4) * inner).tanh())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(Map(GeluTanh), [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])])]
+        vec![Sample::new(
+            Map(GeluTanh),
+            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
+        )]
     }
 }
 

@@ -33,10 +33,16 @@ impl Body<2, 0, 1> for AddBody {
 fn infer_sum(op: &str, x: [In<'_>; 2]) -> Result<Meta> {
     let dtype = promote(x.iter().map(|x| (x.dtype, x.shape.rank())));
     if op == "sub" && dtype == DType::Bool {
-        return Err(Error::new(ErrorKind::DType, op, "bool tensors cannot be subtracted")
-            .help("`logical_xor` and `ne` say where two differ"));
+        return Err(
+            Error::new(ErrorKind::DType, op, "bool tensors cannot be subtracted")
+                .help("`logical_xor` and `ne` say where two differ"),
+        );
     }
-    Ok(Meta { shape: broadcast(&x)?, dtype, device: x[0].device })
+    Ok(Meta {
+        shape: broadcast(&x)?,
+        dtype,
+        device: x[0].device,
+    })
 }
 
 impl Op for Add {
@@ -57,7 +63,14 @@ impl Op for Add {
         vec![
             Sample::new(Add, pair()).gives([0.25, -1.5, 2.5, 1.75, -0.25, 4.5]),
             Sample::new(Add, [Array::scalar(1.0), Array::scalar(2.0)]).gives([3.0]),
-            Sample::new(Add, [Array::full([0, 3], 0.0, DType::F64), Array::full([3], 1.0, DType::F64)]).gives([]),
+            Sample::new(
+                Add,
+                [
+                    Array::full([0, 3], 0.0, DType::F64),
+                    Array::full([3], 1.0, DType::F64),
+                ],
+            )
+            .gives([]),
         ]
     }
 }
@@ -168,8 +181,10 @@ pub struct Pow;
 impl Pointwise<2> for Pow {
     const NAME: &'static str = "pow";
     const KIND: Kind = Kind::Arithmetic;
-    const SAVES: &'static [Saves] =
-        &[Saves::x(0).and(Saves::x(1)), Saves::x(0).and(Saves::x(1)).and(Saves::Y)];
+    const SAVES: &'static [Saves] = &[
+        Saves::x(0).and(Saves::x(1)),
+        Saves::x(0).and(Saves::x(1)).and(Saves::Y),
+    ];
     const COST: usize = 20;
     #[inline(always)]
     fn value<S: Real>(&self, [a, b]: [S; 2]) -> S {
@@ -316,7 +331,9 @@ impl Pointwise<1> for PowScalar {
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         let x = || Array::from_slice(&[0.5, 1.5, 2.0, 0.25], [4]);
-        [3.0, -2.0, 2.5].map(|p| Sample::new(Map(PowScalar(p)), [x()])).into()
+        [3.0, -2.0, 2.5]
+            .map(|p| Sample::new(Map(PowScalar(p)), [x()]))
+            .into()
     }
 }
 
@@ -400,7 +417,11 @@ impl Pointwise<1> for Abs {
     }
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, [x]: [S; 1], _: S) -> [S; 1] {
-        [S::select(x.gt(S::ZERO), dy, S::select(x.lt(S::ZERO), -dy, S::ZERO))]
+        [S::select(
+            x.gt(S::ZERO),
+            dy,
+            S::select(x.lt(S::ZERO), -dy, S::ZERO),
+        )]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(Abs), [pair()[0].clone()])]
@@ -424,7 +445,10 @@ impl Pointwise<1> for Floor {
         [S::ZERO]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(Map(Floor), [Array::from_slice(&[1.5, -2.25, 0.5], [3])])]
+        vec![Sample::new(
+            Map(Floor),
+            [Array::from_slice(&[1.5, -2.25, 0.5], [3])],
+        )]
     }
 }
 
@@ -557,15 +581,24 @@ impl Tensor {
         }
         if crate::is_recording() {
             wengert_array::raise(
-                Error::new(ErrorKind::Graph, format!("{op}="), "a leaf that requires a gradient cannot change in place")
-                    .note("its gradient would be that of a value it no longer has")
-                    .help("put the update inside `no_grad(|| …)`"),
+                Error::new(
+                    ErrorKind::Graph,
+                    format!("{op}="),
+                    "a leaf that requires a gradient cannot change in place",
+                )
+                .note("its gradient would be that of a value it no longer has")
+                .help("put the update inside `no_grad(|| …)`"),
             );
         }
         let new = f(self.detach());
         if new.shape() != self.shape() || new.dtype() != self.dtype() {
-            let message =
-                format!("cannot put {} {} into a leaf of {} {}", new.dtype(), new.shape(), self.dtype(), self.shape());
+            let message = format!(
+                "cannot put {} {} into a leaf of {} {}",
+                new.dtype(),
+                new.shape(),
+                self.dtype(),
+                self.shape()
+            );
             wengert_array::raise(Error::new(ErrorKind::Shape, format!("{op}="), message));
         }
         self.update(|_| new.into_array());
@@ -575,7 +608,11 @@ impl Tensor {
     #[track_caller]
     pub fn powf(&self, p: f64) -> Tensor {
         let whole = p.fract() == 0.0 && p >= 0.0;
-        let x = if whole || self.dtype().is_float() { self.clone() } else { self.to(DType::F32) };
+        let x = if whole || self.dtype().is_float() {
+            self.clone()
+        } else {
+            self.to(DType::F32)
+        };
         match p {
             0.5 => x.sqrt(),
             1.0 => Map(MulScalar(1.0)).apply_owned([x]),

@@ -15,7 +15,11 @@ impl Op for Cast {
     const NAME: &'static str = "to";
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
-        Ok(Meta { shape: x.shape.clone(), dtype: self.0, device: x.device })
+        Ok(Meta {
+            shape: x.shape.clone(),
+            dtype: self.0,
+            device: x.device,
+        })
     }
     fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
         x.cast(self.0)
@@ -26,7 +30,10 @@ impl Op for Cast {
     }
     fn samples() -> Vec<Sample<Self>> {
         let x = || Array::from_slice(&[1.0, -2.5, 3.0], [3]);
-        vec![Sample::new(Cast(DType::F64), [x()]), Sample::new(Cast(DType::I32), [x()]).gives([1.0, -2.0, 3.0])]
+        vec![
+            Sample::new(Cast(DType::F64), [x()]),
+            Sample::new(Cast(DType::I32), [x()]).gives([1.0, -2.0, 3.0]),
+        ]
     }
 }
 
@@ -35,7 +42,11 @@ impl Tensor {
     /// floating-point dtypes.
     #[track_caller]
     pub fn to(&self, dtype: DType) -> Tensor {
-        if self.dtype() == dtype { self.clone() } else { Cast(dtype).apply([self]) }
+        if self.dtype() == dtype {
+            self.clone()
+        } else {
+            Cast(dtype).apply([self])
+        }
     }
 }
 

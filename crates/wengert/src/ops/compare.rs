@@ -107,7 +107,10 @@ impl Pointwise<3> for Where {
     }
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, [mask, _, _]: [S; 3], _: S) -> [S; 3] {
-        let (a, b) = (S::select(mask.ne(S::ZERO), dy, S::ZERO), S::select(mask.ne(S::ZERO), S::ZERO, dy));
+        let (a, b) = (
+            S::select(mask.ne(S::ZERO), dy, S::ZERO),
+            S::select(mask.ne(S::ZERO), S::ZERO, dy),
+        );
         [S::ZERO, a, b]
     }
     fn samples() -> Vec<Sample<Map<Self, 3>>> {

@@ -24,7 +24,10 @@ impl Pointwise<1> for Exp {
         [dy * y]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(Map(Exp), [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])])]
+        vec![Sample::new(
+            Map(Exp),
+            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
+        )]
     }
 }
 
@@ -45,7 +48,10 @@ impl Pointwise<1> for Ln {
         [dy / x]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(Map(Ln), [Array::from_slice(&[0.5, 1.5, 2.0, 0.25, 3.0, 1.0], [2, 3])])]
+        vec![Sample::new(
+            Map(Ln),
+            [Array::from_slice(&[0.5, 1.5, 2.0, 0.25, 3.0, 1.0], [2, 3])],
+        )]
     }
 }
 
@@ -66,7 +72,10 @@ impl Pointwise<1> for Sqrt {
         [dy / (S::lit(2.0) * y)]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(Map(Sqrt), [Array::from_slice(&[0.5, 1.5, 2.0, 0.25, 3.0, 1.0], [2, 3])])]
+        vec![Sample::new(
+            Map(Sqrt),
+            [Array::from_slice(&[0.5, 1.5, 2.0, 0.25, 3.0, 1.0], [2, 3])],
+        )]
     }
 }
 
@@ -87,7 +96,10 @@ impl Pointwise<1> for Erf {
         [dy * (S::lit(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp())]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(Map(Erf), [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])])]
+        vec![Sample::new(
+            Map(Erf),
+            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
+        )]
     }
 }
 

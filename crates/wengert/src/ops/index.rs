@@ -34,14 +34,19 @@ fn positions(op: &str, index: &Tensor, size: usize) -> Result<Tensor> {
     let mut negative = false;
     for (at, &i) in index.as_slice::<i64>().iter().enumerate() {
         if i < -n || i >= n {
-            let message = format!("index {i}, at position {at} of the indices, is out of range for size {size}");
+            let message =
+                format!("index {i}, at position {at} of the indices, is out of range for size {size}");
             return Err(Error::new(ErrorKind::Index, op, message));
         }
         negative |= i < 0;
     }
     let mut index = index;
     if negative {
-        index.make_mut::<i64>().iter_mut().filter(|i| **i < 0).for_each(|i| *i += n);
+        index
+            .make_mut::<i64>()
+            .iter_mut()
+            .filter(|i| **i < 0)
+            .for_each(|i| *i += n);
     }
     Ok(Tensor::constant(index))
 }
@@ -57,16 +62,26 @@ impl Op for IndexSelect {
     fn infer(&self, [x, index]: [In<'_>; 2]) -> Result<Meta> {
         let d = axis("index_select", self.0, x.shape.rank())?;
         if index.shape.rank() != 1 {
-            let message = format!("the indices must have one dimension, and have shape {}", index.shape);
+            let message = format!(
+                "the indices must have one dimension, and have shape {}",
+                index.shape
+            );
             return Err(Error::new(ErrorKind::Shape, "index_select", message));
         }
         Ok(x.with_shape(x.shape.with(d, index.shape[0])))
     }
     fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::index_select(&x, axis("", self.0, x.rank()).expect("infer has checked it"), &index)
+        kernels::index_select(
+            &x,
+            axis("", self.0, x.rank()).expect("infer has checked it"),
+            &index,
+        )
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
-        let add = IndexAdd { dim: self.0, shape: cx.meta(0).shape.clone() };
+        let add = IndexAdd {
+            dim: self.0,
+            shape: cx.meta(0).shape.clone(),
+        };
         [cx.grad(0, || add.apply([&dy, &cx.x(1).detach()])), None]
     }
     fn samples() -> Vec<Sample<Self>> {
@@ -94,20 +109,34 @@ impl Op for IndexAdd {
     fn infer(&self, [x, index]: [In<'_>; 2]) -> Result<Meta> {
         let d = axis("index_add", self.dim, self.shape.rank())?;
         if index.shape.rank() != 1 || *x.shape != self.shape.with(d, index.shape[0]) {
-            let message = format!("cannot add {} at {} indices into {}", x.shape, index.shape, self.shape);
+            let message = format!(
+                "cannot add {} at {} indices into {}",
+                x.shape, index.shape, self.shape
+            );
             return Err(Error::new(ErrorKind::Shape, "index_add", message));
         }
         Ok(x.with_shape(&self.shape))
     }
     fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::index_add(&self.shape, axis("", self.dim, x.rank()).expect("infer has checked it"), &index, &x)
+        kernels::index_add(
+            &self.shape,
+            axis("", self.dim, x.rank()).expect("infer has checked it"),
+            &index,
+            &x,
+        )
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
-        [cx.grad(0, || IndexSelect(self.dim).apply([&dy, &cx.x(1).detach()])), None]
+        [
+            cx.grad(0, || IndexSelect(self.dim).apply([&dy, &cx.x(1).detach()])),
+            None,
+        ]
     }
     fn samples() -> Vec<Sample<Self>> {
         let index = Array::from_slice(&[1i64, 1, 0], [3]);
-        let add = IndexAdd { dim: 0, shape: [2, 2].into() };
+        let add = IndexAdd {
+            dim: 0,
+            shape: [2, 2].into(),
+        };
         vec![Sample::new(add, [table(), index]).gives([-0.25, 1.5, 2.5, 2.0])]
     }
 }
@@ -121,8 +150,9 @@ fn infer_gather(op: &str, dim: isize, x: &Shape, index: &Shape) -> Result<()> {
     let fits = x.rank() == index.rank() && (0..x.rank()).all(|i| i == d || index[i] <= x[i]);
     if !fits {
         let message = format!("indices of shape {index} do not fit {x}");
-        return Err(Error::new(ErrorKind::Shape, op, message)
-            .note(format!("they need as many dimensions, and no larger sizes but in dimension {d}")));
+        return Err(Error::new(ErrorKind::Shape, op, message).note(format!(
+            "they need as many dimensions, and no larger sizes but in dimension {d}"
+        )));
     }
     Ok(())
 }
@@ -136,10 +166,17 @@ impl Op for Gather {
         Ok(x.with_shape(index.shape))
     }
     fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::gather(&x, axis("", self.0, x.rank()).expect("infer has checked it"), &index)
+        kernels::gather(
+            &x,
+            axis("", self.0, x.rank()).expect("infer has checked it"),
+            &index,
+        )
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
-        let add = ScatterAdd { dim: self.0, shape: cx.meta(0).shape.clone() };
+        let add = ScatterAdd {
+            dim: self.0,
+            shape: cx.meta(0).shape.clone(),
+        };
         [cx.grad(0, || add.apply([&dy, &cx.x(1).detach()])), None]
     }
     fn samples() -> Vec<Sample<Self>> {
@@ -164,20 +201,34 @@ impl Op for ScatterAdd {
     fn infer(&self, [x, index]: [In<'_>; 2]) -> Result<Meta> {
         infer_gather("scatter_add", self.dim, &self.shape, index.shape)?;
         if x.shape != index.shape {
-            let message = format!("values of shape {} and indices of shape {} differ", x.shape, index.shape);
+            let message = format!(
+                "values of shape {} and indices of shape {} differ",
+                x.shape, index.shape
+            );
             return Err(Error::new(ErrorKind::Shape, "scatter_add", message));
         }
         Ok(x.with_shape(&self.shape))
     }
     fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::scatter_add(&self.shape, axis("", self.dim, x.rank()).expect("infer has checked it"), &index, &x)
+        kernels::scatter_add(
+            &self.shape,
+            axis("", self.dim, x.rank()).expect("infer has checked it"),
+            &index,
+            &x,
+        )
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
-        [cx.grad(0, || Gather(self.dim).apply([&dy, &cx.x(1).detach()])), None]
+        [
+            cx.grad(0, || Gather(self.dim).apply([&dy, &cx.x(1).detach()])),
+            None,
+        ]
     }
     fn samples() -> Vec<Sample<Self>> {
         let index = Array::from_slice(&[1i64, 1, 0, 1, 0, 0], [3, 2]);
-        let add = ScatterAdd { dim: 1, shape: [3, 2].into() };
+        let add = ScatterAdd {
+            dim: 1,
+            shape: [3, 2].into(),
+        };
         vec![Sample::new(add, [table(), index]).gives([0.0, -0.5, 2.0, 3.0, 1.25, 0.0])]
     }
 }
@@ -304,7 +355,10 @@ impl Tensor {
     #[track_caller]
     pub fn index(&self, index: impl Indices) -> Tensor {
         let parts = index.parts();
-        let taken = parts.iter().filter(|p| !matches!(p, Index::New | Index::Ellipsis)).count();
+        let taken = parts
+            .iter()
+            .filter(|p| !matches!(p, Index::New | Index::Ellipsis))
+            .count();
         let rank = self.dim();
         if taken > rank {
             let message = format!("{taken} indices are too many for shape {}", self.shape());
@@ -314,11 +368,21 @@ impl Tensor {
         for part in &parts {
             match part {
                 Index::At(i) => x = x.select(d, *i),
-                Index::Range(_, _, 0) => raise(Error::new(ErrorKind::Value, "index", "a step of zero goes nowhere")),
+                Index::Range(_, _, 0) => raise(Error::new(
+                    ErrorKind::Value,
+                    "index",
+                    "a step of zero goes nowhere",
+                )),
                 Index::Range(None, None, 1) => d += 1,
                 Index::Range(a, b, step) => {
                     let (start, len) = range(x.size(d), *a, *b, *step);
-                    x = Slice { dim: d, start, len, step: *step }.apply([&x]);
+                    x = Slice {
+                        dim: d,
+                        start,
+                        len,
+                        step: *step,
+                    }
+                    .apply([&x]);
                     d += 1;
                 }
                 Index::List(list) => {
@@ -342,14 +406,20 @@ impl Tensor {
         let flat = index.detach().reshape([index.numel()]);
         let part = self.index_select(dim, &flat);
         let d = dim as usize;
-        let shape: Shape = shape[..d].iter().chain(list.iter()).chain(&shape[d + 1..]).copied().collect();
+        let shape: Shape = shape[..d]
+            .iter()
+            .chain(list.iter())
+            .chain(&shape[d + 1..])
+            .copied()
+            .collect();
         part.reshape(shape)
     }
 
     /// The parts at `index`, a list of integers, along `dim`. Indices may repeat, and may count from the end.
     #[track_caller]
     pub fn index_select(&self, dim: isize, index: &Tensor) -> Tensor {
-        let index = axis("index_select", dim, self.dim()).and_then(|d| positions("index_select", index, self.shape()[d]));
+        let index = axis("index_select", dim, self.dim())
+            .and_then(|d| positions("index_select", index, self.shape()[d]));
         match index {
             Ok(index) => IndexSelect(dim).apply([self, &index]),
             Err(error) => raise(error),
@@ -359,14 +429,14 @@ impl Tensor {
     /// Element by element, what lies at `index` along `dim`: `y[i][j] = x[i][index[i][j]]` for `dim` 1.
     #[track_caller]
     pub fn gather(&self, dim: isize, index: &Tensor) -> Tensor {
-        let checked = axis("gather", dim, self.dim()).and_then(|d| positions("gather", index, self.shape()[d]));
+        let checked =
+            axis("gather", dim, self.dim()).and_then(|d| positions("gather", index, self.shape()[d]));
         match checked {
             Ok(index) => Gather(dim).apply([self, &index]),
             Err(error) => raise(error),
         }
     }
 }
-
 
 contract! {
     index_select: IndexSelect,

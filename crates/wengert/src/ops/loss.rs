@@ -49,7 +49,10 @@ impl Op for MseOp {
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::x(1))];
     fn infer(&self, [a, b]: [In<'_>; 2]) -> Result<Meta> {
         if a.shape != b.shape {
-            let message = format!("a prediction of shape {} and a target of shape {} differ", a.shape, b.shape);
+            let message = format!(
+                "a prediction of shape {} and a target of shape {} differ",
+                a.shape, b.shape
+            );
             let mut error = Error::new(ErrorKind::Shape, "mse_loss", message)
                 .note("they must be equal: broadcasting here would compare each number with many");
             if a.shape.numel() == b.shape.numel() {
@@ -59,15 +62,33 @@ impl Op for MseOp {
         }
         let dtype = a.dtype.promote(b.dtype);
         if !dtype.is_float() {
-            let message = format!("needs floating-point numbers, and got {} and {}", a.dtype, b.dtype);
+            let message = format!(
+                "needs floating-point numbers, and got {} and {}",
+                a.dtype, b.dtype
+            );
             return Err(Error::new(ErrorKind::DType, "mse_loss", message));
         }
-        let shape = if self.0 == Reduction::None { a.shape.clone() } else { Shape::default() };
-        Ok(Meta { shape, dtype, device: a.device })
+        let shape = if self.0 == Reduction::None {
+            a.shape.clone()
+        } else {
+            Shape::default()
+        };
+        Ok(Meta {
+            shape,
+            dtype,
+            device: a.device,
+        })
     }
     fn forward(&self, [a, b]: [Array; 2], y: &Meta, _: &mut Extra) -> Array {
         let (shape, n) = (a.shape().clone(), a.numel());
-        let [squares] = kernels::map(&SquareOfDifference, y.dtype, [Some(a), Some(b)], [], &shape, [y.dtype]);
+        let [squares] = kernels::map(
+            &SquareOfDifference,
+            y.dtype,
+            [Some(a), Some(b)],
+            [],
+            &shape,
+            [y.dtype],
+        );
         if self.0 == Reduction::None {
             return squares;
         }
@@ -81,13 +102,21 @@ impl Op for MseOp {
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
         let n = cx.meta(0).shape.numel();
-        let c = dy * if self.0 == Reduction::Mean { 2.0 / n as f64 } else { 2.0 };
+        let c = dy
+            * if self.0 == Reduction::Mean {
+                2.0 / n as f64
+            } else {
+                2.0
+            };
         let (a, b) = (cx.x(0), cx.x(1));
         let da = if is_recording() {
             c * (a - b)
         } else {
             let (dtype, shape) = (c.dtype(), cx.meta(0).shape.clone());
-            let (x, c) = ([Some(a.into_array()), Some(b.into_array())], [Some(c.into_array())]);
+            let (x, c) = (
+                [Some(a.into_array()), Some(b.into_array())],
+                [Some(c.into_array())],
+            );
             let [da] = kernels::map(&ScaledDifference, dtype, x, c, &shape, [dtype]);
             Tensor::constant(da)
         };
@@ -95,7 +124,12 @@ impl Op for MseOp {
         [Some(da), db]
     }
     fn samples() -> Vec<Sample<Self>> {
-        let pair = || [Array::from_slice(&[1.2, 1.6, 2.0, 2.8], [2, 2]), Array::full([2, 2], 1.0, DType::F64)];
+        let pair = || {
+            [
+                Array::from_slice(&[1.2, 1.6, 2.0, 2.8], [2, 2]),
+                Array::full([2, 2], 1.0, DType::F64),
+            ]
+        };
         vec![
             Sample::new(MseOp(Reduction::Mean), pair()).gives([1.16]),
             Sample::new(MseOp(Reduction::Sum), pair()).gives([4.64]),
@@ -120,7 +154,10 @@ impl Op for CrossEntropyOp {
     fn infer(&self, [x, target]: [In<'_>; 2]) -> Result<Meta> {
         let fits = x.shape.rank() == 2 && target.shape.rank() == 1 && x.shape[0] == target.shape[0];
         if !fits {
-            let message = format!("logits of shape {} and targets of shape {} do not fit", x.shape, target.shape);
+            let message = format!(
+                "logits of shape {} and targets of shape {} do not fit",
+                x.shape, target.shape
+            );
             return Err(Error::new(ErrorKind::Shape, "cross_entropy", message)
                 .note("there must be one class number for each row: [n, classes] and [n]"));
         }
@@ -155,7 +192,14 @@ impl Op for CrossEntropyOp {
         vec![
             Sample::new(op(), [x(), Array::from_slice(&[2i64, 1], [2])]),
             Sample::new(op(), [x(), Array::from_slice(&[0i64, -100], [2])]),
-            Sample::new(op(), [Array::full([1, 4], 0.0, DType::F64), Array::from_slice(&[3i64], [1])]).gives([4f64.ln()]),
+            Sample::new(
+                op(),
+                [
+                    Array::full([1, 4], 0.0, DType::F64),
+                    Array::from_slice(&[3i64], [1]),
+                ],
+            )
+            .gives([4f64.ln()]),
         ]
     }
 }
@@ -182,15 +226,27 @@ pub fn cross_entropy(logits: &Tensor, target: &Tensor, reduction: Reduction, ign
         return of_probabilities(logits, target, reduction);
     }
     let (rows, flat, losses_shape) = match shape.rank() {
-        1 => (logits.unsqueeze(0), target.reshape([target.numel()]), Shape::default()),
+        1 => (
+            logits.unsqueeze(0),
+            target.reshape([target.numel()]),
+            Shape::default(),
+        ),
         0 | 2 => (logits.clone(), target.clone(), target.shape()),
         _ => {
-            let order: Vec<isize> = [0].into_iter().chain(2..shape.rank() as isize).chain([1]).collect();
+            let order: Vec<isize> = [0]
+                .into_iter()
+                .chain(2..shape.rank() as isize)
+                .chain([1])
+                .collect();
             let moved = super::shape::Permute(order).apply([logits]).flatten(0, -2);
             (moved, target.reshape([target.numel()]), target.shape())
         }
     };
-    let flat = if flat.dtype().is_integer() { flat.to(DType::I64) } else { flat };
+    let flat = if flat.dtype().is_integer() {
+        flat.to(DType::I64)
+    } else {
+        flat
+    };
     if let Err(error) = check_classes(&rows, &flat, ignore_index) {
         raise(error);
     }
@@ -200,7 +256,11 @@ pub fn cross_entropy(logits: &Tensor, target: &Tensor, reduction: Reduction, ign
         Reduction::Sum => losses.sum(),
         Reduction::Mean => {
             let ignored = flat.array();
-            let counted = ignored.as_slice::<i64>().iter().filter(|t| **t != ignore_index).count();
+            let counted = ignored
+                .as_slice::<i64>()
+                .iter()
+                .filter(|t| **t != ignore_index)
+                .count();
             losses.sum() / counted as f64
         }
     }
@@ -218,8 +278,12 @@ fn check_classes(logits: &Tensor, target: &Tensor, ignore_index: i64) -> Result<
         Some(at) => {
             let class = array.as_slice::<i64>()[at];
             let message = format!("class {class}, at position {at} of the targets, is out of range");
-            Err(Error::new(ErrorKind::Index, "cross_entropy", message)
-                .note(format!("logits of shape {shape} have classes 0 to {}", classes - 1)))
+            Err(
+                Error::new(ErrorKind::Index, "cross_entropy", message).note(format!(
+                    "logits of shape {shape} have classes 0 to {}",
+                    classes - 1
+                )),
+            )
         }
     }
 }

@@ -8,7 +8,12 @@ use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, kernels, raise
 
 fn numbers(shape: &[usize]) -> Array {
     let n = shape.iter().product::<usize>();
-    Array::from_slice(&(0..n).map(|i| ((i * 7 + 3) % 11) as f64 / 4.0 - 1.0).collect::<Vec<_>>(), shape)
+    Array::from_slice(
+        &(0..n)
+            .map(|i| ((i * 7 + 3) % 11) as f64 / 4.0 - 1.0)
+            .collect::<Vec<_>>(),
+        shape,
+    )
 }
 
 /// The leading dimensions, those of a stack of matrices.
@@ -43,10 +48,19 @@ impl Op for MatMul {
         dtypes("matmul", &x)?;
         let Some(lead) = batch(a).broadcast(&batch(b)) else {
             let message = format!("cannot multiply {a} by {b}");
-            let note = format!("their leading dimensions {} and {} do not broadcast together", batch(a), batch(b));
+            let note = format!(
+                "their leading dimensions {} and {} do not broadcast together",
+                batch(a),
+                batch(b)
+            );
             return Err(Error::new(ErrorKind::Shape, "matmul", message).note(note));
         };
-        Ok(x[0].with_shape(lead.iter().copied().chain([a[a.rank() - 2], b[b.rank() - 1]]).collect::<Shape>()))
+        Ok(x[0].with_shape(
+            lead.iter()
+                .copied()
+                .chain([a[a.rank() - 2], b[b.rank() - 1]])
+                .collect::<Shape>(),
+        ))
     }
     fn forward(&self, [a, b]: [Array; 2], y: &Meta, _: &mut Extra) -> Array {
         kernels::matmul(&a, &b, &batch(&y.shape), None)
@@ -72,7 +86,10 @@ impl Op for MatMul {
             Sample::new(MatMul, [a.clone(), a]).gives([7.0, 10.0, 15.0, 22.0]),
             Sample::new(MatMul, [numbers(&[2, 3, 4]), numbers(&[4, 2])]),
             Sample::new(MatMul, [numbers(&[2, 1, 3, 4]), numbers(&[3, 4, 2])]),
-            Sample::new(MatMul, [numbers(&[3, 2]).transpose(0, 1), numbers(&[4, 3]).transpose(0, 1)]),
+            Sample::new(
+                MatMul,
+                [numbers(&[3, 2]).transpose(0, 1), numbers(&[4, 3]).transpose(0, 1)],
+            ),
             Sample::new(MatMul, [numbers(&[2, 0]), numbers(&[0, 3])]).gives([0.0; 6]),
         ]
     }
@@ -83,7 +100,9 @@ fn cannot_multiply(a: &Shape, b: &Shape) -> Error {
     let error = Error::new(ErrorKind::Shape, "matmul", format!("cannot multiply {a} by {b}"));
     let (m, n) = (a.rank(), b.rank());
     if m == 0 || n == 0 {
-        return error.note("a 0-d tensor is no matrix").help("`*` multiplies by a number");
+        return error
+            .note("a 0-d tensor is no matrix")
+            .help("`*` multiplies by a number");
     }
     let (left, right) = (a[m - 1], if n == 1 { b[0] } else { b[n - 2] });
     let which = if n == 1 { "the size" } else { "the second-last" };
@@ -113,12 +132,22 @@ impl Op for LinearOp {
         let [x, w, b] = all.map(|x| x.shape);
         if w.rank() != 2 || b.rank() != 1 || w[1] != b[0] {
             let message = format!("a weight of shape {w} and a bias of shape {b} make no layer");
-            return Err(Error::new(ErrorKind::Shape, "linear", message).note("they must be [in, out] and [out]"));
+            return Err(
+                Error::new(ErrorKind::Shape, "linear", message).note("they must be [in, out] and [out]")
+            );
         }
         if x.rank() == 0 || x[x.rank() - 1] != w[0] {
-            let message = format!("cannot feed {x} to a layer of {} inputs and {} outputs", w[0], w[1]);
-            let last = x.last().map_or("a 0-d tensor has none".into(), |n: &usize| n.to_string());
-            let note = format!("the last dimension of the input ({last}) must equal the number of inputs ({})", w[0]);
+            let message = format!(
+                "cannot feed {x} to a layer of {} inputs and {} outputs",
+                w[0], w[1]
+            );
+            let last = x
+                .last()
+                .map_or("a 0-d tensor has none".into(), |n: &usize| n.to_string());
+            let note = format!(
+                "the last dimension of the input ({last}) must equal the number of inputs ({})",
+                w[0]
+            );
             return Err(Error::new(ErrorKind::Shape, "linear", message).note(note));
         }
         dtypes("linear", &all)?;
@@ -131,9 +160,15 @@ impl Op for LinearOp {
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 3] {
         let shape = &cx.meta(0).shape;
         let rows: usize = shape[..shape.rank() - 1].iter().product();
-        let dy = if shape.rank() == 2 { dy } else { dy.reshape([rows, cx.meta(2).shape[0]]) };
+        let dy = if shape.rank() == 2 {
+            dy
+        } else {
+            dy.reshape([rows, cx.meta(2).shape[0]])
+        };
         let dx = cx.grad(0, || MatMul.apply([&dy, &cx.x(1).t()]).reshape(shape));
-        let dw = cx.grad(1, || MatMul.apply([&cx.x(0).reshape([rows, cx.meta(1).shape[0]]).t(), &dy]));
+        let dw = cx.grad(1, || {
+            MatMul.apply([&cx.x(0).reshape([rows, cx.meta(1).shape[0]]).t(), &dy])
+        });
         let db = cx.grad(2, || dy.sum_dim(0, false));
         [dx, dw, db]
     }
@@ -142,7 +177,11 @@ impl Op for LinearOp {
         vec![
             Sample::new(
                 LinearOp,
-                [f(&[1.0, 2.0, 3.0, 4.0], &[2, 2]), f(&[0.1, 0.2, 0.3, 0.4], &[2, 2]), f(&[0.5, 0.6], &[2])],
+                [
+                    f(&[1.0, 2.0, 3.0, 4.0], &[2, 2]),
+                    f(&[0.1, 0.2, 0.3, 0.4], &[2, 2]),
+                    f(&[0.5, 0.6], &[2]),
+                ],
             )
             .gives([1.2, 1.6, 2.0, 2.8]),
             Sample::new(LinearOp, [numbers(&[2, 3, 4]), numbers(&[4, 2]), numbers(&[2])]),
@@ -167,9 +206,9 @@ impl Tensor {
     #[track_caller]
     pub fn matmul(&self, other: &Tensor) -> Tensor {
         match (self.dim(), other.dim()) {
-            (1, 1) if self.numel() == other.numel() => {
-                MatMul.apply([&self.unsqueeze(0), &other.unsqueeze(1)]).reshape([])
-            }
+            (1, 1) if self.numel() == other.numel() => MatMul
+                .apply([&self.unsqueeze(0), &other.unsqueeze(1)])
+                .reshape([]),
             (1, n) if n >= 2 && other.size(-2) == self.numel() => {
                 MatMul.apply([&self.unsqueeze(0), other]).squeeze(-2)
             }

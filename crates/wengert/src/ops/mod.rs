@@ -15,8 +15,8 @@ mod shape;
 mod softmax;
 mod trigonometric;
 
-pub use index::{Index, s};
 pub use compare::where_;
+pub use index::{Index, s};
 pub use loss::{Reduction, cross_entropy, mse_loss};
 pub use matmul::linear;
 pub use pointwise::{Kind, Map, Pointwise};
@@ -55,6 +55,9 @@ fn no_such_axis(op: &str, dim: isize, rank: usize) -> Error {
     let error = Error::new(ErrorKind::Index, op, message);
     match rank {
         0 => error.note("a 0-d tensor has no dimensions"),
-        _ => error.note(format!("dimensions are numbered 0 to {}, or −{rank} to −1 from the end", rank - 1)),
+        _ => error.note(format!(
+            "dimensions are numbered 0 to {}, or −{rank} to −1 from the end",
+            rank - 1
+        )),
     }
 }

@@ -89,7 +89,11 @@ impl<R: Pointwise<N>, const N: usize> Map<R, N> {
     /// The dtype in which the rule is computed.
     fn compute(x: impl Iterator<Item = (DType, usize)>) -> DType {
         let dtype = promote(x.skip(usize::from(R::KIND == Kind::Choose)));
-        if R::KIND == Kind::Float && !dtype.is_float() { DType::F32 } else { dtype }
+        if R::KIND == Kind::Float && !dtype.is_float() {
+            DType::F32
+        } else {
+            dtype
+        }
     }
 
     /// The gradients as a formula over `dy`, the inputs, and the result.
@@ -147,11 +151,17 @@ fn unbroadcastable(x: &[In<'_>]) -> Error {
     let rank = x.iter().map(|x| x.shape.rank()).max().unwrap_or(0);
     let mut error = Error::new(ErrorKind::Shape, "", message);
     for back in 1..=rank {
-        let sizes = x.iter().filter_map(|x| x.shape.rank().checked_sub(back).map(|d| x.shape[d]));
+        let sizes = x
+            .iter()
+            .filter_map(|x| x.shape.rank().checked_sub(back).map(|d| x.shape[d]));
         let mut big: Vec<usize> = sizes.filter(|n| *n != 1).collect();
         big.dedup();
         if big.len() > 1 {
-            let at = if back == 1 { "last".to_string() } else { format!("{}", -(back as isize)) };
+            let at = if back == 1 {
+                "last".to_string()
+            } else {
+                format!("{}", -(back as isize))
+            };
             error = error.note(format!(
                 "in dimension {at}, {} and {} differ, and neither is 1",
                 big[0], big[1]
@@ -217,7 +227,11 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
             Kind::Compare => DType::Bool,
             _ => Self::compute(x.iter().map(|x| (x.dtype, x.shape.rank()))),
         };
-        Ok(Meta { shape, dtype, device: x[0].device })
+        Ok(Meta {
+            shape,
+            dtype,
+            device: x[0].device,
+        })
     }
 
     fn forward(&self, x: [Array; N], y: &Meta, _: &mut Extra) -> Array {
@@ -262,7 +276,9 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
     fn reads(&self, i: usize) -> Option<Saves> {
         // The traced rule takes dy, y, and then the inputs.
         let read = self.trace_grad().inputs_of(i);
-        let inputs = (0..N).filter(|k| read[2 + k]).fold(Saves::NOTHING, |s, k| s.and(Saves::x(k)));
+        let inputs = (0..N)
+            .filter(|k| read[2 + k])
+            .fold(Saves::NOTHING, |s, k| s.and(Saves::x(k)));
         Some(if read[1] { inputs.and(Saves::Y) } else { inputs })
     }
 
@@ -272,7 +288,10 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
         let mut samples = R::samples();
         if let Some(first) = samples.first() {
             let flat = |x: &Array| x.reshape([x.numel()]);
-            let scalar = first.inputs.each_ref().map(|x| flat(x).slice(0, 0, 1, 1).squeeze(0));
+            let scalar = first
+                .inputs
+                .each_ref()
+                .map(|x| flat(x).slice(0, 0, 1, 1).squeeze(0));
             let empty = first.inputs.each_ref().map(|x| flat(x).slice(0, 0, 0, 1));
             let rule = first.op.0.clone();
             samples.push(Sample::new(Map(rule.clone()), scalar));
@@ -280,7 +299,10 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
         }
         for s in samples.iter_mut().filter(|s| s.expected.is_none()) {
             let shape = broadcast(&s.inputs.each_ref().map(In::from)).expect("samples fit each other");
-            let x = s.inputs.each_ref().map(|x| x.broadcast_to(&shape).to_vec::<f64>());
+            let x = s
+                .inputs
+                .each_ref()
+                .map(|x| x.broadcast_to(&shape).to_vec::<f64>());
             let at = |k: usize| s.op.0.value(x.each_ref().map(|x| x[k]));
             s.expected = Some((0..shape.numel()).map(at).collect());
         }
@@ -309,7 +331,11 @@ fn evaluate(graph: &ExprGraph, inputs: &[Option<Tensor>], wants: &[bool]) -> Vec
     }
     for i in (0..graph.nodes.len()).rev() {
         if needed[i] {
-            graph.nodes[i].reads().into_iter().flatten().for_each(|e| mark(&mut needed, e));
+            graph.nodes[i]
+                .reads()
+                .into_iter()
+                .flatten()
+                .for_each(|e| mark(&mut needed, e));
         }
     }
     let mut values: Vec<Option<Value>> = vec![None; graph.nodes.len()];
@@ -319,7 +345,9 @@ fn evaluate(graph: &ExprGraph, inputs: &[Option<Tensor>], wants: &[bool]) -> Vec
     };
     for i in (0..graph.nodes.len()).filter(|i| needed[*i]) {
         values[i] = Some(match graph.nodes[i] {
-            ExprNode::Input(k) => Value::Tensor(inputs[k].clone().expect("SAVES lists what a gradient reads")),
+            ExprNode::Input(k) => {
+                Value::Tensor(inputs[k].clone().expect("SAVES lists what a gradient reads"))
+            }
             ExprNode::Unary(f, a) => unary(f, get(&values, a)),
             ExprNode::Binary(f, a, b) => binary(f, get(&values, a), get(&values, b)),
             ExprNode::Select(m, a, b) => {

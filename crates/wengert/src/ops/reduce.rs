@@ -48,7 +48,10 @@ impl Dims {
         if rank == 0 && dims.iter().all(|d| matches!(d, 0 | -1)) {
             return Ok(vec![]);
         }
-        let mut axes = dims.iter().map(|d| axis(op, *d, rank)).collect::<Result<Vec<_>>>()?;
+        let mut axes = dims
+            .iter()
+            .map(|d| axis(op, *d, rank))
+            .collect::<Result<Vec<_>>>()?;
         axes.sort_unstable();
         if let Some(twice) = axes.windows(2).find(|w| w[0] == w[1]) {
             let message = format!("dimension {} is named twice", twice[0]);
@@ -69,16 +72,27 @@ pub struct Over {
 
 impl Over {
     fn axes(&self, rank: usize) -> Vec<usize> {
-        self.dims.resolve("", rank).expect("infer has checked the dimensions")
+        self.dims
+            .resolve("", rank)
+            .expect("infer has checked the dimensions")
     }
 
     fn infer(&self, op: &str, x: In<'_>, dtype: DType) -> Result<Meta> {
         let axes = self.dims.resolve(op, x.shape.rank())?;
         let shape = match self.keepdim {
-            true => (0..x.shape.rank()).map(|d| if axes.contains(&d) { 1 } else { x.shape[d] }).collect(),
-            false => (0..x.shape.rank()).filter(|d| !axes.contains(d)).map(|d| x.shape[d]).collect::<Shape>(),
+            true => (0..x.shape.rank())
+                .map(|d| if axes.contains(&d) { 1 } else { x.shape[d] })
+                .collect(),
+            false => (0..x.shape.rank())
+                .filter(|d| !axes.contains(d))
+                .map(|d| x.shape[d])
+                .collect::<Shape>(),
         };
-        Ok(Meta { shape, dtype, device: x.device })
+        Ok(Meta {
+            shape,
+            dtype,
+            device: x.device,
+        })
     }
 
     fn reduce(&self, x: &Array, y: &Meta, how: Reduce) -> Array {
@@ -88,7 +102,9 @@ impl Over {
     /// The gradient or result with the reduced dimensions put back as size one.
     fn put_back(&self, t: &Tensor, x: &Meta) -> Tensor {
         let mut shape = x.shape.clone();
-        self.axes(shape.rank()).into_iter().for_each(|d| shape = shape.with(d, 1));
+        self.axes(shape.rank())
+            .into_iter()
+            .for_each(|d| shape = shape.with(d, 1));
         t.reshape(&shape)
     }
 
@@ -98,7 +114,10 @@ impl Over {
 }
 
 fn over(dims: impl Into<Dims>, keepdim: bool) -> Over {
-    Over { dims: dims.into(), keepdim }
+    Over {
+        dims: dims.into(),
+        keepdim,
+    }
 }
 
 fn block() -> Array {
@@ -116,7 +135,8 @@ impl Op for Sum {
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         // Sums of integers and truths are counted in i64, as in PyTorch.
-        self.0.infer("sum", x, if x.dtype.is_float() { x.dtype } else { DType::I64 })
+        self.0
+            .infer("sum", x, if x.dtype.is_float() { x.dtype } else { DType::I64 })
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
         self.0.reduce(&x, y, Reduce::Sum)
@@ -199,26 +219,55 @@ impl Op for Extreme {
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         let y = self.over.infer(self.name(), x, x.dtype)?;
         if y.shape.numel() > 0 && x.shape.numel() == 0 {
-            let message = format!("there is no extreme among no numbers: the input has shape {}", x.shape);
+            let message = format!(
+                "there is no extreme among no numbers: the input has shape {}",
+                x.shape
+            );
             return Err(Error::new(ErrorKind::Value, self.name(), message));
         }
         Ok(y)
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
-        self.over.reduce(&x, y, if self.largest { Reduce::Max } else { Reduce::Min })
+        self.over
+            .reduce(&x, y, if self.largest { Reduce::Max } else { Reduce::Min })
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         let x = cx.x(0);
         let hit = x.eq(&self.over.put_back(&cx.y(), cx.meta(0))).to(dy.dtype());
-        let hits = Sum(Over { keepdim: true, ..self.over.clone() }).apply([&hit]);
+        let hits = Sum(Over {
+            keepdim: true,
+            ..self.over.clone()
+        })
+        .apply([&hit]);
         [Some(hit * (self.over.put_back(&dy, cx.meta(0)) / hits))]
     }
     fn samples() -> Vec<Sample<Self>> {
         let all = over((), false);
         vec![
-            Sample::new(Extreme { over: all.clone(), largest: true }, [block()]).gives([4.0]),
-            Sample::new(Extreme { over: all, largest: false }, [block()]).gives([-3.0]),
-            Sample::new(Extreme { over: over([0, 2], true), largest: true }, [block()]).gives([0.75, 4.0, 1.5]),
+            Sample::new(
+                Extreme {
+                    over: all.clone(),
+                    largest: true,
+                },
+                [block()],
+            )
+            .gives([4.0]),
+            Sample::new(
+                Extreme {
+                    over: all,
+                    largest: false,
+                },
+                [block()],
+            )
+            .gives([-3.0]),
+            Sample::new(
+                Extreme {
+                    over: over([0, 2], true),
+                    largest: true,
+                },
+                [block()],
+            )
+            .gives([0.75, 4.0, 1.5]),
         ]
     }
 }
@@ -243,9 +292,16 @@ impl Op for ArgExtreme {
     }
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         let dims = self.dim.map_or(Dims(None), Dims::from);
-        let y = Over { dims, keepdim: self.keepdim }.infer(self.name(), x, DType::I64)?;
+        let y = Over {
+            dims,
+            keepdim: self.keepdim,
+        }
+        .infer(self.name(), x, DType::I64)?;
         if y.shape.numel() > 0 && x.shape.numel() == 0 {
-            let message = format!("there is no extreme among no numbers: the input has shape {}", x.shape);
+            let message = format!(
+                "there is no extreme among no numbers: the input has shape {}",
+                x.shape
+            );
             return Err(Error::new(ErrorKind::Value, self.name(), message));
         }
         Ok(y)
@@ -261,7 +317,11 @@ impl Op for ArgExtreme {
         [None]
     }
     fn samples() -> Vec<Sample<Self>> {
-        let arg = |dim, keepdim, largest| ArgExtreme { dim, keepdim, largest };
+        let arg = |dim, keepdim, largest| ArgExtreme {
+            dim,
+            keepdim,
+            largest,
+        };
         vec![
             Sample::new(arg(None, false, true), [block()]).gives([9.0]),
             Sample::new(arg(Some(1), false, true), [block()]).gives([1.0, 2.0, 1.0, 2.0]),
@@ -287,7 +347,9 @@ impl Op for SumTo {
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
         let new = x.rank() - self.0.rank();
-        let axes: Vec<usize> = (0..x.rank()).filter(|&d| d < new || (self.0[d - new] == 1 && x.shape()[d] != 1)).collect();
+        let axes: Vec<usize> = (0..x.rank())
+            .filter(|&d| d < new || (self.0[d - new] == 1 && x.shape()[d] != 1))
+            .collect();
         kernels::reduce(&x, &axes, Reduce::Sum, y.dtype).reshape(&y.shape)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
@@ -330,25 +392,41 @@ impl Tensor {
     /// The largest element; equal ones share the gradient.
     #[track_caller]
     pub fn max(&self) -> Tensor {
-        Extreme { over: over((), false), largest: true }.apply([self])
+        Extreme {
+            over: over((), false),
+            largest: true,
+        }
+        .apply([self])
     }
 
     /// The smallest element; equal ones share the gradient.
     #[track_caller]
     pub fn min(&self) -> Tensor {
-        Extreme { over: over((), false), largest: false }.apply([self])
+        Extreme {
+            over: over((), false),
+            largest: false,
+        }
+        .apply([self])
     }
 
     /// The largest elements over dimensions; equal ones share the gradient.
     #[track_caller]
     pub fn amax(&self, dims: impl Into<Dims>, keepdim: bool) -> Tensor {
-        Extreme { over: over(dims, keepdim), largest: true }.apply([self])
+        Extreme {
+            over: over(dims, keepdim),
+            largest: true,
+        }
+        .apply([self])
     }
 
     /// The smallest elements over dimensions; equal ones share the gradient.
     #[track_caller]
     pub fn amin(&self, dims: impl Into<Dims>, keepdim: bool) -> Tensor {
-        Extreme { over: over(dims, keepdim), largest: false }.apply([self])
+        Extreme {
+            over: over(dims, keepdim),
+            largest: false,
+        }
+        .apply([self])
     }
 
     /// The largest elements along `dim` and their indices. The gradient goes to the elements at the indices.
@@ -365,36 +443,65 @@ impl Tensor {
 
     #[track_caller]
     fn extreme_dim(&self, dim: isize, keepdim: bool, largest: bool) -> (Tensor, Tensor) {
-        let index = ArgExtreme { dim: Some(dim), keepdim: true, largest }.apply([self]);
+        let index = ArgExtreme {
+            dim: Some(dim),
+            keepdim: true,
+            largest,
+        }
+        .apply([self]);
         if self.dim() == 0 {
             return (self.reshape([]), index.reshape([]));
         }
         let values = self.gather(dim, &index);
-        if keepdim { (values, index) } else { (values.squeeze(dim), index.squeeze(dim)) }
+        if keepdim {
+            (values, index)
+        } else {
+            (values.squeeze(dim), index.squeeze(dim))
+        }
     }
 
     /// The index of the largest of all elements, in row-major order.
     #[track_caller]
     pub fn argmax(&self) -> Tensor {
-        ArgExtreme { dim: None, keepdim: false, largest: true }.apply([self])
+        ArgExtreme {
+            dim: None,
+            keepdim: false,
+            largest: true,
+        }
+        .apply([self])
     }
 
     /// The indices of the largest elements along `dim`.
     #[track_caller]
     pub fn argmax_dim(&self, dim: isize, keepdim: bool) -> Tensor {
-        ArgExtreme { dim: Some(dim), keepdim, largest: true }.apply([self])
+        ArgExtreme {
+            dim: Some(dim),
+            keepdim,
+            largest: true,
+        }
+        .apply([self])
     }
 
     /// The index of the smallest of all elements, in row-major order.
     #[track_caller]
     pub fn argmin(&self) -> Tensor {
-        ArgExtreme { dim: None, keepdim: false, largest: false }.apply([self])
+        ArgExtreme {
+            dim: None,
+            keepdim: false,
+            largest: false,
+        }
+        .apply([self])
     }
 
     /// The indices of the smallest elements along `dim`.
     #[track_caller]
     pub fn argmin_dim(&self, dim: isize, keepdim: bool) -> Tensor {
-        ArgExtreme { dim: Some(dim), keepdim, largest: false }.apply([self])
+        ArgExtreme {
+            dim: Some(dim),
+            keepdim,
+            largest: false,
+        }
+        .apply([self])
     }
 
     /// Whether all elements are not zero.

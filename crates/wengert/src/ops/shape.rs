@@ -22,9 +22,14 @@ impl Op for Reshape {
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         if self.0.checked_numel() != Some(x.shape.numel()) {
             let message = format!("cannot see {} as {}", x.shape, self.0);
-            let wanted = self.0.checked_numel().map_or("too many".to_string(), |n| n.to_string());
-            return Err(Error::new(ErrorKind::Shape, "reshape", message)
-                .note(format!("the first has {} elements, the second {wanted}", x.shape.numel())));
+            let wanted = self
+                .0
+                .checked_numel()
+                .map_or("too many".to_string(), |n| n.to_string());
+            return Err(Error::new(ErrorKind::Shape, "reshape", message).note(format!(
+                "the first has {} elements, the second {wanted}",
+                x.shape.numel()
+            )));
         }
         Ok(x.with_shape(&self.0))
     }
@@ -49,12 +54,18 @@ pub struct Permute(pub Vec<isize>);
 
 impl Permute {
     fn order(&self, rank: usize) -> Result<Vec<usize>> {
-        let order = self.0.iter().map(|d| axis("permute", *d, rank)).collect::<Result<Vec<_>>>()?;
+        let order = self
+            .0
+            .iter()
+            .map(|d| axis("permute", *d, rank))
+            .collect::<Result<Vec<_>>>()?;
         let mut seen = order.clone();
         seen.sort_unstable();
         if seen.iter().copied().ne(0..rank) {
             let message = format!("{:?} is not an order of {rank} dimensions", self.0);
-            return Err(Error::new(ErrorKind::Value, "permute", message).note("each must be named exactly once"));
+            return Err(
+                Error::new(ErrorKind::Value, "permute", message).note("each must be named exactly once")
+            );
         }
         Ok(order)
     }
@@ -74,11 +85,17 @@ impl Op for Permute {
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         let order = self.order(cx.meta(0).shape.rank()).expect("infer has checked it");
         let mut back = vec![0; order.len()];
-        order.iter().enumerate().for_each(|(new, &old)| back[old] = new as isize);
+        order
+            .iter()
+            .enumerate()
+            .for_each(|(new, &old)| back[old] = new as isize);
         [Some(Permute(back).apply([&dy]))]
     }
     fn samples() -> Vec<Sample<Self>> {
-        vec![Sample::new(Permute(vec![2, 0, 1]), [block()]), Sample::new(Permute(vec![0, -1, 1]), [block()])]
+        vec![
+            Sample::new(Permute(vec![2, 0, 1]), [block()]),
+            Sample::new(Permute(vec![0, -1, 1]), [block()]),
+        ]
     }
 }
 
@@ -133,8 +150,11 @@ impl Op for Slice {
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         let d = axis("slice", self.dim, x.shape.rank())?;
-        let last = (self.len.max(1) as isize - 1).checked_mul(self.step).and_then(|n| n.checked_add(self.start as isize));
-        let inside = last.is_some_and(|last| self.start < x.shape[d] && (0..x.shape[d] as isize).contains(&last));
+        let last = (self.len.max(1) as isize - 1)
+            .checked_mul(self.step)
+            .and_then(|n| n.checked_add(self.start as isize));
+        let inside =
+            last.is_some_and(|last| self.start < x.shape[d] && (0..x.shape[d] as isize).contains(&last));
         if self.len > 0 && !inside {
             let message = format!(
                 "{} elements from {} by steps of {} leave dimension {d} of {}",
@@ -145,16 +165,33 @@ impl Op for Slice {
         Ok(x.with_shape(x.shape.with(d, self.len)))
     }
     fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
-        x.slice(axis("", self.dim, x.rank()).expect("infer has checked it"), self.start, self.len, self.step)
+        x.slice(
+            axis("", self.dim, x.rank()).expect("infer has checked it"),
+            self.start,
+            self.len,
+            self.step,
+        )
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
-        [Some(Embed { slice: self.clone(), shape: cx.meta(0).shape.clone() }.apply([&dy]))]
+        [Some(
+            Embed {
+                slice: self.clone(),
+                shape: cx.meta(0).shape.clone(),
+            }
+            .apply([&dy]),
+        )]
     }
     fn samples() -> Vec<Sample<Self>> {
-        let slice = |dim, start, len, step| Slice { dim, start, len, step };
+        let slice = |dim, start, len, step| Slice {
+            dim,
+            start,
+            len,
+            step,
+        };
         vec![
             Sample::new(slice(1, 1, 2, 1), [block()]),
-            Sample::new(slice(-2, 2, 2, -2), [block()]).gives([-0.25, 1.5, 0.5, -1.0, -3.0, 0.125, 0.75, -2.0]),
+            Sample::new(slice(-2, 2, 2, -2), [block()])
+                .gives([-0.25, 1.5, 0.5, -1.0, -3.0, 0.125, 0.75, -2.0]),
             Sample::new(slice(0, 0, 0, 1), [block()]).gives([]),
         ]
     }
@@ -175,7 +212,10 @@ impl Op for Embed {
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         let whole = x.with_shape(&self.shape);
-        let part = self.slice.infer([In { shape: &whole.shape, ..x }])?;
+        let part = self.slice.infer([In {
+            shape: &whole.shape,
+            ..x
+        }])?;
         if part.shape != *x.shape {
             let message = format!("{} does not fit the slice of shape {}", x.shape, part.shape);
             return Err(Error::new(ErrorKind::Shape, "embed", message));
@@ -192,9 +232,23 @@ impl Op for Embed {
         [Some(self.slice.clone().apply([&dy]))]
     }
     fn samples() -> Vec<Sample<Self>> {
-        let slice = Slice { dim: 1, start: 3, len: 2, step: -2 };
+        let slice = Slice {
+            dim: 1,
+            start: 3,
+            len: 2,
+            step: -2,
+        };
         let x = Array::from_slice(&[1.0, 2.0, 3.0, 4.0], [2, 2]);
-        vec![Sample::new(Embed { slice, shape: [2, 4].into() }, [x]).gives([0.0, 2.0, 0.0, 1.0, 0.0, 4.0, 0.0, 3.0])]
+        vec![
+            Sample::new(
+                Embed {
+                    slice,
+                    shape: [2, 4].into(),
+                },
+                [x],
+            )
+            .gives([0.0, 2.0, 0.0, 1.0, 0.0, 4.0, 0.0, 3.0]),
+        ]
     }
 }
 
@@ -215,18 +269,32 @@ impl Op for Cat {
         for (i, x) in x.iter().enumerate() {
             let fits = x.shape.rank() == first.shape.rank() && x.shape.with(d, 0) == first.shape.with(d, 0);
             if !fits {
-                let message = format!("cannot join {} and {} (tensors 0 and {i}) along dimension {d}", first.shape, x.shape);
+                let message = format!(
+                    "cannot join {} and {} (tensors 0 and {i}) along dimension {d}",
+                    first.shape, x.shape
+                );
                 return Err(Error::new(ErrorKind::Shape, "cat", message)
                     .note(format!("all sizes but that of dimension {d} must be equal")));
             }
             size += x.shape[d];
         }
-        let dtype = x.iter().map(|x| x.dtype).reduce(|a, b| a.promote(b)).expect("there is a first");
-        Ok(Meta { shape: first.shape.with(d, size), dtype, device: first.device })
+        let dtype = x
+            .iter()
+            .map(|x| x.dtype)
+            .reduce(|a, b| a.promote(b))
+            .expect("there is a first");
+        Ok(Meta {
+            shape: first.shape.with(d, size),
+            dtype,
+            device: first.device,
+        })
     }
     fn forward(&self, x: Vec<Array>, y: &Meta, _: &mut Extra) -> Array {
         let x: Vec<Array> = x.iter().map(|x| x.cast(y.dtype)).collect();
-        kernels::concat(&x, axis("", self.0, y.shape.rank()).expect("infer has checked it"))
+        kernels::concat(
+            &x,
+            axis("", self.0, y.shape.rank()).expect("infer has checked it"),
+        )
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
         let d = axis("", self.0, dy.dim()).expect("infer has checked it");
@@ -239,7 +307,10 @@ impl Op for Cat {
         (0..cx.inputs()).map(part).collect()
     }
     fn samples() -> Vec<Sample<Self>> {
-        let (a, b) = (Array::from_slice(&[1.0, 2.0], [2, 1]), Array::from_slice(&[3.0, 4.0, 5.0, 6.0], [2, 2]));
+        let (a, b) = (
+            Array::from_slice(&[1.0, 2.0], [2, 1]),
+            Array::from_slice(&[3.0, 4.0, 5.0, 6.0], [2, 2]),
+        );
         vec![
             Sample::new(Cat(1), vec![a.clone(), b.clone()]).gives([1.0, 3.0, 4.0, 2.0, 5.0, 6.0]),
             Sample::new(Cat(-2), vec![b.clone(), b]),
@@ -254,11 +325,16 @@ fn sizes(op: &str, dims: &[isize], numel: usize, shape: &Shape) -> Result<Shape>
     let mut free = dims.iter().filter(|d| **d < 0);
     let bad = |text: String| Err(Error::new(ErrorKind::Shape, op, text));
     match (free.next(), free.next()) {
-        (Some(-1), None) if known > 0 && numel.is_multiple_of(known) => {
-            Ok(dims.iter().map(|d| usize::try_from(*d).unwrap_or(numel / known)).collect())
-        }
-        (Some(-1), None) => bad(format!("cannot see {shape} as {dims:?}: no size for −1 makes {numel} elements")),
-        (Some(-1), Some(-1)) => bad(format!("cannot see {shape} as {dims:?}: only one size can be left as −1")),
+        (Some(-1), None) if known > 0 && numel.is_multiple_of(known) => Ok(dims
+            .iter()
+            .map(|d| usize::try_from(*d).unwrap_or(numel / known))
+            .collect()),
+        (Some(-1), None) => bad(format!(
+            "cannot see {shape} as {dims:?}: no size for −1 makes {numel} elements"
+        )),
+        (Some(-1), Some(-1)) => bad(format!(
+            "cannot see {shape} as {dims:?}: only one size can be left as −1"
+        )),
         (Some(d), _) => bad(format!("{d} is not a size, in {dims:?}")),
         (None, _) => Ok(dims.iter().map(|d| *d as usize).collect()),
     }
@@ -288,14 +364,24 @@ impl Tensor {
         if shape.rank() == 0 {
             return self.reshape([1]);
         }
-        let range = axis("flatten", start, shape.rank()).and_then(|a| Ok((a, axis("flatten", end, shape.rank())?)));
+        let range =
+            axis("flatten", start, shape.rank()).and_then(|a| Ok((a, axis("flatten", end, shape.rank())?)));
         match range {
             Ok((a, b)) if a <= b => {
                 let merged = shape[a..=b].iter().product();
-                let flat: Shape = shape[..a].iter().copied().chain([merged]).chain(shape[b + 1..].iter().copied()).collect();
+                let flat: Shape = shape[..a]
+                    .iter()
+                    .copied()
+                    .chain([merged])
+                    .chain(shape[b + 1..].iter().copied())
+                    .collect();
                 Reshape(flat).apply([self])
             }
-            Ok((a, b)) => raise(Error::new(ErrorKind::Value, "flatten", format!("dimension {a} comes after {b}"))),
+            Ok((a, b)) => raise(Error::new(
+                ErrorKind::Value,
+                "flatten",
+                format!("dimension {a} comes after {b}"),
+            )),
             Err(error) => raise(error),
         }
     }
@@ -331,8 +417,12 @@ impl Tensor {
             0 | 1 => self.reshape(&self.shape()),
             2 => Permute(vec![1, 0]).apply([self]),
             rank => raise(
-                Error::new(ErrorKind::Shape, "t", format!("needs a matrix, and got {rank} dimensions: {}", self.shape()))
-                    .help("`x.transpose(-2, -1)` exchanges the last two"),
+                Error::new(
+                    ErrorKind::Shape,
+                    "t",
+                    format!("needs a matrix, and got {rank} dimensions: {}", self.shape()),
+                )
+                .help("`x.transpose(-2, -1)` exchanges the last two"),
             ),
         }
     }
@@ -367,16 +457,30 @@ impl Tensor {
     /// `len` elements from `start` on along `dim`.
     #[track_caller]
     pub fn narrow(&self, dim: isize, start: usize, len: usize) -> Tensor {
-        Slice { dim, start, len, step: 1 }.apply([self])
+        Slice {
+            dim,
+            start,
+            len,
+            step: 1,
+        }
+        .apply([self])
     }
 
     /// The part at index `index` along `dim`, which goes away. The index may count from the end.
     #[track_caller]
     pub fn select(&self, dim: isize, index: isize) -> Tensor {
         let shape = self.shape();
-        match axis("select", dim, shape.rank()).and_then(|d| Ok((d, super::index::position("select", index, d, &shape)?))) {
+        match axis("select", dim, shape.rank())
+            .and_then(|d| Ok((d, super::index::position("select", index, d, &shape)?)))
+        {
             Ok((d, start)) => {
-                let part = Slice { dim: d as isize, start, len: 1, step: 1 }.apply([self]);
+                let part = Slice {
+                    dim: d as isize,
+                    start,
+                    len: 1,
+                    step: 1,
+                }
+                .apply([self]);
                 Reshape(shape.remove(d)).apply([&part])
             }
             Err(error) => raise(error),
@@ -387,12 +491,22 @@ impl Tensor {
     #[track_caller]
     pub fn flip(&self, dim: isize) -> Tensor {
         let n = self.size(dim);
-        Slice { dim, start: n.saturating_sub(1), len: n, step: -1 }.apply([self])
+        Slice {
+            dim,
+            start: n.saturating_sub(1),
+            len: n,
+            step: -1,
+        }
+        .apply([self])
     }
 
     /// Row-major without gaps: itself where it is so, else a copy.
     pub fn contiguous(&self) -> Tensor {
-        if self.is_contiguous() { self.clone() } else { self * 1.0 }
+        if self.is_contiguous() {
+            self.clone()
+        } else {
+            self * 1.0
+        }
     }
 }
 
@@ -406,7 +520,11 @@ pub fn cat(tensors: &[&Tensor], dim: isize) -> Tensor {
 #[track_caller]
 pub fn stack(tensors: &[&Tensor], dim: isize) -> Tensor {
     if let Some(other) = tensors.iter().find(|t| t.shape() != tensors[0].shape()) {
-        let message = format!("the tensors have shapes {} and {}", tensors[0].shape(), other.shape());
+        let message = format!(
+            "the tensors have shapes {} and {}",
+            tensors[0].shape(),
+            other.shape()
+        );
         raise(Error::new(ErrorKind::Shape, "stack", message).note("all must have the same shape"));
     }
     let tensors: Vec<Tensor> = tensors.iter().map(|t| t.unsqueeze(dim)).collect();

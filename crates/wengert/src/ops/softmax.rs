@@ -36,7 +36,11 @@ impl Op for Softmax {
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         self.axis(x.shape.rank())?;
         let dtype = if x.dtype.is_float() { x.dtype } else { DType::F32 };
-        Ok(Meta { shape: x.shape.clone(), dtype, device: x.device })
+        Ok(Meta {
+            shape: x.shape.clone(),
+            dtype,
+            device: x.device,
+        })
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
         let d = self.axis(x.rank()).expect("infer has checked it");
@@ -47,11 +51,22 @@ impl Op for Softmax {
         if !is_recording() {
             let d = self.axis(y.dim()).expect("infer has checked it");
             let shape = cx.output().shape.clone();
-            let dx = kernels::softmax_backward(&as_row(y.into_array()), &as_row(dy.into_array()), d, self.log);
+            let dx =
+                kernels::softmax_backward(&as_row(y.into_array()), &as_row(dy.into_array()), d, self.log);
             return [Some(Tensor::constant(dx.reshape(&shape)))];
         }
-        let sum = |t: Tensor| if t.dim() == 0 { t } else { t.sum_dim(self.dim, true) };
-        let dx = if self.log { &dy - y.exp() * sum(dy.clone()) } else { &y * (&dy - sum(&dy * &y)) };
+        let sum = |t: Tensor| {
+            if t.dim() == 0 {
+                t
+            } else {
+                t.sum_dim(self.dim, true)
+            }
+        };
+        let dx = if self.log {
+            &dy - y.exp() * sum(dy.clone())
+        } else {
+            &y * (&dy - sum(&dy * &y))
+        };
         [Some(dx)]
     }
     fn samples() -> Vec<Sample<Self>> {
@@ -60,7 +75,8 @@ impl Op for Softmax {
         for log in [false, true] {
             samples.extend([0, -1].map(|dim| Sample::new(Softmax { dim, log }, [x()])));
             samples.push(Sample::new(Softmax { dim: 0, log }, [Array::scalar(2.0)]));
-            samples.push(Sample::new(Softmax { dim: 1, log }, [Array::full([2, 0], 0.0, DType::F64)]).gives([]));
+            samples
+                .push(Sample::new(Softmax { dim: 1, log }, [Array::full([2, 0], 0.0, DType::F64)]).gives([]));
         }
         let ln3 = 3f64.ln();
         let known = Array::from_slice(&[0.0, ln3], [2]);

@@ -24,7 +24,10 @@ impl Pointwise<1> for Sin {
         [dy * x.cos()]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(Map(Sin), [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])])]
+        vec![Sample::new(
+            Map(Sin),
+            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
+        )]
     }
 }
 
@@ -45,7 +48,10 @@ impl Pointwise<1> for Cos {
         [-(dy * x.sin())]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(Map(Cos), [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])])]
+        vec![Sample::new(
+            Map(Cos),
+            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
+        )]
     }
 }
 
@@ -66,7 +72,10 @@ impl Pointwise<1> for Tanh {
         [dy * (S::ONE - y * y)]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(Map(Tanh), [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])])]
+        vec![Sample::new(
+            Map(Tanh),
+            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
+        )]
     }
 }
 
