@@ -15,14 +15,14 @@ use gemm::{Parallelism, gemm};
 use smallvec::SmallVec;
 
 /// Products of up to this many multiplications are done by [`rows`]: `gemm` takes 0.2 µs before it begins.
-const TINY: usize = 8000;
+const TINY: usize = 14000;
 /// Columns of one row that [`rows`] is better at than [`sum_rows`].
 const SHORT: usize = 128;
 /// A transposed right operand that so many rows are multiplied by is turned before: `gemm` packs it slowly.
 const TURN: usize = 6;
 /// A transposed right operand of up to this many elements is turned on the stack.
 const STACK: usize = 1024;
-/// Below this depth, writing the result takes so long that pieces should be of whole rows.
+/// Below this depth, writing a result that the caches do not hold takes longer than computing it.
 const SHALLOW: usize = 128;
 
 /// `a · b` (+ `bias`, broadcast along the rows) for a [.., m, k] and b [.., k, n], both of the same dtype,
@@ -134,7 +134,7 @@ impl<C: Number> Stack<C> {
         let pieces = grains.clamp(1, 8).max(grains / 16).min(64);
         // Columns are cut first, since `gemm` packs less for a narrow piece than for a flat one. Pieces are
         // made of its register tiles, 64 columns and 6 rows or parts of that.
-        let by_rows = k < SHALLOW && m >= n;
+        let by_rows = k < SHALLOW && m >= n && m * n >= 1 << 20;
         let across = if by_rows { 1 } else { pieces.min(n.div_ceil(64)) };
         let columns = n.div_ceil(across).next_multiple_of(64);
         let down = (pieces / n.div_ceil(columns)).clamp(1, m.div_ceil(48));
@@ -407,8 +407,20 @@ impl Number for i64 {
     }
 
     unsafe fn piece(piece: &Piece<i64>) {
+        let Piece {
+            size: [m, k, n],
+            a,
+            b,
+            ..
+        } = *piece;
         // SAFETY: the caller's promise; columns of b are 1 apart since all others are turned.
-        unsafe { rows(piece) }
+        unsafe {
+            start(piece.out, [m, n], piece.step, piece.bias);
+            for i in 0..m {
+                let (out, a) = (piece.out.add(i * piece.step), a.shifted(i as isize * a.row));
+                sum_rows(out, n, k, a.at, a.col, b.at, b.row, true);
+            }
+        }
     }
 }
 
@@ -578,7 +590,9 @@ unsafe fn block<S: Real, C: Lane, const R: usize, const W: usize>(piece: &Piece<
             b.at.add(j).cast::<S>(),
         );
         if !bias.is_null() {
-            sums = [bias.add(j).cast::<[S; W]>().read(); R];
+            for r in 0..R {
+                sums[r] = bias.add(j).cast::<[S; W]>().read();
+            }
         }
         for l in 0..k as isize {
             let y = b_at.offset(l * b.row).cast::<[S; W]>().read();
