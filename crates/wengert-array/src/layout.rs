@@ -257,7 +257,7 @@ impl Layout {
 
     /// The same elements in another shape of equal count, or `None` where only a copy can give it.
     pub fn reshape(&self, shape: &Shape) -> Option<Layout> {
-        if self.is_contiguous() {
+        if self.is_contiguous() || shape.numel() == 0 {
             return Some(Layout {
                 offset: self.offset,
                 ..Layout::contiguous(shape.clone())
