@@ -1,301 +1,420 @@
-//! Moving elements by index.
+//! Moving elements by index: what neither arithmetic nor a view can do.
+//!
+//! Moves know elements by their size only; sums are taken in the compute type, in the order of the index.
 
+use super::isa::{Lane, dispatch};
+use super::threads;
 use crate::array::Array;
 use crate::dtype::{DType, Element};
-use crate::kernels;
 use crate::layout::Shape;
+use crate::real::Real;
 use crate::{with_compute, with_element};
+use smallvec::SmallVec;
 
-/// Sizes before, at and after `axis`.
-fn around(shape: &Shape, axis: usize) -> (usize, usize, usize) {
-    (
-        shape[..axis].iter().product(),
-        shape[axis],
-        shape[axis + 1..].iter().product(),
-    )
+/// Runs `$body` with `$T` standing for an integer of the size of `$dtype`'s elements. Its zero has their bits.
+macro_rules! with_bits {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype.size() {
+            1 => {
+                type $T = u8;
+                $body
+            }
+            2 => {
+                type $T = u16;
+                $body
+            }
+            4 => {
+                type $T = u32;
+                $body
+            }
+            _ => {
+                type $T = u64;
+                $body
+            }
+        }
+    };
 }
 
-/// The parts at `index` (I64, 1-D, each in 0..size) of dimension `axis`.
+/// Where several threads write, each its own elements.
+#[derive(Clone, Copy)]
+struct Out<T>(*mut T);
+
+// SAFETY: those who write through it see to it that no two threads write the same element.
+unsafe impl<T> Sync for Out<T> {}
+
+impl<T> Out<T> {
+    /// From element `at` on. (A method, so that closures capture the whole, which is `Sync`.)
+    fn at(&self, at: usize) -> *mut T {
+        self.0.wrapping_add(at)
+    }
+}
+
+/// Where threads read.
+#[derive(Clone, Copy)]
+struct In<T>(*const T);
+
+// SAFETY: it is only read, while an array that holds it is borrowed.
+unsafe impl<T> Sync for In<T> {}
+
+impl<T> In<T> {
+    fn at(&self, at: isize) -> *const T {
+        self.0.wrapping_offset(at)
+    }
+}
+
+fn reader<T>(x: &Array) -> In<T> {
+    assert_eq!(size_of::<T>(), x.dtype().size());
+    In(x.as_bytes_ptr().cast::<T>())
+}
+
+/// Where a fresh array is to be written.
+fn writer<T>(x: &mut Array) -> Out<T> {
+    assert!(size_of::<T>() == x.dtype().size() && x.is_unique() && x.is_contiguous());
+    Out(x.as_bytes_ptr().cast_mut().cast::<T>())
+}
+
+/// An array of zeros.
+fn zeros(shape: &Shape, dtype: DType) -> Array {
+    let mut x = Array::uninit(shape, dtype);
+    let n = x.numel() * dtype.size();
+    // SAFETY: the fresh array has n bytes; all bits zero are the number zero, and `false`.
+    with_bits!(dtype, T => unsafe { writer::<T>(&mut x).at(0).cast::<u8>().write_bytes(0, n) });
+    x
+}
+
+/// How many elements a step outside dimension `axis`, along it, and inside it are.
+fn around(shape: &Shape, axis: usize) -> (usize, usize, usize) {
+    let (outer, inner) = (&shape[..axis], &shape[axis + 1..]);
+    (outer.iter().product(), shape[axis], inner.iter().product())
+}
+
+/// The index as numbers below `size`.
+///
+/// # Panics
+/// If one is not.
+fn places(index: &Array, size: usize) -> Array {
+    let index = index.contiguous();
+    // One pass without branches; what is wrong is asked only afterwards.
+    let fits = |i: &i64| (*i as u64) < size as u64;
+    if !index.as_slice::<i64>().iter().fold(true, |all, i| all & fits(i)) {
+        let bad = index.as_slice::<i64>().iter().find(|i| !fits(i));
+        panic!(
+            "index {} is out of range for size {size}",
+            bad.expect("one does not fit")
+        );
+    }
+    index
+}
+
+/// Rows `index` (I64, 1-D, each in 0..size) of dimension `axis`: the result has `index.len()` there.
 ///
 /// # Panics
 /// If an index is out of range.
 pub fn index_select(x: &Array, axis: usize, index: &Array) -> Array {
-    let (x, index) = (x.contiguous(), index.contiguous());
     let (outer, size, inner) = around(x.shape(), axis);
+    let (x, index) = (x.contiguous(), places(index, size));
     let index = index.as_slice::<i64>();
-    let mut y = Array::full(x.shape().with(axis, index.len()), 0.0, x.dtype());
-    with_element!(x.dtype(), T => {
-        let (src, out) = (x.as_slice::<T>(), y.make_mut::<T>());
-        for o in 0..outer {
-            for (k, &i) in index.iter().enumerate() {
-                let from = &src[(o * size + place(i, size)) * inner..][..inner];
-                out[(o * index.len() + k) * inner..][..inner].copy_from_slice(from);
+    let mut y = Array::uninit(x.shape().with(axis, index.len()), x.dtype());
+    with_bits!(x.dtype(), T => {
+        let (src, out) = (reader::<T>(&x), writer::<T>(&mut y));
+        threads::split(outer * index.len(), 1, inner.div_ceil(8), |start, len| {
+            for row in start..start + len {
+                let (o, i) = (row / index.len(), index[row % index.len()] as usize);
+                // SAFETY: i < size, so both are rows of `inner` elements within their arrays.
+                unsafe { copy_row(src.at(((o * size + i) * inner) as isize), out.at(row * inner), inner) };
             }
-        }
+        });
     });
     y
 }
 
-fn place(i: i64, size: usize) -> usize {
-    usize::try_from(i)
-        .ok()
-        .filter(|i| *i < size)
-        .unwrap_or_else(|| panic!("index {i} is out of range for size {size}"))
+/// # Safety
+/// `n` elements lie at `src`, and `out` has room for as many elsewhere.
+#[inline(always)]
+unsafe fn copy_row<T: Copy>(src: *const T, out: *mut T, n: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match n {
+            1 => out.write(*src),
+            _ => out.copy_from_nonoverlapping(src, n),
+        }
+    }
 }
 
-/// Zeros of `shape`, with slices of `src` added at `index` along `axis`, in order.
+/// The reverse of [`index_select`]: zeros of `shape` with slices of `src` added at `index` along `axis`, in
+/// order.
 ///
 /// # Panics
 /// If an index is out of range.
 pub fn index_add(shape: &Shape, axis: usize, index: &Array, src: &Array) -> Array {
-    let index = index.contiguous();
+    /// Threads share rows of more than this many elements.
+    const BAND: usize = 256;
     let (outer, size, inner) = around(shape, axis);
+    let index = places(index, size);
     let index = index.as_slice::<i64>();
+    assert_eq!(src.shape(), &shape.with(axis, index.len()));
     let compute = src.dtype().compute();
-    let src_c = src.cast(compute).contiguous();
-    let mut y = Array::full(shape, 0.0, compute);
+    let terms = src.cast(compute).contiguous();
+    let mut y = zeros(shape, compute);
+    let bands = inner.div_ceil(BAND);
     with_compute!(compute, C => {
-        let (from, out) = (src_c.as_slice::<C>(), y.make_mut::<C>());
-        for o in 0..outer {
-            for (k, &i) in index.iter().enumerate() {
-                let from = &from[(o * index.len() + k) * inner..][..inner];
-                let to = &mut out[(o * size + place(i, size)) * inner..][..inner];
-                to.iter_mut().zip(from).for_each(|(t, f)| *t = add(*t, *f));
+        let (from, out) = (In(terms.as_ptr::<C>()), writer::<C>(&mut y));
+        threads::split(outer * bands, 1, index.len() * inner.min(BAND), |start, len| {
+            for task in start..start + len {
+                let (o, at) = (task / bands, task % bands * BAND);
+                let n = BAND.min(inner - at);
+                for (k, &i) in index.iter().enumerate() {
+                    let from = from.at(((o * index.len() + k) * inner + at) as isize);
+                    // SAFETY: i < size, so both rows lie within their arrays; this part of y's is ours alone.
+                    unsafe { add_row(out.at((o * size + i as usize) * inner + at), from, n) };
+                }
             }
-        }
+        });
     });
     y.cast(src.dtype())
 }
 
-/// Addition that wraps for integers.
-trait Sum {
-    fn sum(self, other: Self) -> Self;
-}
-impl Sum for f32 {
-    fn sum(self, o: f32) -> f32 {
-        self + o
-    }
-}
-impl Sum for f64 {
-    fn sum(self, o: f64) -> f64 {
-        self + o
-    }
-}
-impl Sum for i64 {
-    fn sum(self, o: i64) -> i64 {
-        self.wrapping_add(o)
-    }
-}
+dispatch!(unsafe fn add_row<C: Lane>(out: *mut C, src: *const C, n: usize) => add_row_body);
 
+/// # Safety
+/// `n` numbers lie at each, and they do not overlap.
 #[inline(always)]
-fn add<T: Sum>(a: T, b: T) -> T {
-    a.sum(b)
+unsafe fn add_row_body<S: Real, C: Lane>(out: *mut C, src: *const C, n: usize) {
+    const { assert!(size_of::<S>() == size_of::<C>()) };
+    // SAFETY: the caller's promise; S has the bits of C.
+    let out = unsafe { std::slice::from_raw_parts_mut(out.cast::<S>(), n) };
+    for (k, sum) in out.iter_mut().enumerate() {
+        // SAFETY: k < n.
+        *sum = *sum + unsafe { src.add(k).cast::<S>().read() };
+    }
 }
 
-/// Calls `f(k, at)` for each element `k` of `index`, with the place `at` in an array of `shape` that it and its
-/// position name.
-fn each_place(shape: &Shape, axis: usize, index: &Array, mut f: impl FnMut(usize, usize)) {
-    let index = index.contiguous();
-    let (strides, sizes) = (shape.strides(), index.shape().clone());
-    let mut at = vec![0usize; sizes.rank()];
-    for (k, &i) in index.as_slice::<i64>().iter().enumerate() {
-        let others: usize = (0..at.len())
-            .filter(|d| *d != axis)
-            .map(|d| at[d] * strides[d] as usize)
-            .sum();
-        f(k, others + place(i, shape[axis]) * strides[axis] as usize);
-        for d in (0..at.len()).rev() {
-            at[d] += 1;
-            if at[d] < sizes[d] {
-                break;
+/// Where the rows of an index, along its last dimension, lead in an array of its rank.
+struct Rows {
+    index: Array,
+    /// Sizes of the index but along its last dimension; with the array's strides, 0 along `axis`.
+    outer: SmallVec<[(usize, isize); 4]>,
+    /// The length of rows.
+    len: usize,
+    /// How far apart neighbours along a row are, and along `axis`.
+    step: isize,
+    axis: isize,
+}
+
+impl Rows {
+    fn new(shape: &Shape, strides: &[isize], axis: usize, index: &Array) -> Rows {
+        let last = shape.rank() - 1;
+        let fits = |d: usize| d == axis || index.shape()[d] <= shape[d];
+        assert!(index.rank() == shape.rank() && (0..=last).all(fits));
+        let stride = |d: usize| if d == axis { 0 } else { strides[d] };
+        Rows {
+            index: places(index, shape[axis]),
+            outer: (0..last).map(|d| (index.shape()[d], stride(d))).collect(),
+            len: index.shape()[last],
+            step: stride(last),
+            axis: strides[axis],
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.outer.iter().map(|d| d.0).product()
+    }
+
+    /// Calls `f(at, place)` for elements of rows `start .. start + n`: number `at` of the index leads to
+    /// `place`, in elements from the array's first.
+    #[inline(always)]
+    fn each(&self, start: usize, n: usize, mut f: impl FnMut(usize, isize)) {
+        let index = self.index.as_slice::<i64>();
+        for row in start..start + n {
+            let (mut rest, mut base) = (row, 0);
+            for &(size, stride) in self.outer.iter().rev() {
+                base += (rest % size) as isize * stride;
+                rest /= size;
             }
-            at[d] = 0;
+            for j in 0..self.len {
+                let at = row * self.len + j;
+                f(at, base + j as isize * self.step + index[at] as isize * self.axis);
+            }
         }
     }
 }
 
-/// y[i][j][k] = x[i][index[i][j][k]][k] for axis 1, and so on. `index` has x's rank and, but along `axis`, no larger
-/// sizes.
+/// `y[i][j][k] = x[i][index[i][j][k]][k]` for axis 1, and so on: `index` has x's rank; other sizes are at most
+/// x's.
 ///
 /// # Panics
 /// If an index is out of range.
 pub fn gather(x: &Array, axis: usize, index: &Array) -> Array {
-    let x = x.contiguous();
-    let mut y = Array::full(index.shape(), 0.0, x.dtype());
-    with_element!(x.dtype(), T => {
-        let (src, out) = (x.as_slice::<T>(), y.make_mut::<T>());
-        each_place(x.shape(), axis, index, |k, at| out[k] = src[at]);
+    let rows = Rows::new(x.shape(), x.layout().strides(), axis, index);
+    let mut y = Array::uninit(index.shape(), x.dtype());
+    with_bits!(x.dtype(), T => {
+        let (src, out) = (reader::<T>(x), writer::<T>(&mut y));
+        threads::split(rows.count(), 1, rows.len.max(1) * 2, |start, n| {
+            // SAFETY: indices are in range and other sizes are at most x's; y has the index's size.
+            rows.each(start, n, |at, place| unsafe { out.at(at).write(*src.at(place)) });
+        });
     });
     y
 }
 
-/// Zeros of `shape`, with `src` added at `index` along `axis`: the reverse of [`gather`].
+/// The reverse of [`gather`]: zeros of `shape` with `src` added at `index` along `axis`, in order.
 ///
 /// # Panics
 /// If an index is out of range.
 pub fn scatter_add(shape: &Shape, axis: usize, index: &Array, src: &Array) -> Array {
+    assert_eq!(src.shape(), index.shape());
+    let rows = Rows::new(shape, &shape.strides(), axis, index);
     let compute = src.dtype().compute();
-    let src_c = src.cast(compute).contiguous();
-    let mut y = Array::full(shape, 0.0, compute);
+    let terms = src.cast(compute).contiguous();
+    let mut y = zeros(shape, compute);
     with_compute!(compute, C => {
-        let (from, out) = (src_c.as_slice::<C>(), y.make_mut::<C>());
-        each_place(shape, axis, index, |k, at| out[at] = add(out[at], from[k]));
+        let (terms, out) = (In(terms.as_ptr::<C>()), writer::<C>(&mut y));
+        let add = |start, n| rows.each(start, n, |at, place| {
+            // SAFETY: indices are in range, other sizes are at most those of y, and `src` has the index's.
+            unsafe { add_row(out.at(place as usize), terms.at(at as isize), 1) }
+        });
+        // Along the last dimension, rows of the index lead to rows of y; along others, several to the same.
+        match axis + 1 == shape.rank() {
+            true => threads::split(rows.count(), 1, rows.len.max(1) * 4, add),
+            false => add(0, rows.count()),
+        }
     });
     y.cast(src.dtype())
 }
 
-/// Arrays of one dtype end to end along `axis`.
+/// Arrays of one dtype end to end along `axis`; other sizes are equal.
 pub fn concat(parts: &[Array], axis: usize) -> Array {
-    let size = parts.iter().map(|p| p.shape()[axis]).sum();
-    let shape = parts[0].shape().with(axis, size);
-    let (outer, _, inner) = around(&shape, axis);
-    let mut y = Array::full(&shape, 0.0, parts[0].dtype());
-    with_element!(y.dtype(), T => {
-        let out = y.make_mut::<T>();
-        let mut start = 0;
-        for part in parts {
-            let part = part.contiguous();
-            let run = part.shape()[axis] * inner;
-            if run > 0 {
-                for (o, from) in part.as_slice::<T>().chunks(run).enumerate().take(outer) {
-                    out[o * size * inner + start..][..run].copy_from_slice(from);
-                }
-            }
-            start += run;
-        }
-    });
+    let dtype = parts[0].dtype();
+    let shape = parts[0]
+        .shape()
+        .with(axis, parts.iter().map(|p| p.shape()[axis]).sum());
+    let mut y = Array::uninit(&shape, dtype);
+    let strides = shape.strides();
+    let mut at = 0;
+    for part in parts {
+        assert!(part.dtype() == dtype && part.shape().with(axis, shape[axis]) == shape);
+        with_bits!(dtype, T => {
+            // SAFETY: from `at` on, y has as many elements along `axis` as the part, and equal sizes else.
+            unsafe { copy_into(part, writer::<T>(&mut y).at(at), &strides) }
+        });
+        at += part.shape()[axis] * strides[axis] as usize;
+    }
     y
 }
 
-/// Zeros of `shape`, with `src` written into the view that `slices`, a start and a step for each dimension,
-/// choose: the reverse of slicing.
+/// Zeros of `shape` with `src` written into the view that `slices` choose, a start and a step for each
+/// dimension; steps may be negative. The reverse of slicing.
 pub fn embed(shape: &Shape, slices: &[(usize, isize)], src: &Array) -> Array {
-    let src = src.contiguous();
-    let mut y = Array::full(shape, 0.0, src.dtype());
-    let (strides, sizes) = (shape.strides(), src.shape().clone());
-    let rank = sizes.rank();
+    assert!(slices.len() == shape.rank() && src.rank() == shape.rank());
+    let mut y = zeros(shape, src.dtype());
     if src.numel() == 0 {
         return y;
     }
-    if rank == 0 {
-        return src;
+    let mut strides = shape.strides();
+    let mut at = 0;
+    for (d, &(start, step)) in slices.iter().enumerate() {
+        let last = start as isize + (src.shape()[d] as isize - 1) * step;
+        assert!(
+            start < shape[d] && (0..shape[d] as isize).contains(&last) && (step != 0 || src.shape()[d] == 1)
+        );
+        at += start * strides[d] as usize;
+        strides[d] *= step;
     }
-    let inner = sizes[rank - 1];
-    let (inner_start, inner_step) = slices[rank - 1];
-    with_element!(y.dtype(), T => {
-        let out = y.make_mut::<T>();
-        let mut at = vec![0usize; rank - 1];
-        for row in src.as_slice::<T>().chunks(inner) {
-            let place = |d: usize, i: usize| (slices[d].0 as isize + i as isize * slices[d].1) * strides[d];
-            let base = at.iter().enumerate().map(|(d, &i)| place(d, i)).sum::<isize>() + inner_start as isize;
-            if inner_step == 1 {
-                out[base as usize..][..inner].copy_from_slice(row);
-            } else {
-                row.iter().enumerate().for_each(|(i, v)| out[(base + i as isize * inner_step) as usize] = *v);
+    with_bits!(src.dtype(), T => {
+        // SAFETY: checked above: along each dimension the first and the last element are within y.
+        unsafe { copy_into(src, writer::<T>(&mut y).at(at), &strides) }
+    });
+    y
+}
+
+/// Writes the elements of `x` to `out`, where they have these strides.
+///
+/// # Safety
+/// `T` has the size of the elements, and each of them a place of its own in an array that we may write.
+unsafe fn copy_into<T: Copy>(x: &Array, out: *mut T, strides: &[isize]) {
+    // Dimensions merged where both sides walk them in one.
+    let mut dims: SmallVec<[(usize, isize, isize); 4]> = SmallVec::new();
+    for (d, &n) in x.shape().iter().enumerate().filter(|(_, n)| **n != 1) {
+        let (from, to) = (x.layout().strides()[d], strides[d]);
+        match dims.last_mut() {
+            Some(last) if (last.1, last.2) == (from * n as isize, to * n as isize) => {
+                *last = (last.0 * n, from, to);
             }
-            for d in (0..rank - 1).rev() {
-                at[d] += 1;
-                if at[d] < sizes[d] {
-                    break;
+            _ => dims.push((n, from, to)),
+        }
+    }
+    let (len, from, to) = dims.pop().unwrap_or((1, 1, 1));
+    let count = dims.iter().map(|d| d.0).product::<usize>() * len;
+    let (src, out) = (reader::<T>(x), Out(out));
+    threads::split(count, 1, 1, |start, n| {
+        let mut at = start;
+        while at < start + n {
+            let (mut row, col) = (at / len, at % len);
+            let n = (len - col).min(start + n - at);
+            let (mut src_at, mut out_at) = (col as isize * from, col as isize * to);
+            for &(size, from, to) in dims.iter().rev() {
+                src_at += (row % size) as isize * from;
+                out_at += (row % size) as isize * to;
+                row /= size;
+            }
+            let (src, out) = (src.at(src_at), out.at(0).wrapping_offset(out_at));
+            // SAFETY: the n elements from here on along the innermost dimension, at their places.
+            unsafe {
+                match (from, to) {
+                    (1, 1) => copy_row(src, out, n),
+                    _ => (0..n as isize).for_each(|i| out.offset(i * to).write(*src.offset(i * from))),
                 }
-                at[d] = 0;
             }
+            at += n;
+        }
+    });
+}
+
+/// The numbers `start + i · step`, computed in f64 (in i64 where both are integers and `dtype` is not a
+/// float) and stored as `dtype`.
+pub fn arange(start: f64, step: f64, n: usize, dtype: DType) -> Array {
+    let exact = start.fract() == 0.0 && step.fract() == 0.0 && !dtype.is_float();
+    let mut y = Array::uninit([n], dtype);
+    with_element!(dtype, T => {
+        let out = y.uninit_slice::<T>();
+        for i in 0..n {
+            let value = match exact {
+                true => T::store((start as i64).wrapping_add((step as i64).wrapping_mul(i as i64))),
+                false => T::store(start + i as f64 * step),
+            };
+            // SAFETY: i < n, the number of elements of the fresh buffer.
+            unsafe { out.add(i).write(value) };
         }
     });
     y
 }
 
-/// The numbers start + i·step; exact in i64 where both are integers.
-pub fn arange(start: f64, step: f64, n: usize, dtype: DType) -> Array {
-    let whole = start.fract() == 0.0 && step.fract() == 0.0 && !dtype.is_float();
-    with_element!(dtype, T => {
-        let at = |i: usize| match whole {
-            true => T::store((start as i64).wrapping_add((i as i64).wrapping_mul(step as i64))),
-            false => T::store(start + i as f64 * step),
-        };
-        Array::from_slice(&(0..n).map(at).collect::<Vec<T>>(), [n])
-    })
-}
-
-/// The last two dimensions with what lies above diagonal `k` (or below it, if `upper`) replaced by zeros.
+/// The last two dimensions with rows and columns on or below diagonal `k` kept (`upper`: on or above), others
+/// zero.
 pub fn triangle(x: &Array, k: isize, upper: bool) -> Array {
-    let mut y = kernels::copy(x);
+    let x = x.contiguous();
     let (rows, cols) = (x.shape()[x.rank() - 2], x.shape()[x.rank() - 1]);
-    if x.numel() == 0 {
-        return y;
-    }
-    with_element!(x.dtype(), T => {
-        for matrix in y.make_mut::<T>().chunks_mut(rows * cols) {
-            for (i, row) in matrix.chunks_mut(cols).enumerate() {
-                for (j, v) in row.iter_mut().enumerate() {
-                    let off = j as isize - i as isize - k;
-                    if if upper { off < 0 } else { off > 0 } {
-                        *v = T::default();
-                    }
+    let mut y = Array::uninit(x.shape(), x.dtype());
+    with_bits!(x.dtype(), T => {
+        let (src, out) = (reader::<T>(&x), writer::<T>(&mut y));
+        threads::split(x.numel() / cols.max(1), 1, cols, |start, n| {
+            for row in start..start + n {
+                // Elements of the row that lie before the diagonal's, with it where that is kept below.
+                let diagonal = ((row % rows) as isize).saturating_add(k).saturating_add(!upper as isize);
+                let split = diagonal.clamp(0, cols as isize) as usize;
+                let (from, to) = if upper { (split, cols) } else { (0, split) };
+                let at = row * cols;
+                // SAFETY: from ≤ to ≤ cols: parts of one row of each array.
+                unsafe {
+                    out.at(at).write_bytes(0, from);
+                    out.at(at + from).copy_from_nonoverlapping(src.at((at + from) as isize), to - from);
+                    out.at(at + to).write_bytes(0, cols - to);
                 }
             }
-        }
+        });
     });
     y
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ramp(shape: &[usize]) -> Array {
-        let n: usize = shape.iter().product();
-        Array::from_slice(&(0..n).map(|i| i as f32).collect::<Vec<_>>(), shape)
-    }
-
-    #[test]
-    fn selecting_and_adding_are_each_others_reverse() {
-        let x = ramp(&[2, 4, 3]).permute(&[1, 0, 2]);
-        let index = Array::from_slice(&[3i64, 0, 3], [3]);
-        let y = index_select(&x, 0, &index);
-        assert_eq!(y.shape().dims(), [3, 2, 3]);
-        assert_eq!(y.to_vec::<f32>()[..6], [9.0, 10.0, 11.0, 21.0, 22.0, 23.0]);
-        let back = index_add(x.shape(), 0, &index, &y).to_vec::<f32>();
-        assert_eq!(back[..3], [0.0, 1.0, 2.0]);
-        assert_eq!(back[18..21], [18.0, 20.0, 22.0]);
-        let index = Array::from_slice(&[1i64, 1, 0, 2], [2, 2]);
-        let x = ramp(&[2, 3]);
-        assert_eq!(gather(&x, 1, &index).to_vec::<f32>(), [1.0, 1.0, 3.0, 5.0]);
-        let src = ramp(&[2, 2]).cast(DType::I32);
-        assert_eq!(
-            scatter_add(x.shape(), 1, &index, &src).to_vec::<i32>(),
-            [0, 1, 0, 2, 0, 3]
-        );
-    }
-
-    #[test]
-    #[should_panic(expected = "index 3 is out of range for size 3")]
-    fn an_index_out_of_range_is_refused() {
-        index_select(&ramp(&[3]), 0, &Array::from_slice(&[3i64], [1]));
-    }
-
-    #[test]
-    fn joining_embedding_and_counting() {
-        let (a, b) = (ramp(&[2, 1]), ramp(&[2, 2]).transpose(0, 1));
-        assert_eq!(
-            concat(&[a.clone(), b], 1).to_vec::<f32>(),
-            [0.0, 0.0, 2.0, 1.0, 1.0, 3.0]
-        );
-        assert_eq!(
-            concat(&[ramp(&[0, 3]), ramp(&[1, 3])], 0).to_vec::<f32>(),
-            [0.0, 1.0, 2.0]
-        );
-        let y = embed(&[2, 4].into(), &[(1, -1), (3, -2)], &ramp(&[2, 2]));
-        assert_eq!(y.to_vec::<f32>(), [0.0, 3.0, 0.0, 2.0, 0.0, 1.0, 0.0, 0.0]);
-        assert_eq!(arange(-1.0, 2.0, 3, DType::I64).to_vec::<i64>(), [-1, 1, 3]);
-        assert_eq!(arange(0.0, 0.5, 3, DType::F32).to_vec::<f32>(), [0.0, 0.5, 1.0]);
-        assert_eq!(
-            triangle(&ramp(&[2, 3]), 0, false).to_vec::<f32>(),
-            [0.0, 0.0, 0.0, 3.0, 4.0, 0.0]
-        );
-        assert_eq!(
-            triangle(&ramp(&[2, 3]), 1, true).to_vec::<f32>(),
-            [0.0, 1.0, 2.0, 0.0, 0.0, 5.0]
-        );
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use crate::array::Array;
 use crate::dtype::DType;
 use crate::layout::Shape;
 use crate::real::Real;
-use crate::with_compute;
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 /// Elements in a tile: a few of them fit the first-level cache beside each other.
@@ -25,6 +25,9 @@ type Tiles<C, const O: usize> = [[MaybeUninit<C>; TILE]; O];
 /// The inputs come in two groups so that a gradient's rule can be generic over the operation's inputs `x`
 /// while it takes two more numbers, the upstream gradient and the result.
 pub trait Body<const I: usize, const M: usize, const O: usize>: Sync {
+    /// Whether it is computed on integers too. One that never is compiles to less.
+    const INTEGERS: bool = true;
+
     /// The rule. Mark it `#[inline(always)]`: it is the body of the loop.
     fn eval<S: Real>(&self, x: [S; I], more: [S; M]) -> [S; O];
 
@@ -45,7 +48,34 @@ pub(crate) fn map<B: Body<I, M, O>, const I: usize, const M: usize, const O: usi
     shape: &Shape,
     out: [DType; O],
 ) -> [Array; O] {
-    with_compute!(compute, C => run::<C, B, I, M, O>(body, x, more, shape, out))
+    match compute.compute() {
+        DType::F32 => run(Rule::<f32, I, M, O>::of(body), x, more, shape, out),
+        DType::F64 => run(Rule::<f64, I, M, O>::of(body), x, more, shape, out),
+        _ if B::INTEGERS => run(Rule::<i64, I, M, O>::of(body), x, more, shape, out),
+        _ => unreachable!("this rule is computed on floats only"),
+    }
+}
+
+/// A body without its type, so that all that surrounds the loop is compiled once and not for every rule.
+struct Rule<'a, C, const I: usize, const M: usize, const O: usize> {
+    body: *const (),
+    tile: unsafe fn(*const (), &[*const C; I], &[*const C; M], &mut Tiles<C, O>, usize),
+    cost: usize,
+    lifetime: PhantomData<&'a ()>,
+}
+
+impl<'a, C: Lane, const I: usize, const M: usize, const O: usize> Rule<'a, C, I, M, O> {
+    fn of<B: Body<I, M, O>>(body: &'a B) -> Self {
+        Rule {
+            body: (&raw const *body).cast(),
+            tile: |body, x, more, out, n| {
+                // SAFETY: `body` is the one above, still borrowed; the caller vouches for the rest.
+                unsafe { tile(&*body.cast::<B>(), x, more, out, n) }
+            },
+            cost: body.cost().max(1),
+            lifetime: PhantomData,
+        }
+    }
 }
 
 /// Where a tile of an input comes from.
@@ -58,15 +88,16 @@ enum Source<C> {
     Unread,
 }
 
-struct Plan<'a, C, B, const I: usize, const M: usize, const O: usize> {
-    body: &'a B,
+struct Plan<'a, C, const I: usize, const M: usize, const O: usize> {
+    rule: Rule<'a, C, I, M, O>,
     x: [Source<C>; I],
     more: [Source<C>; M],
     outputs: [(*mut u8, DType); O],
 }
 
 // SAFETY: threads write disjoint ranges of the outputs and only read the inputs, at the range they write.
-unsafe impl<C, B: Sync, const I: usize, const M: usize, const O: usize> Sync for Plan<'_, C, B, I, M, O> {}
+// The rule's body is `Sync`, as `Body` demands.
+unsafe impl<C, const I: usize, const M: usize, const O: usize> Sync for Plan<'_, C, I, M, O> {}
 
 fn is_direct<C: Lane>(a: &Array) -> bool {
     a.is_contiguous() && a.dtype() == C::DTYPE
@@ -80,8 +111,8 @@ fn source<C: Lane>(a: &Option<Array>) -> Source<C> {
     }
 }
 
-fn run<C: Lane, B: Body<I, M, O>, const I: usize, const M: usize, const O: usize>(
-    body: &B,
+fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
+    rule: Rule<'_, C, I, M, O>,
     x: [Option<Array>; I],
     more: [Option<Array>; M],
     shape: &Shape,
@@ -106,12 +137,12 @@ fn run<C: Lane, B: Body<I, M, O>, const I: usize, const M: usize, const O: usize
         (a.as_bytes_ptr().cast_mut(), a.dtype())
     });
     let plan = Plan {
-        body,
+        rule,
         x: sources.0,
         more: sources.1,
         outputs,
     };
-    threads::split(shape.numel(), TILE, body.cost().max(1), |start, len| {
+    threads::split(shape.numel(), TILE, plan.rule.cost, |start, len| {
         plan.range(start, len)
     });
     arrays
@@ -140,7 +171,7 @@ impl<C: Lane> Source<C> {
     }
 }
 
-impl<C: Lane, B: Body<I, M, O>, const I: usize, const M: usize, const O: usize> Plan<'_, C, B, I, M, O> {
+impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, O> {
     fn range(&self, start: usize, len: usize) {
         let mut x_tiles = [const { MaybeUninit::uninit() }; I];
         let mut more_tiles = [const { MaybeUninit::uninit() }; M];
@@ -159,7 +190,7 @@ impl<C: Lane, B: Body<I, M, O>, const I: usize, const M: usize, const O: usize> 
                 more[i] = unsafe { self.more[i].tile(at, n, &mut more_tiles[i]) };
             }
             // SAFETY: each input has n ≤ TILE elements there.
-            unsafe { tile::<C, B, I, M, O>(self.body, &x, &more, &mut results, n) };
+            unsafe { (self.rule.tile)(self.rule.body, &x, &more, &mut results, n) };
             for o in 0..O {
                 let (base, dtype) = self.outputs[o];
                 let results = results[o].as_ptr().cast::<C>();

@@ -175,6 +175,7 @@ fn unbroadcastable(x: &[In<'_>]) -> Error {
 struct ValueBody<'a, R>(&'a R);
 
 impl<R: Pointwise<N>, const N: usize> Body<N, 0, 1> for ValueBody<'_, R> {
+    const INTEGERS: bool = !matches!(R::KIND, Kind::Float);
     #[inline(always)]
     fn eval<S: Real>(&self, x: [S; N], []: [S; 0]) -> [S; 1] {
         [self.0.value(x)]
@@ -188,6 +189,7 @@ impl<R: Pointwise<N>, const N: usize> Body<N, 0, 1> for ValueBody<'_, R> {
 struct GradBody<'a, R>(&'a R);
 
 impl<R: Pointwise<N>, const N: usize> Body<N, 2, N> for GradBody<'_, R> {
+    const INTEGERS: bool = false;
     #[inline(always)]
     fn eval<S: Real>(&self, x: [S; N], [dy, y]: [S; 2]) -> [S; N] {
         self.0.grad(dy, x, y)
@@ -201,10 +203,10 @@ impl<R: Pointwise<N>, const N: usize> Body<N, 2, N> for GradBody<'_, R> {
 struct OneGradBody<'a, R, const K: usize>(&'a R);
 
 impl<R: Pointwise<N>, const N: usize, const K: usize> Body<N, 2, 1> for OneGradBody<'_, R, K> {
+    const INTEGERS: bool = false;
     #[inline(always)]
     fn eval<S: Real>(&self, x: [S; N], [dy, y]: [S; 2]) -> [S; 1] {
-        // K < N always; asking for less would not compile for the other instances.
-        [self.0.grad(dy, x, y)[if K < N { K } else { 0 }]]
+        [self.0.grad(dy, x, y)[K]]
     }
     fn cost(&self) -> usize {
         R::COST
@@ -255,18 +257,26 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
         let x: [Option<Array>; N] = std::array::from_fn(|i| saves.has_x(i).then(|| cx.x(i).into_array()));
         let (dtype, shape) = (dy.dtype(), cx.output().shape.clone());
         let more = [Some(dy.into_array()), saves.has_y().then(|| cx.y().into_array())];
-        if N > 1 && (0..N).all(|i| cx.wants(i)) {
+        if const { N > 1 } && (0..N).all(|i| cx.wants(i)) {
             let grads = kernels::map(&GradBody(&self.0), dtype, x, more, &shape, [dtype; N]);
             return grads.map(|g| Some(Tensor::constant(g)));
         }
         std::array::from_fn(|i| {
             cx.grad(i, || {
                 let (r, x, more) = (&self.0, x.clone(), more.clone());
+                // The comparisons of constants keep kernels that a rule cannot have from being compiled.
                 let [g] = match i {
                     0 => kernels::map(&OneGradBody::<R, 0>(r), dtype, x, more, &shape, [dtype]),
-                    1 => kernels::map(&OneGradBody::<R, 1>(r), dtype, x, more, &shape, [dtype]),
-                    2 => kernels::map(&OneGradBody::<R, 2>(r), dtype, x, more, &shape, [dtype]),
-                    _ => kernels::map(&OneGradBody::<R, 3>(r), dtype, x, more, &shape, [dtype]),
+                    1 if const { N > 1 } => {
+                        kernels::map(&OneGradBody::<R, 1>(r), dtype, x, more, &shape, [dtype])
+                    }
+                    2 if const { N > 2 } => {
+                        kernels::map(&OneGradBody::<R, 2>(r), dtype, x, more, &shape, [dtype])
+                    }
+                    3 if const { N > 3 } => {
+                        kernels::map(&OneGradBody::<R, 3>(r), dtype, x, more, &shape, [dtype])
+                    }
+                    _ => unreachable!("rules take one to four numbers"),
                 };
                 Tensor::constant(g)
             })

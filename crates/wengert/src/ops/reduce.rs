@@ -325,7 +325,7 @@ impl Op for ArgExtreme {
         vec![
             Sample::new(arg(None, false, true), [block()]).gives([9.0]),
             Sample::new(arg(Some(1), false, true), [block()]).gives([1.0; 4]),
-            Sample::new(arg(Some(-1), true, false), [block()]).gives([1.0, 1.0, 0.0, 1.0, 0.0, 0.0]),
+            Sample::new(arg(Some(-1), true, false), [block()]).gives([1.0, 0.0, 0.0, 1.0, 0.0, 0.0]),
         ]
     }
 }

@@ -1,0 +1,288 @@
+use super::*;
+use crate::kernels;
+use half::{bf16, f16};
+
+const DTYPES: [DType; 7] = [
+    DType::F32,
+    DType::F64,
+    DType::F16,
+    DType::BF16,
+    DType::I64,
+    DType::U8,
+    DType::Bool,
+];
+
+fn ramp(shape: &[usize], dtype: DType) -> Array {
+    let n: usize = shape.iter().product();
+    Array::from_slice(&(0..n).map(|i| (i * 7 % 23) as f64).collect::<Vec<_>>(), shape).cast(dtype)
+}
+
+fn indices(shape: &[usize], size: usize) -> Array {
+    let n: usize = shape.iter().product();
+    Array::from_slice(
+        &(0..n)
+            .map(|i| ((i * 5 + i / 3) % size.max(1)) as i64)
+            .collect::<Vec<_>>(),
+        shape,
+    )
+}
+
+/// The same elements, transposed, reversed and repeated in memory.
+fn views(x: &Array) -> Vec<Array> {
+    let mut all = vec![x.clone()];
+    for d in 0..x.rank() {
+        all.push(x.transpose(0, d).contiguous().transpose(0, d));
+        if let n @ 1.. = x.shape()[d] {
+            all.push(kernels::copy(&x.slice(d, n - 1, n, -1)).slice(d, n - 1, n, -1));
+        }
+    }
+    all.push(Array::fill(x.shape(), 3.0, x.dtype()));
+    all
+}
+
+/// Positions in an array of `shape`, in row-major order.
+fn positions(shape: &Shape) -> impl Iterator<Item = Vec<usize>> {
+    let shape = shape.clone();
+    (0..shape.numel()).map(move |mut i| {
+        let mut at: Vec<usize> = shape.iter().rev().map(|n| (i % n, i /= n).0).collect();
+        at.reverse();
+        at
+    })
+}
+
+fn offset(shape: &Shape, at: &[usize]) -> usize {
+    shape.iter().zip(at).fold(0, |o, (n, i)| o * n + i)
+}
+
+/// What `dtype` stores of these sums.
+fn stored(sums: &[f64], dtype: DType) -> Vec<f64> {
+    with_element!(dtype, T => sums.iter().map(|v| T::store(*v).load::<f64>()).collect())
+}
+
+const SHAPES: [(&[usize], usize); 7] = [
+    (&[5], 0),
+    (&[4, 3], 0),
+    (&[4, 3], 1),
+    (&[2, 4, 3], 1),
+    (&[2, 3, 300], 1),
+    (&[0, 3], 1),
+    (&[3, 0, 2], 2),
+];
+
+#[test]
+fn rows_are_selected_and_added() {
+    for (shape, axis) in SHAPES {
+        for (dtype, len) in DTYPES.iter().flat_map(|d| [(*d, 0), (*d, 1), (*d, 7)]) {
+            let index = indices(&[len], shape[axis]);
+            let picks = index.to_vec::<i64>();
+            for x in views(&ramp(shape, dtype)) {
+                let (values, y) = (x.to_vec::<f64>(), index_select(&x, axis, &index));
+                assert_eq!((y.shape(), y.dtype()), (&x.shape().with(axis, len), dtype));
+                let mut sums = vec![0.0; x.numel()];
+                for (mut at, v) in positions(y.shape()).zip(y.to_vec::<f64>()) {
+                    at[axis] = picks[at[axis]] as usize;
+                    assert_eq!(v, values[offset(x.shape(), &at)]);
+                    sums[offset(x.shape(), &at)] += v;
+                }
+                for y in [&y, &y.transpose(0, axis).contiguous().transpose(0, axis)] {
+                    let back = index_add(x.shape(), axis, &index, y);
+                    assert_eq!((back.shape(), back.dtype()), (x.shape(), dtype));
+                    assert_eq!(back.to_vec::<f64>(), stored(&sums, dtype));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn elements_are_gathered_and_scattered() {
+    for (shape, axis) in SHAPES {
+        for (dtype, len) in DTYPES.iter().flat_map(|d| [(*d, 0), (*d, 1), (*d, 6)]) {
+            let less: Vec<usize> = shape.iter().map(|n| n.saturating_sub(1)).collect();
+            for sizes in [shape, &less] {
+                let index = indices(&Shape::new(sizes).with(axis, len), shape[axis]);
+                let picks = index.to_vec::<i64>();
+                for (x, index) in views(&ramp(shape, dtype))
+                    .iter()
+                    .zip(views(&index).iter().cycle())
+                {
+                    let picks = if index.to_vec::<i64>() == picks {
+                        picks.clone()
+                    } else {
+                        continue;
+                    };
+                    let (values, y) = (x.to_vec::<f64>(), gather(x, axis, index));
+                    assert_eq!((y.shape(), y.dtype()), (index.shape(), dtype));
+                    let mut sums = vec![0.0; x.numel()];
+                    for (k, mut at) in positions(y.shape()).enumerate() {
+                        at[axis] = picks[k] as usize;
+                        assert_eq!(y.to_vec::<f64>()[k], values[offset(x.shape(), &at)]);
+                        sums[offset(x.shape(), &at)] += y.to_vec::<f64>()[k];
+                    }
+                    let back = scatter_add(x.shape(), axis, index, &y);
+                    assert_eq!((back.shape(), back.dtype()), (x.shape(), dtype));
+                    assert_eq!(back.to_vec::<f64>(), stored(&sums, dtype));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn half_precision_is_summed_in_single() {
+    let (index, ones) = (indices(&[5000], 1), Array::full([5000], 1.0, DType::F16));
+    assert_eq!(
+        index_add(&[1].into(), 0, &index, &ones).as_slice::<f16>(),
+        [f16::from_f32(5000.0)]
+    );
+    let ones = ones.cast(DType::BF16);
+    assert_eq!(
+        scatter_add(&[1].into(), 0, &index, &ones).as_slice::<bf16>(),
+        [bf16::from_f32(5000.0)]
+    );
+    let wraps = Array::full([5], 100.0, DType::U8);
+    assert_eq!(
+        index_add(&[1].into(), 0, &indices(&[5], 1), &wraps).as_slice::<u8>(),
+        [244]
+    );
+}
+
+#[test]
+#[should_panic(expected = "index 3 is out of range for size 3")]
+fn an_index_too_large_is_refused() {
+    index_select(&ramp(&[3], DType::F32), 0, &Array::from_slice(&[3i64], [1]));
+}
+
+#[test]
+#[should_panic(expected = "index -1 is out of range for size 3")]
+fn an_index_below_zero_is_refused() {
+    scatter_add(
+        &[2, 3].into(),
+        1,
+        &Array::from_slice(&[0i64, -1], [1, 2]),
+        &ramp(&[1, 2], DType::F32),
+    );
+}
+
+#[test]
+fn parts_are_joined_and_embedded() {
+    for (shape, axis) in SHAPES {
+        for dtype in DTYPES {
+            let parts: Vec<Array> = [1, 0, 3]
+                .map(|n| ramp(&Shape::new(shape).with(axis, n), dtype))
+                .to_vec();
+            let views: Vec<Vec<Array>> = parts.iter().map(views).collect();
+            for v in 0..views.iter().map(Vec::len).min().unwrap() {
+                let parts: Vec<Array> = views.iter().map(|x| x[v].clone()).collect();
+                let y = concat(&parts, axis);
+                assert_eq!((y.shape(), y.dtype()), (&Shape::new(shape).with(axis, 4), dtype));
+                let mut start = 0;
+                for part in parts {
+                    let n = part.shape()[axis];
+                    assert_eq!(y.slice(axis, start, n, 1).to_vec::<f64>(), part.to_vec::<f64>());
+                    let mut slices = vec![(0, 1); shape.len()];
+                    slices[axis] = (start, 1);
+                    let zero = Array::full(y.shape(), 0.0, dtype);
+                    let back = embed(y.shape(), &slices, &part);
+                    for d in 0..4 {
+                        let inside = (start..start + n).contains(&d);
+                        let want = if inside {
+                            part.slice(axis, d - start, 1, 1)
+                        } else {
+                            zero.slice(axis, d, 1, 1)
+                        };
+                        assert_eq!(back.slice(axis, d, 1, 1).to_vec::<f64>(), want.to_vec::<f64>());
+                    }
+                    start += n;
+                }
+            }
+        }
+    }
+    let y = embed(&[2, 4].into(), &[(1, -1), (3, -2)], &ramp(&[2, 2], DType::F32));
+    assert_eq!(y.to_vec::<f32>(), [0.0, 21.0, 0.0, 14.0, 0.0, 7.0, 0.0, 0.0]);
+    assert_eq!(embed(&[].into(), &[], &Array::scalar(3i64)).to_vec::<i64>(), [3]);
+    assert_eq!(
+        embed(&[3].into(), &[(0, 1)], &ramp(&[0], DType::I64)).to_vec::<i64>(),
+        [0; 3]
+    );
+}
+
+#[test]
+fn numbers_are_counted() {
+    assert_eq!(arange(-1.0, 2.0, 3, DType::I64).to_vec::<i64>(), [-1, 1, 3]);
+    assert_eq!(arange(0.0, 0.5, 3, DType::F32).to_vec::<f32>(), [0.0, 0.5, 1.0]);
+    assert_eq!(arange(0.5, 1.0, 3, DType::I64).to_vec::<i64>(), [0, 1, 2]);
+    assert_eq!(arange(254.0, 1.0, 3, DType::U8).to_vec::<u8>(), [254, 255, 0]);
+    assert_eq!(arange(0.0, 1.0, 0, DType::F64).shape().dims(), [0]);
+    assert_eq!(
+        arange(0.0, 1.0, 3, DType::Bool).to_vec::<bool>(),
+        [false, true, true]
+    );
+}
+
+#[test]
+fn triangles_are_kept() {
+    for shape in [
+        &[3, 4][..],
+        &[4, 3],
+        &[2, 3, 3],
+        &[0, 3],
+        &[3, 0],
+        &[2, 0, 2],
+        &[1, 1],
+    ] {
+        for dtype in DTYPES {
+            for x in views(&ramp(shape, dtype)) {
+                for (k, upper) in (-5..=5)
+                    .chain([isize::MIN, isize::MAX])
+                    .flat_map(|k| [(k, false), (k, true)])
+                {
+                    let (y, values) = (triangle(&x, k, upper), x.to_vec::<f64>());
+                    for (n, at) in positions(x.shape()).enumerate() {
+                        let off = at[shape.len() - 1] as isize - at[shape.len() - 2] as isize;
+                        let kept = if upper { off >= k } else { off <= k };
+                        assert_eq!(y.to_vec::<f64>()[n], if kept { values[n] } else { 0.0 });
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let data: Vec<f32> = (0..600 * 700)
+        .map(|i| ((i % 9973 * (i % 8191)) as f32).sin())
+        .collect();
+    let x = Array::from_slice(&data, [600, 700]);
+    let (rows, index) = (indices(&[900], 600), indices(&[600, 700], 700));
+    let all = || {
+        let t = x.transpose(0, 1);
+        let y = index_select(&x, 0, &rows);
+        let (g, c) = (gather(&x, 1, &index), concat(&[x.clone(), y.clone()], 0));
+        let e = embed(
+            &[1300, 1500].into(),
+            &[(1299, -2), (3, 2)],
+            &t.slice(0, 0, 650, 1),
+        );
+        let sums = [
+            index_add(x.shape(), 0, &rows, &y),
+            scatter_add(x.shape(), 1, &index, &x),
+        ];
+        let moved = [y, g, c, e, triangle(&t, 3, true), concat(&[t.clone(), t], 1)];
+        sums.into_iter()
+            .chain(moved)
+            .flat_map(|a| a.to_vec::<f32>())
+            .map(f32::to_bits)
+            .collect::<Vec<_>>()
+    };
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(all)
+    };
+    let one = on(1);
+    assert!(on(2) == one && on(4) == one);
+}

@@ -1,0 +1,260 @@
+//! The elementary functions of 32-bit floats.
+
+use super::{Double, ROUND64, Real, Single, at_least, at_most, poly};
+
+/// 1.5 · 2²³: adding it to a number below 2²² rounds that to an integer, which stands in the low bits.
+const ROUND32: f32 = 12582912.0;
+/// ln 2 in two parts. The first is so short that its product with an exponent is exact.
+const LN2_32: (f32, f32) = (0.693359375, -0.00021219444);
+
+/// `e^r` for |r| ≤ 0.347, as 1 + r + r² · a polynomial, which is off by 2⁻²⁸ at most.
+#[inline(always)]
+pub(super) fn exp_kernel32<S: Single>(r: S) -> S {
+    let q = poly(r, [0.49999994, 0.1666652, 0.0416684, 0.008368852, 0.0013814335]);
+    q.mul_add(r * r, r) + S::ONE
+}
+
+/// `e^x` as `(y, n)` with `e^x = y · 2ⁿ`, for |x| < 200.
+///
+/// The reduction to |r| ≤ ln 2 / 2 takes n · ln 2 off in two parts (Cody and Waite, 1980).
+#[inline(always)]
+pub(super) fn exp_parts32<S: Single>(x: S) -> (S, i32) {
+    let z = x.mul_add(S::new(std::f32::consts::LOG2_E), S::new(ROUND32));
+    let n = z - S::new(ROUND32);
+    let r = n.mul_add(S::new(-LN2_32.1), n.mul_add(S::new(-LN2_32.0), x));
+    let n = (z.raw().to_bits() as i32).wrapping_sub(ROUND32.to_bits() as i32);
+    (exp_kernel32(r), n)
+}
+
+/// `y · 2ⁿ` for |n| < 127.
+#[inline(always)]
+pub(super) fn scale32<S: Single>(y: S, n: i32) -> S {
+    y * S::new(f32::from_bits((n.wrapping_add(127) as u32) << 23))
+}
+
+/// `y · 2ⁿ` for |n| < 254, in two steps: 2ⁿ alone may be out of range where the result is not.
+#[inline(always)]
+pub(super) fn scale_far32<S: Single>(y: S, n: i32) -> S {
+    let half = n >> 1;
+    scale32(scale32(y, half), n.wrapping_sub(half))
+}
+/// `e^x` within 1 ULP.
+#[inline(always)]
+pub(super) fn exp32<S: Single>(x: S) -> S {
+    let (y, n) = exp_parts32(at_least(at_most(x, 89.0), -104.0));
+    scale_far32(y, n)
+}
+
+/// A positive finite `x` as `(m − 1, k)` with `x = m · 2ᵏ` and √½ ≤ m < √2; `m − 1` is exact.
+#[inline(always)]
+pub(super) fn split32<S: Single>(x: S) -> (S, i32) {
+    const SQRT_HALF: u32 = 0x3f35_04f3;
+    let tiny = x.raw() < f32::MIN_POSITIVE;
+    let x = S::select(tiny, x * S::new(8388608.0), x);
+    let bits = x.raw().to_bits().wrapping_sub(SQRT_HALF);
+    // Counted from those of √½, the bits carry into the exponent there rather than at a power of two.
+    let k = ((bits as i32) >> 23).wrapping_sub(if tiny { 23 } else { 0 });
+    let m = f32::from_bits((bits & 0x7f_ffff).wrapping_add(SQRT_HALF));
+    (S::new(m) - S::ONE, k)
+}
+
+/// `ln x` within 0.9 ULP.
+///
+/// With f = m − 1 it is f − f²/2 + f³ · a polynomial (off by 2⁻²⁷ of the whole) + k · ln 2, the small
+/// terms first.
+#[inline(always)]
+pub(super) fn ln32<S: Single>(x: S) -> S {
+    let (f, k) = split32(x);
+    let k = S::new(k as f32);
+    let p = poly(
+        f,
+        [
+            0.3333333,
+            -0.2500082,
+            0.20001228,
+            -0.16623358,
+            0.14201742,
+            -0.13160151,
+            0.12761661,
+            -0.0763467,
+        ],
+    );
+    let f2 = f * f;
+    let y = k.mul_add(S::new(LN2_32.1), p * f * f2);
+    let y = f2.mul_add(S::new(-0.5), y) + f;
+    let y = k.mul_add(S::new(LN2_32.0), y);
+    // Infinity and NaN are their own logarithms.
+    let y = S::select(x.lt(S::new(f32::INFINITY)), y, x);
+    let y = S::select(x.lt(S::ZERO), S::new(f32::NAN), y);
+    S::select(x.eq(S::ZERO), S::new(f32::NEG_INFINITY), y)
+}
+
+/// `x` with the sign of `sign`, for x ≥ 0.
+#[inline(always)]
+pub(super) fn with_sign32<S: Single>(x: S, sign: S) -> S {
+    S::new(f32::from_bits(
+        x.raw().to_bits() | (sign.raw().to_bits() & 0x8000_0000),
+    ))
+}
+
+/// `tanh x` within 1.5 ULP.
+///
+/// Below 0.55 an odd polynomial (off by 2⁻²⁹); above, where nothing cancels, 1 − 2 / (e²ˣ + 1).
+#[inline(always)]
+pub(super) fn tanh32<S: Single>(x: S) -> S {
+    let a = x.abs();
+    let z = a * a;
+    let p = poly(
+        z,
+        [-0.33333316, 0.13332586, -0.05385231, 0.021071676, -0.0062742364],
+    );
+    let near = (p * z).mul_add(a, a);
+    let (y, n) = exp_parts32(at_most(a + a, 20.0));
+    let far = S::ONE - S::new(2.0) / (scale32(y, n) + S::ONE);
+    with_sign32(S::select(a.lt(S::new(0.55)), near, far), x)
+}
+
+/// `erf x` within 1.4 ULP.
+///
+/// Below 0.9 an odd polynomial (off by 2⁻²⁶). Above, 1 − e^(a polynomial fitted to ln erfc), off by 2⁻²⁹; from
+/// 4 on that is 1 (the form is due to N. Juffa).
+#[inline(always)]
+pub(super) fn erf32<S: Single>(x: S) -> S {
+    let a = x.abs();
+    let z = a * a;
+    let p = poly(
+        z,
+        [
+            0.12837915,
+            -0.37612525,
+            0.11282141,
+            -0.026778908,
+            0.005011963,
+            -0.0006090361,
+        ],
+    );
+    let near = p.mul_add(a, a);
+    let t = at_most(a, 4.0);
+    let p = poly(
+        t,
+        [
+            -0.00016644844,
+            -1.1277972,
+            -0.63697606,
+            -0.104113676,
+            0.02231521,
+            -0.0030654897,
+            0.00019821958,
+        ],
+    );
+    let (y, n) = exp_parts32(p);
+    let far = S::ONE - scale32(y, n);
+    with_sign32(S::select(a.lt(S::new(0.9)), near, far), x)
+}
+
+/// `sin(x + quarters · π/2)` for x ≥ 0, within 1.7 ULP however large x is.
+///
+/// x · 2/π is wanted modulo 4, and a large x is a multiple of a large power of two, so the leading digits
+/// of 2/π add only multiples of 4 and are left out (Payne and Hanek, 1983). Here four digit strings, each
+/// in two `f64`s, serve for all x, and the one for x is selected. What remains is at most 0.63 quarter
+/// turns, for which the polynomials (for |r| ≤ 1) are off by 2⁻²⁹.
+#[inline(always)]
+pub(super) fn sin_shifted32<S: Single>(x: S, quarters: u32) -> S {
+    use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
+    let w = |c: f64| S::Wide::new(c);
+    // Each serves for x below 2 to its third number, and for multiples of 2 to the 0, 27, 53 and 79.
+    const BANDS: [(f64, f64, u32); 4] = [
+        (FRAC_2_PI, -3.935735335036497e-17, 50),
+        (-4.119769120791653e-9, 2.8376220177865265e-25, 76),
+        (-1.5037965581288064e-16, 1.018166438749971e-32, 102),
+        (-5.434184107743751e-25, 3.8858987075186823e-41, 128),
+    ];
+    let (mut c1, mut c2) = (w(BANDS[3].0), w(BANDS[3].1));
+    for b in [2, 1, 0] {
+        let within = x.raw() < f32::from_bits((BANDS[b].2 + 127) << 23);
+        c1 = Real::select(within, w(BANDS[b].0), c1);
+        c2 = Real::select(within, w(BANDS[b].1), c2);
+    }
+    let x = w(f64::from(x.raw()));
+    let (turn, error) = x.exact_product(c1);
+    let z = turn + w(ROUND64);
+    let rest = (turn - (z - w(ROUND64))) + x.mul_add(c2, error);
+    let r = S::new((rest * w(FRAC_PI_2)).raw() as f32);
+    let quadrant = (z.raw().to_bits() as u32).wrapping_add(quarters);
+
+    let r2 = r * r;
+    let s = poly(r2, [-0.16666667, 0.008333316, -0.00019836116, 2.6948098e-06]);
+    let s = (s * r2).mul_add(r, r);
+    let c = poly(r2, [0.041666575, -0.0013884676, 2.4200333e-05]);
+    let c = c.mul_add(r2 * r2, r2.mul_add(S::new(-0.5), S::ONE));
+    let y = S::select(quadrant & 1 == 0, s, c);
+    S::new(f32::from_bits(y.raw().to_bits() ^ ((quadrant & 2) << 30)))
+}
+
+/// `sin x` within 1.7 ULP.
+#[inline(always)]
+pub(super) fn sin32<S: Single>(x: S) -> S {
+    let y = sin_shifted32(x.abs(), 0);
+    S::new(f32::from_bits(
+        y.raw().to_bits() ^ (x.raw().to_bits() & 0x8000_0000),
+    ))
+}
+
+/// `cos x` within 1.7 ULP.
+#[inline(always)]
+pub(super) fn cos32<S: Single>(x: S) -> S {
+    sin_shifted32(x.abs(), 1)
+}
+
+/// `x^p` within 1.1 ULP, as 2^(p · log₂ x) with the logarithm and the product in 64 bits.
+///
+/// log₂ is k + (m − 1) · a polynomial, off by 2⁻³⁵: at the ends of the range, where p · log₂ x is near ±128,
+/// that is 0.05 ULP of the power.
+#[inline(always)]
+pub(super) fn pow32<S: Single>(x: S, p: S) -> S {
+    let w = |c: f64| S::Wide::new(c);
+    let (a, ap) = (x.abs(), p.abs());
+    let infinity = S::new(f32::INFINITY);
+
+    let (f, k) = split32(a);
+    let f = w(f64::from(f.raw()));
+    let log2 = poly(
+        f,
+        [
+            1.442695040868705,
+            -0.721347520868741,
+            0.48089836139568165,
+            -0.3606736748309757,
+            0.28853729345735846,
+            -0.24045316542449582,
+            0.20617535971675183,
+            -0.1803006051307318,
+            0.1587698018618587,
+            -0.1431564227330569,
+            0.14474841199067207,
+            -0.14283946284146204,
+            0.07737057607208432,
+        ],
+    );
+    let log2 = log2.mul_add(f, w(f64::from(k)));
+    let log2 = Real::select(a.lt(infinity), log2, w(f64::from(a.raw())));
+    let log2 = Real::select(a.eq(S::ZERO), w(f64::NEG_INFINITY), log2);
+
+    let y = at_least(at_most(log2 * w(f64::from(p.raw())), 160.0), -160.0);
+    let z = y + w(ROUND64);
+    let r = (y - (z - w(ROUND64))) * w(std::f64::consts::LN_2);
+    let y = scale_far32(exp_kernel32(S::new(r.raw() as f32)), z.raw().to_bits() as i32);
+
+    // Adding 2^23 puts an integer's units digit in the lowest bit; from 2^23 on it stands there already.
+    let step = S::new(8388608.0);
+    let shifted = S::select(ap.lt(step), ap + step, ap);
+    let whole = ap.ge(step) | (shifted - step).eq(ap);
+    let odd = whole & ap.lt(step + step) & (shifted.raw().to_bits() & 1 == 1);
+    let sign = if odd { x.raw().to_bits() & 0x8000_0000 } else { 0 };
+    let y = S::new(f32::from_bits(y.raw().to_bits() ^ sign));
+
+    let undefined = x.lt(S::ZERO) & a.lt(infinity) & !whole;
+    let y = S::select(undefined, S::new(f32::NAN), y);
+    let one = p.eq(S::ZERO) | x.eq(S::ONE) | (a.eq(S::ONE) & ap.eq(infinity));
+    S::select(one, S::ONE, y)
+}

@@ -1,0 +1,297 @@
+//! Error bounds by sweeps over bit patterns, special values, and agreement of the two readings.
+
+use super::*;
+
+/// How far `y` is from the exact value `e`, in units in the last place of an `f32` of that size.
+fn ulps32(y: f32, e: f64) -> f64 {
+    let r = e as f32;
+    if y.to_bits() == r.to_bits() || (y.is_nan() && e.is_nan()) {
+        return 0.0;
+    }
+    // Past the largest number the next step is infinity.
+    let step = |v: f32| {
+        if v.is_infinite() {
+            f64::from(f32::MAX).copysign(v.into()) * (1.0 + 2f64.powi(-24))
+        } else {
+            v.into()
+        }
+    };
+    let exponent = (e.abs().min(f32::MAX.into()).to_bits() >> 52) as i32 - 1023;
+    let distance =
+        (step(y) - if r.is_infinite() { step(r) } else { e }).abs() / 2f64.powi(exponent.max(-126) - 23);
+    // A NaN, or a zero of the wrong sign, is not within any bound.
+    if distance.is_nan() || (y == 0.0 && r == 0.0) {
+        f64::INFINITY
+    } else {
+        distance
+    }
+}
+
+/// Steps between two floats.
+fn steps64(a: f64, b: f64) -> u64 {
+    let order = |x: f64| {
+        let bits = x.to_bits() as i64;
+        if bits < 0 { i64::MIN - bits } else { bits }
+    };
+    if a.is_nan() && b.is_nan() {
+        0
+    } else {
+        order(a).abs_diff(order(b))
+    }
+}
+
+fn steps32(a: f32, b: f32) -> u32 {
+    let order = |x: f32| {
+        let bits = x.to_bits() as i32;
+        if bits < 0 { i32::MIN - bits } else { bits }
+    };
+    if a.is_nan() && b.is_nan() {
+        0
+    } else {
+        order(a).abs_diff(order(b))
+    }
+}
+
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+/// Sweeps one function of `f32` in both readings against its exact value.
+fn sweep32(
+    name: &str,
+    bound: f64,
+    plain: fn(f32) -> f32,
+    fused: fn(Fma<f32>) -> Fma<f32>,
+    exact: fn(f64) -> f64,
+) {
+    let check = |x: f32| {
+        let (p, f, e) = (plain(x), fused(Fma(x)).0, exact(f64::from(x)));
+        for y in [p, f] {
+            assert!(
+                ulps32(y, e) <= bound,
+                "{name}({x:e}) = {y:e}, not {e:e}: {} ULP",
+                ulps32(y, e)
+            );
+        }
+        assert!(steps32(p, f) <= 2, "{name}({x:e}): plain {p:e}, fused {f:e}");
+    };
+    // A stride that is odd visits all low digits; the second sweep is dense where functions bend.
+    (0..=u32::MAX)
+        .step_by(16_127)
+        .for_each(|bits| check(f32::from_bits(bits)));
+    (0x3d00_0000..0x4300_0000)
+        .step_by(1021)
+        .for_each(|bits| check(f32::from_bits(bits)));
+    let specials = [
+        0.0,
+        1.0,
+        f32::INFINITY,
+        f32::NAN,
+        f32::MAX,
+        f32::MIN_POSITIVE,
+        1e-45,
+        1e-40,
+        1e-20,
+    ];
+    let ends = [
+        88.72283, 88.72284, 87.33655, 103.27893, 103.97208, 103.97209, 0.54999995, 0.55, 0.9, 4.0, 9.1,
+    ];
+    // Multiples of π/2 to the last digit, small and huge, and the band limits of the reduction.
+    let turns = [
+        1.5707964,
+        3.1415927,
+        16367173.0 * 2f32.powi(72),
+        2f32.powi(50),
+        2f32.powi(76),
+        2f32.powi(102),
+    ];
+    for x in specials.into_iter().chain(ends).chain(turns) {
+        for bits in [x.to_bits().saturating_sub(1), x.to_bits(), x.to_bits() + 1] {
+            check(f32::from_bits(bits));
+            check(-f32::from_bits(bits));
+        }
+    }
+}
+
+#[test]
+fn functions_of_f32_keep_their_bounds() {
+    sweep32("exp", 1.0, Real::exp, Real::exp, f64::exp);
+    sweep32("ln", 0.9, Real::ln, Real::ln, f64::ln);
+    sweep32("tanh", 1.5, Real::tanh, Real::tanh, f64::tanh);
+    sweep32("sin", 1.7, Real::sin, Real::sin, f64::sin);
+    sweep32("cos", 1.7, Real::cos, Real::cos, f64::cos);
+    sweep32("erf", 1.4, Real::erf, Real::erf, Real::erf);
+}
+
+#[test]
+fn pow_of_f32_keeps_its_bound() {
+    let mut state = 88172645463325252;
+    for i in 0..300_000 {
+        let r = random(&mut state);
+        let (low, high) = (r as u32, (r >> 32) as u32);
+        // Any numbers at all; then powers that come out in range, of any number and of numbers near one.
+        let x = if i % 3 == 2 {
+            0.95 + low as f32 / 4e10
+        } else {
+            f32::from_bits(low)
+        };
+        let spread = (f64::from(high) / 4294967296.0 - 0.5) * 310.0;
+        let p = if i % 3 == 0 {
+            f32::from_bits(high)
+        } else {
+            (spread / f64::from(x.abs()).log2()) as f32
+        };
+        let p = if i % 2 == 0 { p } else { p.round() };
+        let e = f64::from(x).powf(p.into());
+        for y in [Real::pow(x, p), Fma(x).pow(Fma(p)).0] {
+            assert!(
+                ulps32(y, e) <= 1.1,
+                "{x:e}^{p:e} = {y:e}, not {e:e}: {} ULP",
+                ulps32(y, e)
+            );
+        }
+    }
+}
+
+#[test]
+fn pow_of_special_values_is_ieee() {
+    let sizes = [
+        0.0,
+        1.0,
+        f32::INFINITY,
+        f32::NAN,
+        0.5,
+        2.0,
+        3.0,
+        2.5,
+        1e-40,
+        8388607.0,
+        8388608.0,
+        8388609.0,
+        16777215.0,
+        16777216.0,
+        1e30,
+        f32::MAX,
+        f32::MIN_POSITIVE,
+        0.99999994,
+        1.0000001,
+        4194303.5,
+        100.0,
+        101.0,
+    ];
+    let all = || sizes.into_iter().flat_map(|x: f32| [x, -x]);
+    for x in all() {
+        for p in all() {
+            let e = x.powf(p);
+            for y in [Real::pow(x, p), Fma(x).pow(Fma(p)).0] {
+                assert!(
+                    steps32(y, e) <= 1 && (y != 0.0 || y.to_bits() == e.to_bits()),
+                    "{x:e}^{p:e} = {y:e}, not {e:e}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn functions_of_f64_agree_with_the_standard_library() {
+    type Row = (
+        &'static str,
+        fn(f64) -> f64,
+        fn(Fma<f64>) -> Fma<f64>,
+        fn(f64) -> f64,
+    );
+    let rows: [Row; 4] = [
+        ("exp", Real::exp, Real::exp, f64::exp),
+        ("ln", Real::ln, Real::ln, f64::ln),
+        ("tanh", Real::tanh, Real::tanh, f64::tanh),
+        ("sin", Real::sin, Real::sin, f64::sin),
+    ];
+    for (name, plain, fused, exact) in rows {
+        let check = |x: f64| {
+            for y in [plain(x), fused(Fma(x)).0] {
+                let e = exact(x);
+                let sign = y != 0.0 || y.to_bits() == e.to_bits();
+                assert!(steps64(y, e) <= 2 && sign, "{name}({x:e}) = {y:e}, not {e:e}");
+            }
+        };
+        let mut state = 88172645463325252;
+        for _ in 0..50_000 {
+            let r = random(&mut state);
+            let unit = (r >> 11) as f64 / 2f64.powi(53) - 0.5;
+            [
+                f64::from_bits(r),
+                unit * 4.0,
+                unit * 50.0,
+                unit * 1500.0,
+                1.0 + unit,
+            ]
+            .into_iter()
+            .for_each(check);
+        }
+        let ends = [
+            709.782712893384,
+            709.782712893385,
+            708.4,
+            745.1332,
+            745.14,
+            0.55,
+            5e-324,
+            1e-310,
+        ];
+        let specials = [0.0, 1.0, f64::INFINITY, f64::NAN, f64::MAX, f64::MIN_POSITIVE];
+        ends.into_iter().chain(specials).for_each(|x| {
+            check(x);
+            check(-x);
+        });
+    }
+}
+
+#[test]
+fn erf_of_f64_matches_known_values() {
+    // From mpmath, to 40 digits before rounding.
+    let known = [
+        (0.0, 0.0),
+        (1e-300, 1.1283791670955126e-300),
+        (1e-9, 1.1283791670955127e-09),
+        (0.01, 0.011283415555849618),
+        (0.25, 0.27632639016823696),
+        (0.5, 0.5204998778130465),
+        (0.84375, 0.7672256612323416),
+        (0.999, 0.8422852702064969),
+        (1.0, 0.8427007929497149),
+        (1.25, 0.9229001282564583),
+        (1.5, 0.9661051464753108),
+        (2.0, 0.9953222650189527),
+        (2.75, 0.9998993780778803),
+        (3.5, 0.9999992569016276),
+        (4.5, 0.9999999998033839),
+        (5.5, 0.9999999999999927),
+        (5.9, 0.9999999999999999),
+        (6.5, 1.0),
+        (f64::INFINITY, 1.0),
+        (f64::NAN, f64::NAN),
+    ];
+    for (x, e) in known {
+        for (x, e) in [(x, e), (-x, -e)] {
+            for y in [Real::erf(x), Fma(x).erf().0] {
+                assert!(
+                    steps64(y, e) <= 1 && (y != 0.0 || y.to_bits() == e.to_bits()),
+                    "erf({x:e}) = {y:e}, not {e:e}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_nan_wins_max_and_min() {
+    let nan = f32::NAN;
+    for (a, b) in [(nan, 1.0), (1.0, nan), (nan, nan)] {
+        assert!(Real::max(a, b).is_nan() && Real::min(a, b).is_nan());
+    }
+    assert_eq!((Real::max(1.0f32, 2.0), Real::min(1.0f32, 2.0)), (2.0, 1.0));
+}
