@@ -6,11 +6,13 @@ extern crate self as wengert;
 
 pub mod autograd;
 mod create;
+pub mod nn;
 pub mod op;
 pub mod ops;
+pub mod optim;
 mod tensor;
 
-pub use autograd::check::{gradcheck, gradgradcheck};
+pub use autograd::check::{gradcheck, gradcheck_model, gradgradcheck};
 pub use autograd::{Backward, Ctx, Recording, enable_grad, grad, is_recording, no_grad};
 pub use create::{Literal, Scalar, manual_seed, with_generator};
 pub use op::{Each, Extra, Fixed, Op, Sample, Saves, Variadic};

@@ -475,14 +475,7 @@ impl Tensor {
     #[track_caller]
     pub fn update(&self, f: impl FnOnce(Array) -> Array) {
         let Kind::Leaf { value, .. } = &self.0.kind else {
-            raise(
-                Error::new(
-                    ErrorKind::Graph,
-                    "update",
-                    "a result with a history cannot be changed",
-                )
-                .help("`.detach()` gives a variable with the same value"),
-            )
+            raise(unchangeable("update"))
         };
         let mut value = lock(value);
         let old = value.take().expect(LOST);
@@ -490,6 +483,23 @@ impl Tensor {
         let new = f(old);
         assert_eq!(new.meta(), meta, "an update keeps shape, dtype and device");
         *value = Some(new);
+    }
+
+    /// Gives this leaf the value of `other`, of whatever shape and dtype. A gradient it has is not touched.
+    ///
+    /// # Panics
+    /// If this is a result with a history, or if it requires a gradient and the new value cannot have one.
+    #[track_caller]
+    pub fn set_data(&self, other: &Tensor) {
+        let Kind::Leaf { value, .. } = &self.0.kind else {
+            raise(unchangeable("set_data"))
+        };
+        let new = other.array();
+        if self.requires_grad() && !new.dtype().is_float() {
+            let message = format!("a tensor of dtype {} cannot require a gradient", new.dtype());
+            raise(Error::new(ErrorKind::DType, "set_data", message));
+        }
+        *lock(value) = Some(new);
     }
 
     /// Copies the value of `other`, broadcast and converted, into this leaf.
@@ -509,6 +519,12 @@ impl Tensor {
         let new = other.array().cast(self.dtype()).broadcast_to(&to).contiguous();
         self.update(|_| new);
     }
+}
+
+#[cold]
+fn unchangeable(op: &str) -> Error {
+    Error::new(ErrorKind::Graph, op, "a result with a history cannot be changed")
+        .help("`.detach()` gives a variable with the same value")
 }
 
 /// Removes the hook that [`Tensor::register_hook`] added.

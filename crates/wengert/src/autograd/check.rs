@@ -5,9 +5,10 @@
 
 use super::audit;
 use crate::autograd::{Backward, no_grad};
+use crate::nn::{Layer, Module, Part};
 use crate::tensor::Tensor;
 use wengert_array::kernels::Generator;
-use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape};
+use wengert_array::{DType, Error, ErrorKind, Result, Shape, raise};
 
 /// How gradients are to be checked, and how exactly they must agree.
 ///
@@ -92,44 +93,70 @@ impl GradCheck {
     pub fn run(&self, f: impl Fn(&[Tensor]) -> Tensor, inputs: &[&Tensor]) -> Result<Report> {
         let leaves = leaves(inputs);
         let weigh = self.weigher(&f, &leaves);
-        self.compare("gradcheck", &|x| weigh(&f(x)), &leaves)
+        self.compare("gradcheck", &|x| weigh(&f(x)), &leaves, &[])
             .map_err(|e| audit::blame(e, || weigh(&f(&leaves))))
     }
 
     /// As [`run`](GradCheck::run) for second derivatives: checks the gradient of the gradient.
     pub fn run_second_order(&self, f: impl Fn(&[Tensor]) -> Tensor, inputs: &[&Tensor]) -> Result<Report> {
         let leaves = leaves(inputs);
+        let slope = self.slope(&f, &leaves);
+        self.compare("gradgradcheck", &slope, &leaves, &[])
+            .map_err(|e| audit::blame(e, || slope(&leaves)))
+    }
+
+    /// Compares the gradients that `f`, given the model, has with respect to the model's parameters with finite
+    /// differences. For as long as that takes the model computes in f64.
+    ///
+    /// ```
+    /// # use wengert::{Tensor, autograd::check::GradCheck, nn::{Layer, Linear}};
+    /// let (model, x) = (Linear::new(3, 2), Tensor::randn([4, 3]));
+    /// let report = GradCheck::new().full().run_model(&model, |m| m.forward(&x.to(wengert::DType::F64)).tanh());
+    /// assert!(report.unwrap().worst < 1e-6);
+    /// ```
+    pub fn run_model<M: Module>(&self, model: &M, f: impl Fn(&M) -> Tensor) -> Result<Report> {
+        let (_restore, names, leaves) = in_f64(model);
+        let f = |_: &[Tensor]| f(model);
         let weigh = self.weigher(&f, &leaves);
+        self.compare("gradcheck_model", &|x| weigh(&f(x)), &leaves, &names)
+            .map_err(|e| audit::blame(e, || weigh(&f(&leaves))))
+    }
+
+    /// As [`run_model`](GradCheck::run_model) for second derivatives.
+    pub fn run_model_second_order<M: Module>(&self, model: &M, f: impl Fn(&M) -> Tensor) -> Result<Report> {
+        let (_restore, names, leaves) = in_f64(model);
+        let f = |_: &[Tensor]| f(model);
+        let slope = self.slope(&f, &leaves);
+        self.compare("gradgradcheck_model", &slope, &leaves, &names)
+            .map_err(|e| audit::blame(e, || slope(&leaves)))
+    }
+
+    /// The slope of `f` along a fixed random direction. Recorded, it is a function like any other.
+    fn slope<'f>(
+        &self,
+        f: &'f dyn Fn(&[Tensor]) -> Tensor,
+        x: &[Tensor],
+    ) -> impl Fn(&[Tensor]) -> Tensor + use<'f> {
+        let weigh = self.weigher(f, x);
         let mut random = Generator::new(self.seed + 1);
-        let along: Vec<Array> = leaves
+        let directions: Vec<Tensor> = x
             .iter()
-            .map(|x| random.normal(&x.shape(), 0.0, 1.0, DType::F64))
+            .filter(|x| x.dtype().is_float())
+            .map(|x| Tensor::constant(random.normal(&x.shape(), 0.0, 1.0, DType::F64)))
             .collect();
-        // The slope of f along a fixed direction, recorded, is a function like any other.
-        let slope = |x: &[Tensor]| {
+        move |x| {
             let y = weigh(&f(x));
             let wrt: Vec<&Tensor> = x.iter().filter(|x| x.dtype().is_float()).collect();
-            let grads = if y.requires_grad() {
-                Backward::new()
-                    .create_graph(true)
-                    .try_grad(&y, &wrt, None)
-                    .unwrap_or_else(|e| panic!("{e}"))
-            } else {
-                vec![None; wrt.len()]
+            let recorded = Backward::new().create_graph(true);
+            let grads = match y.requires_grad() {
+                true => recorded.try_grad(&y, &wrt, None).unwrap_or_else(|e| raise(e)),
+                false => Vec::new(),
             };
-            let along = along
-                .iter()
-                .zip(x)
-                .filter(|(_, x)| x.dtype().is_float())
-                .map(|(v, _)| v);
-            let terms = grads.into_iter().zip(along);
-            let terms = terms.filter_map(|(g, v)| Some((g? * Tensor::constant(v.clone())).sum()));
-            terms
-                .reduce(|a, b| a + b)
-                .unwrap_or_else(|| Tensor::full_as([], 0.0, DType::F64))
-        };
-        self.compare("gradgradcheck", &slope, &leaves)
-            .map_err(|e| audit::blame(e, || slope(&leaves)))
+            let terms = grads.into_iter().zip(&directions);
+            let terms = terms.filter_map(|(g, v)| Some((g? * v).sum()));
+            let zero = || Tensor::full_as([], 0.0, DType::F64);
+            terms.reduce(|a, b| a + b).unwrap_or_else(zero)
+        }
     }
 
     /// A function that makes one number of the result of `f`.
@@ -139,7 +166,15 @@ impl GradCheck {
         move |y| (y * Tensor::constant(weights.clone())).sum()
     }
 
-    fn compare(&self, name: &str, f: &dyn Fn(&[Tensor]) -> Tensor, x: &[Tensor]) -> Result<Report> {
+    /// Compares backward with differences of `f`, a number made of the leaves `x`. Parameters of models have
+    /// `names`; without them, leaves are inputs by number.
+    fn compare(
+        &self,
+        name: &str,
+        f: &dyn Fn(&[Tensor]) -> Tensor,
+        x: &[Tensor],
+        names: &[String],
+    ) -> Result<Report> {
         let y = f(x);
         let wrt: Vec<&Tensor> = x.iter().filter(|x| x.dtype().is_float()).collect();
         let grads = match y.requires_grad() {
@@ -148,74 +183,80 @@ impl GradCheck {
             false => vec![None; wrt.len()],
         };
         let mut grads = grads.into_iter();
-        let grads: Vec<Option<Vec<f64>>> = x
-            .iter()
-            .map(|x| {
-                x.dtype().is_float().then(|| match grads.next().flatten() {
-                    Some(g) => g.to_vec(),
-                    None => vec![0.0; x.numel()],
-                })
-            })
-            .collect();
-        // Recorded as well: what is checked may itself be a gradient.
-        let value = |moved: &[Tensor]| f(moved).item();
-        let mut report = Report {
-            compared: 0,
-            worst: 0.0,
+        let grads = x.iter().map(|x| match x.dtype().is_float() {
+            false => Vec::new(),
+            true => match grads.next().flatten() {
+                Some(g) => g.to_vec(),
+                None => vec![0.0; x.numel()],
+            },
+        });
+        let mut comparison = Comparison {
+            how: self,
+            name,
+            names,
+            f,
+            x,
+            grads: grads.collect(),
+            report: Report {
+                compared: 0,
+                worst: 0.0,
+            },
         };
-        if self.full {
-            self.each_element(name, &value, x, &grads, &mut report)?;
-        } else {
-            self.along_directions(name, &value, x, &grads, &mut report)?;
+        match self.full {
+            true => comparison.each_element()?,
+            false => comparison.along_directions()?,
         }
-        Ok(report)
+        Ok(comparison.report)
     }
+}
 
-    fn each_element(
-        &self,
-        name: &str,
-        value: &dyn Fn(&[Tensor]) -> f64,
-        x: &[Tensor],
-        grads: &[Option<Vec<f64>>],
-        report: &mut Report,
-    ) -> Result<()> {
-        for (i, grad) in grads.iter().enumerate() {
-            for (k, &ours) in grad.iter().flatten().enumerate() {
-                let mut along = vec![0.0; x[i].numel()];
+/// A check under way.
+struct Comparison<'a> {
+    how: &'a GradCheck,
+    name: &'a str,
+    names: &'a [String],
+    f: &'a dyn Fn(&[Tensor]) -> Tensor,
+    x: &'a [Tensor],
+    /// What backward gives; nothing for what is not differentiated.
+    grads: Vec<Vec<f64>>,
+    report: Report,
+}
+
+impl Comparison<'_> {
+    fn each_element(&mut self) -> Result<()> {
+        for i in 0..self.x.len() {
+            for k in 0..self.grads[i].len() {
+                let mut along = vec![0.0; self.grads[i].len()];
                 along[k] = 1.0;
-                let theirs = self.difference(value, x, &[(i, along)]);
-                if !self.agree(ours, theirs, report) {
-                    return Err(disagreement(name, i, &x[i].shape(), k, ours, theirs));
+                let (ours, theirs) = (self.grads[i][k], self.difference(&[(i, along)]));
+                if !self.agree(ours, theirs) {
+                    return Err(self.disagreement(i, k, ours, theirs));
                 }
             }
         }
         Ok(())
     }
 
-    fn along_directions(
-        &self,
-        name: &str,
-        value: &dyn Fn(&[Tensor]) -> f64,
-        x: &[Tensor],
-        grads: &[Option<Vec<f64>>],
-        report: &mut Report,
-    ) -> Result<()> {
-        let mut random = Generator::new(self.seed + 3);
-        for _ in 0..self.directions {
-            let along: Vec<(usize, Vec<f64>)> = (0..x.len())
-                .filter(|i| grads[*i].is_some())
-                .map(|i| (i, random.normal(&x[i].shape(), 0.0, 1.0, DType::F64).to_vec()))
+    fn along_directions(&mut self) -> Result<()> {
+        let mut random = Generator::new(self.how.seed + 3);
+        for _ in 0..self.how.directions {
+            let differentiated = (0..self.x.len()).filter(|i| !self.grads[*i].is_empty());
+            let along: Vec<(usize, Vec<f64>)> = differentiated
+                .map(|i| {
+                    let shape = self.x[i].shape();
+                    (i, random.normal(&shape, 0.0, 1.0, DType::F64).to_vec())
+                })
                 .collect();
             let term = |(i, v): &(usize, Vec<f64>)| -> f64 {
-                grads[*i].iter().flatten().zip(v).map(|(g, v)| g * v).sum()
+                self.grads[*i].iter().zip(v).map(|(g, v)| g * v).sum()
             };
             let ours: f64 = along.iter().map(term).sum();
-            let theirs = self.difference(value, x, &along);
-            if !self.agree(ours, theirs, report) {
+            let theirs = self.difference(&along);
+            if !self.agree(ours, theirs) {
                 // Something is wrong: now it is worth finding out where.
-                self.each_element(name, value, x, grads, report)?;
+                self.each_element()?;
                 let message = "backward and finite differences disagree along a random direction";
-                return Err(Error::new(ErrorKind::Check, name, message)
+                return Err(Error::new(ErrorKind::Check, self.name, message)
                     .note(format!("backward gives {ours}, finite differences {theirs}"))
                     .note(
                         "each element by itself agrees, so the tolerance may be too tight for their number",
@@ -226,41 +267,75 @@ impl GradCheck {
     }
 
     /// (f(x + h v) − f(x − h v)) / 2h, with h relative to the size of what is moved.
-    fn difference(&self, f: &dyn Fn(&[Tensor]) -> f64, x: &[Tensor], along: &[(usize, Vec<f64>)]) -> f64 {
-        let largest = along.iter().flat_map(|(i, v)| {
-            let x: Vec<f64> = x[*i].to_vec();
-            x.into_iter()
-                .zip(v)
-                .filter(|(_, v)| **v != 0.0)
-                .map(|(x, _)| x.abs())
-                .collect::<Vec<_>>()
-        });
-        let h = self.step * largest.filter(|x| x.is_finite()).fold(1.0, f64::max);
+    fn difference(&self, along: &[(usize, Vec<f64>)]) -> f64 {
+        let before: Vec<Vec<f64>> = along.iter().map(|(i, _)| self.x[*i].to_vec()).collect();
+        let moves = || along.iter().zip(&before).map(|((i, v), x)| (&self.x[*i], x, v));
+        let sizes = moves().flat_map(|(_, x, v)| x.iter().zip(v));
+        let sizes = sizes.filter(|(x, v)| **v != 0.0 && x.is_finite());
+        let h = self.how.step * sizes.map(|(x, _)| x.abs()).fold(1.0, f64::max);
+        // The leaves themselves are moved, and put back: a model reads its parameters where they are.
         let moved = |h: f64| {
-            let mut moved = x.to_vec();
-            for (i, v) in along {
-                let to: Vec<f64> = x[*i]
-                    .to_vec::<f64>()
-                    .iter()
-                    .zip(v)
-                    .map(|(x, v)| x + h * v)
-                    .collect();
-                moved[*i] = Tensor::from_slice(&to, x[*i].shape()).requires_grad_(true);
+            for (leaf, x, v) in moves() {
+                let to: Vec<f64> = x.iter().zip(v).map(|(x, v)| x + h * v).collect();
+                leaf.set_data(&Tensor::from_slice(&to, leaf.shape()));
             }
-            f(&moved)
+            // Recorded as well: what is checked may itself be a gradient.
+            (self.f)(self.x).item()
         };
-        (moved(h) - moved(-h)) / (2.0 * h)
+        let difference = (moved(h) - moved(-h)) / (2.0 * h);
+        for (leaf, x, _) in moves() {
+            leaf.set_data(&Tensor::from_slice(x, leaf.shape()));
+        }
+        difference
     }
 
-    fn agree(&self, ours: f64, theirs: f64, report: &mut Report) -> bool {
-        report.compared += 1;
+    fn agree(&mut self, ours: f64, theirs: f64) -> bool {
+        self.report.compared += 1;
         if ours.is_nan() && theirs.is_nan() {
             return true;
         }
         let error = (ours - theirs).abs();
-        report.worst = report.worst.max(error / theirs.abs().max(1.0));
-        error <= self.atol + self.rtol * theirs.abs()
+        self.report.worst = self.report.worst.max(error / theirs.abs().max(1.0));
+        error <= self.how.atol + self.how.rtol * theirs.abs()
     }
+
+    fn disagreement(&self, i: usize, k: usize, ours: f64, theirs: f64) -> Error {
+        let shape = self.x[i].shape();
+        let which = match self.names.get(i) {
+            Some(name) => format!("parameter `{name}`, which is {shape} here"),
+            None => format!("input {i}"),
+        };
+        let at = element(&shape, k);
+        let message = format!("backward and finite differences disagree at element {at} of {which}");
+        Error::new(ErrorKind::Check, self.name, message)
+            .note(format!("backward gives {ours}, finite differences {theirs}"))
+    }
+}
+
+/// Puts back what a model's tensors were, also when a check ends by a panic.
+struct Restore(Vec<(Tensor, Tensor, Option<Tensor>)>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        for (tensor, value, grad) in self.0.drain(..) {
+            tensor.set_data(&value);
+            tensor.set_grad(grad);
+        }
+    }
+}
+
+/// Converts a model to f64 for a while; the names of its parameters, and the parameters.
+fn in_f64<M: Module>(model: &M) -> (Restore, Vec<String>, Vec<Tensor>) {
+    let tensors = model.tensors().into_iter();
+    let tensors = tensors.filter_map(|(_, part)| match part {
+        Part::Parameter(t) | Part::Transposed(t) | Part::Buffer(t) => Some(t),
+        Part::Module(_) => None,
+    });
+    let restore = Restore(tensors.map(|t| (t.clone(), t.detach(), t.grad())).collect());
+    model.to(DType::F64);
+    let trained = model.named_parameters().into_iter();
+    let (names, leaves) = trained.filter(|(_, p)| p.requires_grad()).unzip();
+    (restore, names, leaves)
 }
 
 /// Leaves in f64 with the inputs' values.
@@ -280,13 +355,6 @@ pub(crate) fn element(shape: &Shape, k: usize) -> Shape {
     at.into()
 }
 
-fn disagreement(name: &str, i: usize, shape: &Shape, k: usize, ours: f64, theirs: f64) -> Error {
-    let at = element(shape, k);
-    let message = format!("backward and finite differences disagree at element {at} of input {i}");
-    Error::new(ErrorKind::Check, name, message)
-        .note(format!("backward gives {ours}, finite differences {theirs}"))
-}
-
 /// Compares the gradients of `f` at `inputs` with finite differences along random directions; see
 /// [`GradCheck`] for more.
 ///
@@ -302,4 +370,27 @@ pub fn gradcheck(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[&Tensor]) -> Result<
 /// As [`gradcheck`], for second derivatives.
 pub fn gradgradcheck(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[&Tensor]) -> Result<Report> {
     GradCheck::new().tolerance(1e-4, 1e-6).run_second_order(f, inputs)
+}
+
+/// Compares the gradients of a model's output for `batch`, with respect to all its parameters, with finite
+/// differences along random directions, in first and second order. The model is as it was afterwards.
+///
+/// The error of a check that fails names the parameter, the element, and the operation whose rule is wrong.
+/// [`GradCheck::run_model`] takes a loss or any other function of the model, and checks each element.
+///
+/// ```
+/// # use wengert::{Tensor, gradcheck_model, nn::{Linear, Sequential, Tanh}};
+/// let model = Sequential::new().add(Linear::new(4, 8)).add(Tanh).add(Linear::new(8, 3));
+/// gradcheck_model(&model, &Tensor::randn([5, 4])).unwrap();
+/// ```
+pub fn gradcheck_model<M: Layer>(model: &M, batch: &Tensor) -> Result<Report> {
+    let batch = match batch.dtype().is_float() {
+        true => batch.detach().to(DType::F64),
+        false => batch.detach(),
+    };
+    let report = GradCheck::new().run_model(model, |m| m.forward(&batch))?;
+    GradCheck::new()
+        .tolerance(1e-4, 1e-6)
+        .run_model_second_order(model, |m| m.forward(&batch))?;
+    Ok(report)
 }
