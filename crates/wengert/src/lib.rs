@@ -6,6 +6,7 @@ extern crate self as wengert;
 
 pub mod autograd;
 mod create;
+pub mod inspect;
 pub mod nn;
 pub mod op;
 pub mod ops;
