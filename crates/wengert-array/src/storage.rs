@@ -246,7 +246,7 @@ mod tests {
         for bytes in [100, 1 << 20] {
             let first = Buffer::uninit(bytes);
             let at = first.ptr();
-            assert!(first.is_unique() && at as usize % ALIGN == 0);
+            assert!(first.is_unique() && (at as usize).is_multiple_of(ALIGN));
             let second = first.clone();
             assert!(!first.is_unique() && second.same(&first));
             drop((first, second));

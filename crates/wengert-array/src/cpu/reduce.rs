@@ -420,7 +420,7 @@ mod tests {
         let order: Vec<usize> = kept.iter().chain(axes).copied().collect();
         let rows: usize = kept.iter().map(|&d| x.shape()[d]).product();
         let data = x.permute(&order).to_vec::<f64>();
-        let count = if rows == 0 { 0 } else { data.len() / rows };
+        let count = data.len().checked_div(rows).unwrap_or(0);
         let fold = |row: &[f64]| match how {
             Reduce::Sum => row.iter().sum(),
             Reduce::Prod => row.iter().product(),

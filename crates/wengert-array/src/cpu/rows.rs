@@ -58,7 +58,7 @@ pub fn softmax(x: &Array, axis: usize, log: bool) -> Array {
     let mut y = Array::full(r.shape(), 0.0, r.dtype());
     with_float!(r.dtype(), C => {
         let (src, out) = (r.as_slice::<C>(), Out(y.make_mut::<C>().as_mut_ptr()));
-        threads::split(if c == 0 { 0 } else { r.numel() / c }, 1, 4 * c, |start, len| {
+        threads::split(r.numel().checked_div(c).unwrap_or(0), 1, 4 * c, |start, len| {
             for row in start..start + len {
                 // SAFETY: each row belongs to one thread, and lies within both arrays.
                 unsafe { softmax_row::<C>(&src[row * c..][..c], out.slice(row * c, c), log) };
@@ -75,7 +75,7 @@ pub fn softmax_backward(y: &Array, dy: &Array, axis: usize, log: bool) -> Array 
     let mut dx = Array::full(y_rows.shape(), 0.0, y_rows.dtype());
     with_float!(y_rows.dtype(), C => {
         let (y, dy, out) = (y_rows.as_slice::<C>(), dy_rows.as_slice::<C>(), Out(dx.make_mut::<C>().as_mut_ptr()));
-        threads::split(if c == 0 { 0 } else { y.len() / c }, 1, 4 * c, |start, len| {
+        threads::split(y.len().checked_div(c).unwrap_or(0), 1, 4 * c, |start, len| {
             for row in start..start + len {
                 let (y, dy) = (&y[row * c..][..c], &dy[row * c..][..c]);
                 // SAFETY: each row belongs to one thread, and lies within the arrays.
@@ -86,8 +86,8 @@ pub fn softmax_backward(y: &Array, dy: &Array, axis: usize, log: bool) -> Array 
     unrows(dx, axis, y.dtype())
 }
 
-/// For each row of `logits` [n, c] the cross-entropy with class `target` [n] (I64), ln Σ e^x − x[target], and the
-/// ln Σ e^x. Rows whose target is `ignore` give 0.
+/// For each row of `logits` (`[n, c]`) the cross-entropy with its class in `target` (`[n]`, I64),
+/// `ln Σ e^x − x[target]`, and the `ln Σ e^x`. Rows whose target is `ignore` give 0.
 ///
 /// # Panics
 /// If another target is not in 0..c.
@@ -117,7 +117,7 @@ pub fn cross_entropy(logits: &Array, target: &Array, ignore: i64) -> [Array; 2] 
     [loss.cast(logits.dtype()), lse]
 }
 
-/// The gradient of [`cross_entropy`] for the upstream gradient `dy` [n]: dy (softmax(x) − onehot(target)); zero in
+/// The gradient of [`cross_entropy`] for the upstream gradient `dy` `[n]`: dy (softmax(x) − onehot(target)); zero in
 /// rows whose target is `ignore`.
 pub fn cross_entropy_backward(logits: &Array, lse: &Array, target: &Array, dy: &Array, ignore: i64) -> Array {
     let (r, target) = (rows(logits, 1), target.contiguous());

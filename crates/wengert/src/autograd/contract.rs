@@ -106,7 +106,7 @@ pub(crate) fn has_samples<O: Op>() -> Result<()> {
 
 pub(crate) fn infer<O: Op>() -> Result<()> {
     for (i, s) in each::<O>() {
-        let want = s.op.infer(O::Inputs::map_ref(&s.inputs, |x| In::from(x)))?;
+        let want = s.op.infer(O::Inputs::map_ref(&s.inputs, In::from))?;
         let y = s.op.forward(s.inputs, &want, &mut Default::default());
         if y.meta() != want {
             return Err(broken::<O>(

@@ -59,9 +59,11 @@ pub struct Edge {
 /// A function that sees a gradient on its way and may replace it.
 pub(crate) type Hook = Arc<dyn Fn(&Tensor) -> Option<Tensor> + Send + Sync>;
 
-/// The hooks of one tensor, by the number that removes them.
+type NumberedHooks = Mutex<Vec<(u64, Hook)>>;
+
+/// The hooks of one tensor, by the number that removes them; nothing is allocated before the first.
 #[derive(Default)]
-pub struct Hooks(OnceLock<Box<Mutex<Vec<(u64, Hook)>>>>);
+pub struct Hooks(OnceLock<Box<NumberedHooks>>);
 
 impl Hooks {
     pub(crate) fn add(&self, hook: Hook) -> u64 {

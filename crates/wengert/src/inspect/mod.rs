@@ -19,7 +19,7 @@ use wengert_array::Meta;
 /// let y = (&w * 3.0).tanh().sum();
 /// let graph = Graph::of(&y).named([("w", &w)]);
 /// let labels: Vec<&str> = graph.vertices.iter().map(|v| v.label.as_str()).collect();
-/// assert_eq!(labels, ["w", "mul", "tanh", "sum"]);
+/// assert_eq!(labels, ["w", "mul_scalar", "tanh", "sum"]);
 /// assert!(graph.to_svg().starts_with("<svg"));
 /// ```
 #[derive(Clone, Debug)]

@@ -5,10 +5,10 @@ use crate::ops::linear;
 use crate::tensor::Tensor;
 use std::fmt;
 
-/// y = x W + b, for x [.., in].
+/// y = x W + b, for x `[.., in]`.
 ///
-/// `W` is [in, out] and `b` is [out], both plain tensors that may be replaced: a tensor put there becomes the
-/// layer's parameter. State dicts hold them as PyTorch does, `weight` [out, in] and `bias` [out].
+/// `W` is `[in, out]` and `b` is `[out]`, both plain tensors that may be replaced: a tensor put there becomes the
+/// layer's parameter. State dicts hold them as PyTorch does, `weight` `[out, in]` and `bias` `[out]`.
 ///
 /// ```
 /// use wengert::nn::{Layer, Linear, MSELoss};
@@ -27,9 +27,9 @@ use std::fmt;
 #[allow(non_snake_case)] // the formula's name
 #[derive(Clone)]
 pub struct Linear {
-    /// The weight, [in, out].
+    /// The weight, `[in, out]`.
     pub W: Tensor,
-    /// The bias, [out]; a layer without one has an empty tensor here.
+    /// The bias, `[out]`; a layer without one has an empty tensor here.
     pub b: Tensor,
 }
 
@@ -53,7 +53,7 @@ impl Linear {
         }
     }
 
-    /// The weight as PyTorch sees it, [out, in]: a view that passes gradients on to `W`.
+    /// The weight as PyTorch sees it, `[out, in]`: a view that passes gradients on to `W`.
     pub fn weight(&self) -> Tensor {
         self.W.as_parameter().t()
     }

@@ -68,7 +68,7 @@ impl CrossEntropyLoss {
         CrossEntropyLoss { ignore_index, ..self }
     }
 
-    /// The loss of logits [n, classes] for class numbers [n].
+    /// The loss of logits `[n, classes]` for class numbers `[n]`.
     ///
     /// # Panics
     /// If shapes or dtypes do not fit, or a class number is out of range.

@@ -10,7 +10,7 @@ pub enum Part<'a> {
     /// A tensor that training changes.
     Parameter(&'a Tensor),
     /// A matrix that training changes, and that [`Module::state_dict`] holds transposed: PyTorch keeps weights as
-    /// [out, in].
+    /// `[out, in]`.
     Transposed(&'a Tensor),
     /// A tensor that belongs to the model's state, and that training does not change.
     Buffer(&'a Tensor),

@@ -213,7 +213,7 @@ pub fn mse_loss(prediction: &Tensor, target: &Tensor, reduction: Reduction) -> T
     MseOp(reduction).apply([prediction, target])
 }
 
-/// The cross-entropy between logits [n, classes] and the true class numbers [n], or, where `target` has the
+/// The cross-entropy between logits `[n, classes]` and the true class numbers `[n]`, or, where `target` has the
 /// logits' shape and is floating-point, probabilities of the classes. Logits may have further dimensions,
 /// [n, classes, d…] with targets [n, d…]. Targets equal to `ignore_index` do not count, as PyTorch's.
 ///

@@ -119,7 +119,7 @@ fn cannot_multiply(a: &Shape, b: &Shape) -> Error {
     error
 }
 
-/// y = x W + b, for x [.., in], W [in, out] and b [out], as one operation;
+/// y = x W + b, for x `[.., in]`, W `[in, out]` and b `[out]`, as one operation;
 /// dx = dy Wᵀ, dW = xᵀ dy, db = dy summed over the batch.
 #[derive(Clone, Debug)]
 pub struct LinearOp;
@@ -221,8 +221,8 @@ impl Tensor {
     }
 }
 
-/// `x w + b` as one operation, for x [.., in], w [in, out] and b [out]. Mind that PyTorch's `F.linear` takes the
-/// weight as [out, in]: give it as `weight.t()`, which costs nothing.
+/// `x w + b` as one operation, for x `[.., in]`, w `[in, out]` and b `[out]`. Mind that PyTorch's `F.linear` takes the
+/// weight as `[out, in]`: give it as `weight.t()`, which costs nothing.
 #[track_caller]
 pub fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Tensor {
     match b {

@@ -414,7 +414,7 @@ impl Tensor {
     #[track_caller]
     pub fn t(&self) -> Tensor {
         match self.dim() {
-            0 | 1 => self.reshape(&self.shape()),
+            0 | 1 => self.reshape(self.shape()),
             2 => Permute(vec![1, 0]).apply([self]),
             rank => raise(
                 Error::new(

@@ -5,7 +5,7 @@ use super::{Double, ROUND64, Real, Single, at_least, at_most, poly};
 /// 1.5 · 2²³: adding it to a number below 2²² rounds that to an integer, which stands in the low bits.
 const ROUND32: f32 = 12582912.0;
 /// ln 2 in two parts. The first is so short that its product with an exponent is exact.
-const LN2_32: (f32, f32) = (0.693359375, -0.00021219444);
+const LN2_32: (f32, f32) = (355.0 / 512.0, -0.00021219444);
 
 /// `e^r` for |r| ≤ 0.347, as 1 + r + r² · a polynomial, which is off by 2⁻²⁸ at most.
 #[inline(always)]

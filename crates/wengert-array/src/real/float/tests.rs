@@ -101,8 +101,8 @@ fn sweep32(
     ];
     // Multiples of π/2 to the last digit, small and huge, and the band limits of the reduction.
     let turns = [
-        1.5707964,
-        3.1415927,
+        std::f32::consts::FRAC_PI_2,
+        std::f32::consts::PI,
         16367173.0 * 2f32.powi(72),
         2f32.powi(50),
         2f32.powi(76),
