@@ -50,7 +50,9 @@ impl Backward {
     /// As [`run`](Backward::run), with an error for a panic.
     #[track_caller]
     pub fn try_run(self, y: &Tensor) -> Result<()> {
-        let dy = seed(y, "backward").map_err(|e| e.at(Location::caller()))?;
+        // Asked here: inside a closure the caller's line would be this file's.
+        let at = Location::caller();
+        let dy = seed(y, "backward").map_err(|e| e.at(at))?;
         walk(&[(y, dy)], self, None).map(|_| ())
     }
 
@@ -66,9 +68,10 @@ impl Backward {
     /// As [`run_with`](Backward::run_with), with an error for a panic.
     #[track_caller]
     pub fn try_run_with(self, y: &Tensor, dy: &Tensor) -> Result<()> {
+        let at = Location::caller();
         check_root(y, "backward")
             .and_then(|()| check_upstream(y, dy, "backward"))
-            .map_err(|e| e.at(Location::caller()))?;
+            .map_err(|e| e.at(at))?;
         walk(&[(y, dy.clone())], self, None).map(|_| ())
     }
 

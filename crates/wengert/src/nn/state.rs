@@ -15,6 +15,24 @@ impl StateDict {
         self.0.iter().find(|(n, _)| n == name).map(|(_, t)| t)
     }
 
+    /// Puts a tensor under `name`, and gives back the one that was there.
+    pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) -> Option<Tensor> {
+        let name = name.into();
+        match self.0.iter_mut().find(|(n, _)| *n == name) {
+            Some((_, old)) => Some(std::mem::replace(old, tensor)),
+            None => {
+                self.0.push((name, tensor));
+                None
+            }
+        }
+    }
+
+    /// Takes out the tensor called `name`.
+    pub fn remove(&mut self, name: &str) -> Option<Tensor> {
+        let at = self.0.iter().position(|(n, _)| n == name)?;
+        Some(self.0.remove(at).1)
+    }
+
     /// Names and tensors, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Tensor)> {
         self.0.iter().map(|(name, t)| (name.as_str(), t))

@@ -1,19 +1,19 @@
 //! The operations, one file for each family. Each operation is one block: its rule, its formula, the inputs
 //! it is tested on, and its method.
 
-mod activation;
-mod arithmetic;
-mod cast;
-mod compare;
-mod exponential;
-mod index;
-mod loss;
-mod matmul;
+pub mod activation;
+pub mod arithmetic;
+pub mod cast;
+pub mod compare;
+pub mod exponential;
+pub mod index;
+pub mod loss;
+pub mod matmul;
 pub mod pointwise;
-mod reduce;
-mod shape;
-mod softmax;
-mod trigonometric;
+pub mod reduce;
+pub mod shape;
+pub mod softmax;
+pub mod trigonometric;
 
 pub use compare::where_;
 pub use index::{Index, s};
