@@ -267,8 +267,8 @@ impl Tensor {
                 "a result with a history requires a gradient",
             )
             .note(format!(
-                "this one was made by {:?}",
-                self.source().expect("it has a history")
+                "this one was made by `{}`",
+                self.grad_fn().map_or("nobody", |node| node.name())
             ))
             .help("`.detach()` gives the same value without history")
             .at(at));

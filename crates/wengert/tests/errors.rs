@@ -230,15 +230,44 @@ fn dtypes_that_do_not_fit() {
           help: convert one: `.to(DType::F32)`
           at the caller's line"#]]
     );
-    fails!(DType, -&b, expect![[r#""#]]);
-    fails!(DType, &b - &b, expect![[r#""#]]);
-    fails!(DType, MSELoss::new().forward(&i, &i), expect![[r#""#]]);
+    fails!(
+        DType,
+        -&b,
+        expect![[r#"
+        neg: has no meaning for bool tensors
+          help: `logical_not` inverts a mask; `.to(DType::I64)` makes numbers of it
+          at the caller's line"#]]
+    );
+    fails!(
+        DType,
+        &b - &b,
+        expect![[r#"
+        sub: bool tensors cannot be subtracted
+          help: `logical_xor` and `ne` say where two differ
+          at the caller's line"#]]
+    );
+    fails!(
+        DType,
+        MSELoss::new().forward(&i, &i),
+        expect![[r#"
+        mse_loss: needs floating-point numbers, and got int64 and int64
+          at the caller's line"#]]
+    );
     fails!(
         DType,
         CrossEntropyLoss::new().forward(&t(&[3, 2]), &b),
-        expect![[r#""#]]
+        expect![[r#"
+            cross_entropy: logits are float32 and targets bool
+              logits must be floating-point and targets int64 class numbers
+              at the caller's line"#]]
     );
-    fails!(DType, t(&[3]).index_select(0, &t(&[1])), expect![[r#""#]]);
+    fails!(
+        DType,
+        t(&[3]).index_select(0, &t(&[1])),
+        expect![[r#"
+        index_select: indices must be integers, and are float32
+          at the caller's line"#]]
+    );
 }
 
 #[test]
@@ -399,13 +428,27 @@ fn graphs_that_cannot_be_walked() {
         Graph,
         (&x * 2.0).requires_grad_(false),
         expect![[r#"
-        requires_grad_: a result with a history requires a gradient
-          this one was made by mul_scalar #21
-          help: `.detach()` gives the same value without history
+            requires_grad_: a result with a history requires a gradient
+              this one was made by `mul_scalar`
+              help: `.detach()` gives the same value without history
+              at the caller's line"#]]
+    );
+    fails!(
+        Graph,
+        t(&[3]).register_hook(|_| None),
+        expect![[r#"
+        register_hook: this tensor requires no gradient
+          so the hook would never be called
           at the caller's line"#]]
     );
-    fails!(Graph, t(&[3]).register_hook(|_| None), expect![[r#""#]]);
-    fails!(Graph, (&x * 2.0).copy_(&t(&[3])), expect![[r#""#]]);
+    fails!(
+        Graph,
+        (&x * 2.0).copy_(&t(&[3])),
+        expect![[r#"
+        update: a result with a history cannot be changed
+          help: `.detach()` gives a variable with the same value
+          at the caller's line"#]]
+    );
 }
 
 /// The line named is that of the operation whose saved values are gone, which is where to look.

@@ -158,7 +158,7 @@ pub struct Neg;
 
 impl Pointwise<1> for Neg {
     const NAME: &'static str = "neg";
-    const KIND: Kind = Kind::Arithmetic;
+    const KIND: Kind = Kind::Numeric;
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
     #[inline(always)]
     fn value<S: Real>(&self, [x]: [S; 1]) -> S {

@@ -13,6 +13,8 @@ use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape};
 pub enum Kind {
     /// The promoted dtype, integers included: `+`, `abs`, `max`.
     Arithmetic,
+    /// As `Arithmetic`, for what has no meaning for bool: `−x`.
+    Numeric,
     /// Floating point: integers become f32 first, as in PyTorch: `exp`, `/`.
     Float,
     /// A comparison: compares in the promoted dtype and gives bool.
@@ -227,6 +229,10 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
         }
         let dtype = match R::KIND {
             Kind::Compare => DType::Bool,
+            Kind::Numeric if x.iter().all(|x| x.dtype == DType::Bool) => {
+                let error = Error::new(ErrorKind::DType, R::NAME, "has no meaning for bool tensors");
+                return Err(error.help("`logical_not` inverts a mask; `.to(DType::I64)` makes numbers of it"));
+            }
             _ => Self::compute(x.iter().map(|x| (x.dtype, x.shape.rank()))),
         };
         Ok(Meta {
