@@ -189,7 +189,7 @@ fn a_chain_of_a_million_operations() {
         // A second chain is dropped without having been walked.
         let mut z = x.clone();
         for _ in 0..1_000_000 {
-            z = &z * 1.0;
+            z = z * 1.0;
         }
         drop(z);
     };

@@ -1,0 +1,49 @@
+//! Runs workloads by name and says how long they took; `run.py` asks for them, in turn with PyTorch's.
+//!
+//! Each line of the input names a workload and how many times to run it. The answer is one line: nanoseconds for
+//! each run, and allocations per unit of work, as JSON. `wengert-bench NAME N` runs one workload without a
+//! dialogue, for counting instructions.
+
+mod workloads;
+
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [name, n] = &args[..] {
+        let mut workload = workloads::find(name).unwrap_or_else(|| panic!("there is no workload `{name}`"));
+        let n = n.parse().expect("how many times to run it");
+        for _ in 0..n {
+            (workload.run)();
+        }
+        return;
+    }
+    for line in std::io::stdin().lock().lines() {
+        let line = line.expect("the driver writes text");
+        let Some((name, n)) = line.split_once(' ') else {
+            break;
+        };
+        match workloads::find(name) {
+            None => println!("null"),
+            Some(mut workload) => {
+                let n: usize = n.parse().expect("how many times to run it");
+                (workload.run)(); // what is made once is made now
+                (workload.run)();
+                let mut times = Vec::with_capacity(n);
+                for _ in 0..n {
+                    let start = Instant::now();
+                    (workload.run)();
+                    times.push(start.elapsed().as_nanos());
+                }
+                let allocations = allocation_counter::measure(|| (workload.run)()).count_total;
+                let each = allocations as f64 / workload.units as f64;
+                println!(
+                    "{{\"ns\": {times:?}, \"units\": {}, \"allocations\": {each}}}",
+                    workload.units
+                );
+            }
+        }
+        std::io::stdout().flush().expect("the driver listens");
+    }
+}
