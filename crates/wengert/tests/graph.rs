@@ -182,14 +182,14 @@ fn a_chain_of_a_million_operations() {
         let x = leaf(&[1.0]);
         let mut y = x.clone();
         for _ in 0..1_000_000 {
-            y = y + 1e-6;
+            y += 1e-6;
         }
         y.sum().backward();
         assert_eq!(grad_of(&x), [1.0]);
         // A second chain is dropped without having been walked.
         let mut z = x.clone();
         for _ in 0..1_000_000 {
-            z = z * 1.0;
+            z *= 1.0;
         }
         drop(z);
     };
