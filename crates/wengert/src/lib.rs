@@ -14,6 +14,7 @@ pub mod optim;
 mod tensor;
 
 pub use autograd::check::{gradcheck, gradcheck_model, gradgradcheck};
+pub use autograd::functional as func;
 pub use autograd::{Backward, Ctx, Recording, enable_grad, grad, is_recording, no_grad};
 pub use create::{Literal, Scalar, manual_seed, with_generator};
 pub use op::{Each, Extra, Fixed, Op, Sample, Saves, Variadic};

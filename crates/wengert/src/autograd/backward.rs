@@ -13,7 +13,13 @@ use wengert_array::{Array, Error, ErrorKind, Result, raise};
 pub struct Backward {
     retain: Option<bool>,
     create: bool,
+    materialize: bool,
+    /// Treats targets as independent of each other: what a target was made from gets nothing through it.
+    cut: bool,
 }
+
+/// A result to start from, and the gradient that comes from above; a result with one element needs none.
+pub type Root<'a> = (&'a Tensor, Option<&'a Tensor>);
 
 impl Backward {
     /// The usual way: the graph is freed as it is walked, and gradients have no history.
@@ -35,6 +41,18 @@ impl Backward {
         self
     }
 
+    /// Gives zeros as the gradient of an input that the result does not depend on.
+    #[must_use]
+    pub fn materialize_grads(mut self, on: bool) -> Backward {
+        self.materialize = on;
+        self
+    }
+
+    pub(crate) fn cut_at_targets(mut self) -> Backward {
+        self.cut = true;
+        self
+    }
+
     /// Adds the gradients of `y` to the leaves it was made from.
     ///
     /// # Panics
@@ -53,7 +71,7 @@ impl Backward {
         // Asked here: inside a closure the caller's line would be this file's.
         let at = Location::caller();
         let dy = seed(y, "backward").map_err(|e| e.at(at))?;
-        walk(&[(y, dy)], self, None).map(|_| ())
+        walk(vec![(source_of(y), dy)], self, None).map(|_| ())
     }
 
     /// As [`run`](Backward::run) for a result of any shape, given the gradient `dy` that comes from above.
@@ -69,10 +87,50 @@ impl Backward {
     #[track_caller]
     pub fn try_run_with(self, y: &Tensor, dy: &Tensor) -> Result<()> {
         let at = Location::caller();
-        check_root(y, "backward")
-            .and_then(|()| check_upstream(y, dy, "backward"))
-            .map_err(|e| e.at(at))?;
-        walk(&[(y, dy.clone())], self, None).map(|_| ())
+        let roots = checked(&[(y, Some(dy))], "backward").map_err(|e| e.at(at))?;
+        walk(roots, self, None).map(|_| ())
+    }
+
+    /// As [`run`](Backward::run) for several results at once, in one walk: what they share is differentiated once.
+    ///
+    /// ```
+    /// # use wengert::{Backward, Tensor};
+    /// let x = Tensor::new([1.0, 2.0]).requires_grad_(true);
+    /// let shared = &x * &x;
+    /// let (y, z) = (shared.sum(), &shared * 3.0);
+    /// Backward::new().run_many(&[(&y, None), (&z, Some(&Tensor::new([1.0, 0.0])))]);
+    /// assert_eq!(x.grad().unwrap().to_vec::<f32>(), [8.0, 4.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If a result has no history, or more than one element and no gradient from above.
+    #[track_caller]
+    pub fn run_many(self, roots: &[Root<'_>]) {
+        match self.try_run_many(roots) {
+            Ok(()) => {}
+            Err(error) => raise(error),
+        }
+    }
+
+    /// As [`run_many`](Backward::run_many), with an error for a panic.
+    #[track_caller]
+    pub fn try_run_many(self, roots: &[Root<'_>]) -> Result<()> {
+        let at = Location::caller();
+        let roots = checked(roots, "backward").map_err(|e| e.at(at))?;
+        walk(roots, self, None).map(|_| ())
+    }
+
+    /// As [`try_run_many`](Backward::try_run_many), but adds to the gradients of `xs` only, which may be results
+    /// on the way, and computes nothing else.
+    #[track_caller]
+    pub fn try_run_into(self, roots: &[Root<'_>], xs: &[&Tensor]) -> Result<()> {
+        let at = Location::caller();
+        let roots = checked(roots, "backward").map_err(|e| e.at(at))?;
+        let ids = ids(xs, "backward").map_err(|e| e.at(at))?;
+        for (x, grad) in xs.iter().zip(walk(roots, self, Some(&ids))?) {
+            grad.into_iter().for_each(|grad| x.accumulate(grad));
+        }
+        Ok(())
     }
 
     /// The gradients of `y` with respect to `xs`, which may be leaves or results on the way. Leaves keep
@@ -81,24 +139,26 @@ impl Backward {
     /// An `x` that `y` does not depend on has the gradient `None`.
     #[track_caller]
     pub fn try_grad(self, y: &Tensor, xs: &[&Tensor], dy: Option<&Tensor>) -> Result<Vec<Option<Tensor>>> {
+        self.try_grad_many(&[(y, dy)], xs)
+    }
+
+    /// As [`try_grad`](Backward::try_grad) for the sum of several results, each weighted by the gradient that
+    /// comes from above.
+    #[track_caller]
+    pub fn try_grad_many(self, roots: &[Root<'_>], xs: &[&Tensor]) -> Result<Vec<Option<Tensor>>> {
         let at = Location::caller();
-        let dy = match dy {
-            Some(dy) => check_root(y, "grad")
-                .and_then(|()| check_upstream(y, dy, "grad"))
-                .map(|()| dy.clone()),
-            None => seed(y, "grad"),
-        };
-        let dy = dy.map_err(|e| e.at(at))?;
-        if let Some(i) = xs.iter().position(|x| !x.requires_grad()) {
-            let message = format!(
-                "input {i}, of shape {}, does not require a gradient",
-                xs[i].shape()
-            );
-            return Err(Error::new(ErrorKind::Graph, "grad", message)
-                .help("call `requires_grad_(true)` on it before it is used")
-                .at(at));
-        }
-        walk(&[(y, dy)], self, Some(xs))
+        let roots = checked(roots, "grad").map_err(|e| e.at(at))?;
+        let ids = ids(xs, "grad").map_err(|e| e.at(at))?;
+        let grads = walk(roots, self, Some(&ids))?;
+        let each = grads.into_iter().zip(xs);
+        Ok(each
+            .map(|(grad, x)| grad.or_else(|| self.materialize.then(|| x.zeros_like())))
+            .collect())
+    }
+
+    /// The gradients that reach the sources with these ids.
+    pub(crate) fn reach(self, roots: Vec<(Source, Tensor)>, ids: &[u64]) -> Result<Vec<Option<Tensor>>> {
+        walk(roots, self, Some(ids))
     }
 }
 
@@ -152,6 +212,33 @@ fn seed(y: &Tensor, op: &str) -> Result<Tensor> {
     Ok(Tensor::constant(Array::full(y.shape(), 1.0, y.dtype())))
 }
 
+/// Where a walk starts, if all of it can be.
+fn checked(roots: &[Root<'_>], op: &str) -> Result<Vec<(Source, Tensor)>> {
+    let start = |&(y, dy): &Root<'_>| {
+        let dy = match dy {
+            Some(dy) => check_root(y, op)
+                .and_then(|()| check_upstream(y, dy, op))
+                .map(|()| dy.clone())?,
+            None => seed(y, op)?,
+        };
+        Ok((source_of(y), dy))
+    };
+    roots.iter().map(start).collect()
+}
+
+/// The ids of what gradients are asked for.
+fn ids(xs: &[&Tensor], op: &str) -> Result<Vec<u64>> {
+    let id = |(i, x): (usize, &&Tensor)| match x.source() {
+        Some(source) => Ok(source.id()),
+        None => {
+            let message = format!("input {i}, of shape {}, does not require a gradient", x.shape());
+            Err(Error::new(ErrorKind::Graph, op, message)
+                .help("call `requires_grad_(true)` on it before it is used"))
+        }
+    };
+    xs.iter().enumerate().map(id).collect()
+}
+
 fn check_root(y: &Tensor, op: &str) -> Result<()> {
     if y.requires_grad() {
         return Ok(());
@@ -185,36 +272,31 @@ fn check_upstream(y: &Tensor, dy: &Tensor, op: &str) -> Result<()> {
 
 /// Walks the graph from `roots` towards the leaves, each operation after all that used its result.
 ///
-/// With `targets` given, computes only what leads to them and returns their gradients; otherwise adds to
-/// the gradients that leaves keep.
-fn walk(
-    roots: &[(&Tensor, Tensor)],
-    how: Backward,
-    targets: Option<&[&Tensor]>,
-) -> Result<Vec<Option<Tensor>>> {
+/// With the ids of `targets` given, computes only what leads to them and returns their gradients; otherwise
+/// adds to the gradients that leaves keep.
+fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) -> Result<Vec<Option<Tensor>>> {
     let retain = how.retain.unwrap_or(how.create);
     let _recording = Recording::set(how.create);
-    let ids: Vec<u64> = targets
-        .unwrap_or_default()
-        .iter()
-        .map(|t| source_of(t).id())
-        .collect();
+    let ids = targets.unwrap_or_default();
     let mut found: Vec<Option<Tensor>> = vec![None; ids.len()];
-    let useful = targets.map(|_| Useful::find(roots, &ids));
+    let useful = targets.map(|ids| Useful::find(&roots, ids, how.cut));
 
     // Gradients under way, by the id of where they go. The largest id is complete: nothing pending can
     // still add to it, since operations come after their inputs.
     let mut pending: BTreeMap<u64, (Source, Tensor)> = BTreeMap::new();
-    for (y, dy) in roots {
-        arrive(&mut pending, source_of(y), dy.clone());
+    for (source, dy) in roots {
+        arrive(&mut pending, source, dy);
     }
     while let Some((id, (source, grad))) = pending.pop_last() {
         let grad = match &source {
             Source::Node(node) => node.hooks().run(grad),
             Source::Leaf(leaf) => leaf.run_hooks(grad),
         };
-        for (slot, _) in found.iter_mut().zip(&ids).filter(|(_, target)| **target == id) {
+        for (slot, _) in found.iter_mut().zip(ids).filter(|(_, target)| **target == id) {
             *slot = Some(grad.clone());
+        }
+        if how.cut && ids.contains(&id) {
+            continue;
         }
         match source {
             Source::Leaf(leaf) => {
@@ -277,16 +359,19 @@ fn mask(node: &Arc<dyn Node>, leads: impl Fn(&Source) -> bool) -> u64 {
 struct Useful(HashMap<u64, bool>);
 
 impl Useful {
-    fn find(roots: &[(&Tensor, Tensor)], targets: &[u64]) -> Useful {
+    fn find(roots: &[(Source, Tensor)], targets: &[u64], cut: bool) -> Useful {
         let oldest = targets.iter().min().copied().unwrap_or(u64::MAX);
         let mut leads: HashMap<u64, bool> = targets.iter().map(|id| (*id, true)).collect();
         // A node twice on the list: the first visit puts its inputs above it, the second sums them up.
-        // A target is looked behind like any other: a target further on may lie there.
+        // Unless walks end at targets, one is looked behind like any other: a target further on may lie there.
         let mut seen: HashMap<u64, ()> = HashMap::new();
-        let mut stack: Vec<(Source, bool)> = roots.iter().map(|(y, _)| (source_of(y), false)).collect();
+        let mut stack: Vec<(Source, bool)> = roots.iter().map(|(y, _)| (y.clone(), false)).collect();
         while let Some((source, inputs_done)) = stack.pop() {
             let Source::Node(node) = &source else { continue };
             let node = node.clone();
+            if cut && targets.contains(&node.id()) {
+                continue;
+            }
             if inputs_done {
                 let any = node.edges().iter().filter_map(|e| e.source.as_ref());
                 let any = any

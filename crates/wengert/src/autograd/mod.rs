@@ -4,10 +4,11 @@ mod audit;
 mod backward;
 pub mod check;
 pub(crate) mod contract;
+pub mod functional;
 pub(crate) mod mode;
 pub(crate) mod node;
 
-pub use backward::{Backward, grad};
+pub use backward::{Backward, Root, grad};
 pub use contract::check_op;
 pub use mode::{Recording, enable_grad, is_recording, no_grad};
 pub use node::{Ctx, Edge, Grads, Hooks, Node, Source};

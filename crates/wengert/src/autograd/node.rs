@@ -410,6 +410,11 @@ impl<O: Op> Ctx<'_, O> {
         &self.record.edges.as_ref()[i].meta
     }
 
+    /// Where input `i` came from, if it requires a gradient.
+    pub(crate) fn source(&self, i: usize) -> Option<&Source> {
+        self.record.edges.as_ref()[i].source.as_ref()
+    }
+
     /// Shape, dtype and device of the result.
     pub fn output(&self) -> &Meta {
         &self.record.output
