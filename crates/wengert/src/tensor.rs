@@ -286,7 +286,7 @@ impl Tensor {
     }
 
     /// Itself as a layer's parameter: a leaf of which nobody said whether it requires a gradient now does.
-    pub(crate) fn as_parameter(&self) -> &Tensor {
+    pub fn as_parameter(&self) -> &Tensor {
         if let Kind::Leaf { requires, .. } = &self.0.kind
             && requires.load(Ordering::Acquire) == requires::UNSAID
             && self.dtype().is_float()
@@ -446,6 +446,14 @@ impl Tensor {
     /// The same value without history.
     pub fn detach(&self) -> Tensor {
         Tensor::constant(self.array())
+    }
+
+    /// Another value with the history of this tensor; of a leaf, a constant.
+    pub fn with_value(&self, value: Array) -> Tensor {
+        match &self.0.kind {
+            Kind::Made { source, .. } => Tensor::made(value, source.clone()),
+            Kind::Leaf { .. } => Tensor::constant(value),
+        }
     }
 
     /// Whether both are handles on the same variable.

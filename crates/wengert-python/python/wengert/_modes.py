@@ -1,0 +1,74 @@
+"""Whether operations are recorded for gradients."""
+
+import functools
+
+from ._C import _set_grad_enabled
+
+
+class _Mode:
+    """A context manager and decorator that sets whether this thread records."""
+
+    _on = True
+
+    def __enter__(self):
+        self._before = getattr(self, "_before", [])
+        self._before.append(_set_grad_enabled(self._on))
+        return self
+
+    def __exit__(self, *_):
+        _set_grad_enabled(self._before.pop())
+
+    def __call__(self, function):
+        if isinstance(function, type):
+            raise TypeError("decorate the methods of a class, not the class")
+
+        @functools.wraps(function)
+        def decorated(*args, **kwargs):
+            before = _set_grad_enabled(self._on)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                _set_grad_enabled(before)
+
+        return decorated
+
+
+class _Decorates(_Mode):
+    def __new__(cls, function=None):
+        mode = object.__new__(cls)
+        # `@no_grad` without parentheses decorates too.
+        return mode if function is None else mode(function)
+
+
+class no_grad(_Decorates):
+    """Nothing inside is recorded: results have no history."""
+
+    _on = False
+
+
+class inference_mode(_Decorates):
+    """As `no_grad`."""
+
+    _on = False
+
+    def __new__(cls, mode=True):
+        if callable(mode):
+            return object.__new__(cls)(mode)
+        made = object.__new__(cls)
+        made._on = not mode
+        return made
+
+
+class enable_grad(_Decorates):
+    """Everything inside is recorded, also within `no_grad`."""
+
+
+class set_grad_enabled(_Mode):
+    """Sets whether operations are recorded: at once, and until the end of a `with` block."""
+
+    def __init__(self, mode):
+        self._on = bool(mode)
+        self._before = [_set_grad_enabled(self._on)]
+
+    def __enter__(self):
+        return self

@@ -1,0 +1,3 @@
+"""Layers, losses, and what holds them together."""
+
+from . import functional

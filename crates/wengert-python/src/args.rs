@@ -1,0 +1,274 @@
+//! What functions take: tensors or what can become one, numbers, dimensions, sizes, dtypes.
+
+use crate::dtype::DTypeArg;
+use crate::tensor::PyTensor;
+use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyString, PyTuple};
+use wengert::{Array, DType, Reduction, Shape, Tensor};
+
+/// The tensor behind a Python object, if it is one.
+#[inline]
+pub(crate) fn as_tensor(obj: &Bound<'_, PyAny>) -> Option<Tensor> {
+    Some(obj.cast::<PyTensor>().ok()?.get().get())
+}
+
+/// A tensor, number, nested list or NumPy array, as a tensor.
+pub(crate) struct TensorLike(pub(crate) Tensor);
+
+impl<'py> FromPyObject<'_, 'py> for TensorLike {
+    type Error = PyErr;
+    #[inline]
+    fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        match as_tensor(&obj) {
+            Some(t) => Ok(TensorLike(t)),
+            None => crate::create::from_python(&obj, None).map(TensorLike),
+        }
+    }
+}
+
+/// A list or tuple of tensors.
+pub(crate) struct TensorList(pub(crate) Vec<Tensor>);
+
+impl TensorList {
+    pub(crate) fn refs(&self) -> Vec<&Tensor> {
+        self.0.iter().collect()
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for TensorList {
+    type Error = PyErr;
+    fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if as_tensor(&obj).is_some() {
+            return Err(PyTypeError::new_err(
+                "expected a list or tuple of tensors, and got a tensor",
+            ));
+        }
+        let items = obj.try_iter()?.map(|item| Ok(item?.extract::<TensorLike>()?.0));
+        items.collect::<PyResult<_>>().map(TensorList)
+    }
+}
+
+/// A Python number, with its kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Number {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+}
+
+impl Number {
+    pub(crate) fn f64(self) -> f64 {
+        match self {
+            Number::Bool(b) => f64::from(u8::from(b)),
+            Number::Int(i) => i as f64,
+            Number::Float(f) => f,
+        }
+    }
+    /// The dtype that a tensor of this number alone has.
+    pub(crate) fn dtype(self) -> DType {
+        match self {
+            Number::Bool(_) => DType::Bool,
+            Number::Int(_) => DType::I64,
+            Number::Float(_) => DType::F32,
+        }
+    }
+    /// As a 0-d tensor of `dtype`.
+    pub(crate) fn tensor(self, dtype: DType) -> Tensor {
+        let array = match self {
+            Number::Int(i) => Array::scalar(i).cast(dtype),
+            _ => Array::full([], self.f64(), dtype),
+        };
+        Tensor::constant(array)
+    }
+    /// `t` made ready to be combined with this number: what holds integers cannot hold a fraction, and bools
+    /// no number.
+    pub(crate) fn ready(self, t: &Tensor) -> Tensor {
+        match (self, t.dtype()) {
+            (Number::Float(_), d) if !d.is_float() => t.to(DType::F32),
+            (Number::Int(_), DType::Bool) => t.to(DType::I64),
+            _ => t.clone(),
+        }
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Number {
+    type Error = PyErr;
+    #[inline]
+    fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(f) = obj.cast_exact::<PyFloat>() {
+            return Ok(Number::Float(f.value()));
+        }
+        if let Ok(b) = obj.cast::<PyBool>() {
+            return Ok(Number::Bool(b.is_true()));
+        }
+        if obj.cast::<PyInt>().is_ok() {
+            return match obj.extract::<i64>() {
+                Ok(i) => Ok(Number::Int(i)),
+                Err(_) => obj.extract::<f64>().map(Number::Float),
+            };
+        }
+        if let Some(t) = as_tensor(&obj) {
+            if t.numel() == 1 {
+                return Ok(match t.dtype() {
+                    DType::Bool => Number::Bool(t.item() != 0.0),
+                    d if d.is_integer() => Number::Int(t.to_vec::<i64>()[0]),
+                    _ => Number::Float(t.item()),
+                });
+            }
+            return Err(PyTypeError::new_err(format!(
+                "expected a number, and got a tensor of shape {}",
+                t.shape()
+            )));
+        }
+        // NumPy's scalars: integers have `__index__`, all have `__float__`; strings have neither.
+        if !obj.hasattr("__len__")? {
+            if let Ok(i) = obj.call_method0("__index__").and_then(|i| i.extract::<i64>()) {
+                return Ok(Number::Int(i));
+            }
+            if let Ok(f) = obj.extract::<f64>() {
+                return Ok(Number::Float(f));
+            }
+        }
+        Err(PyTypeError::new_err(format!(
+            "expected a number, and got {}",
+            obj.get_type().name()?
+        )))
+    }
+}
+
+/// The other side of an operation: a number or a tensor (or what can become one).
+pub(crate) enum Operand {
+    Number(Number),
+    Tensor(Tensor),
+}
+
+impl Operand {
+    /// As a tensor to be combined with `with`: a number takes its dtype where that can hold it.
+    pub(crate) fn tensor(&self, with: &Tensor) -> Tensor {
+        match self {
+            Operand::Tensor(t) => t.clone(),
+            Operand::Number(n) => {
+                let dtype = match (n, with.dtype()) {
+                    (Number::Float(_), d) if !d.is_float() => DType::F32,
+                    (Number::Int(_), DType::Bool) => DType::I64,
+                    (_, d) => d,
+                };
+                n.tensor(dtype)
+            }
+        }
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Operand {
+    type Error = PyErr;
+    #[inline]
+    fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Some(t) = as_tensor(&obj) {
+            return Ok(Operand::Tensor(t));
+        }
+        if let Ok(n) = obj.extract::<Number>() {
+            return Ok(Operand::Number(n));
+        }
+        crate::create::from_python(&obj, None).map(Operand::Tensor)
+    }
+}
+
+/// One dimension or several.
+#[derive(Clone, Debug)]
+pub(crate) struct DimList(pub(crate) Vec<isize>);
+
+/// `dim=` where `None` means all.
+pub(crate) type Dims = Option<DimList>;
+
+/// As the engine takes them.
+pub(crate) fn dims(d: Dims) -> wengert::ops::Dims {
+    match d {
+        Some(d) => d.0.into(),
+        None => ().into(),
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for DimList {
+    type Error = PyErr;
+    fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(d) = obj.extract::<isize>() {
+            return Ok(DimList(vec![d]));
+        }
+        obj.extract::<Vec<isize>>()
+            .map(DimList)
+            .map_err(|_| PyTypeError::new_err("expected a dimension or a sequence of dimensions"))
+    }
+}
+
+/// The sizes or dimensions that a method got, each by itself or all in one sequence: `x.view(2, 3)` and
+/// `x.view((2, 3))`.
+pub(crate) fn varargs(args: &Bound<'_, PyTuple>) -> PyResult<Vec<isize>> {
+    if args.len() == 1 {
+        let first = args.get_item(0)?;
+        if first.cast::<PyTuple>().is_ok() || first.cast::<PyList>().is_ok() {
+            return first.extract();
+        }
+    }
+    args.extract::<Vec<isize>>()
+}
+
+/// Sizes that cannot be inferred, so not −1.
+pub(crate) fn shape_of(sizes: &[isize], op: &str) -> PyResult<Shape> {
+    let sizes = sizes.iter().map(|&d| {
+        usize::try_from(d)
+            .map_err(|_| PyValueError::new_err(format!("{op}: a size cannot be negative, as {d} is")))
+    });
+    sizes.collect()
+}
+
+/// A size given as one argument: a number or a sequence.
+pub(crate) struct SizeArg(pub(crate) Shape);
+
+impl<'py> FromPyObject<'_, 'py> for SizeArg {
+    type Error = PyErr;
+    fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        shape_of(&obj.extract::<DimList>()?.0, "size").map(SizeArg)
+    }
+}
+
+/// `dtype=`, where `None` leaves it to the function.
+pub(crate) type Dtype = Option<DTypeArg>;
+
+/// `x` converted where a dtype was asked for.
+pub(crate) fn cast(x: &Tensor, dtype: Dtype) -> Tensor {
+    match dtype {
+        Some(d) if d.0 != x.dtype() => x.to(d.0),
+        _ => x.clone(),
+    }
+}
+
+/// `reduction=` of losses: `"mean"`, `"sum"` or `"none"`.
+pub(crate) struct ReductionArg(pub(crate) Reduction);
+
+impl<'py> FromPyObject<'_, 'py> for ReductionArg {
+    type Error = PyErr;
+    fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let name = obj.cast::<PyString>()?;
+        match name.to_cow()?.as_ref() {
+            "mean" => Ok(ReductionArg(Reduction::Mean)),
+            "sum" => Ok(ReductionArg(Reduction::Sum)),
+            "none" => Ok(ReductionArg(Reduction::None)),
+            other => Err(PyValueError::new_err(format!(
+                "{other} is not a valid value for reduction: there are 'mean', 'sum' and 'none'"
+            ))),
+        }
+    }
+}
+
+/// `out=`, which is refused.
+pub(crate) struct NoOut;
+
+impl<'py> FromPyObject<'_, 'py> for NoOut {
+    type Error = PyErr;
+    fn extract(_: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Err(PyNotImplementedError::new_err(
+            "out= is not supported: a result is a new tensor, in memory that is reused anyway. `y.copy_(result)` puts it into an existing one",
+        ))
+    }
+}

@@ -1,0 +1,254 @@
+//! Gradients: modes, backward, the graph's nodes.
+
+use crate::args::TensorLike;
+use crate::errors::value_error;
+use crate::give::Give;
+use crate::guard::{guard, guard_long, throw};
+use crate::tensor::PyTensor;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::sync::{Arc, Mutex, PoisonError};
+use wengert::autograd::Node;
+use wengert::{Backward, Tensor};
+
+/// A recorded operation.
+#[pyclass(frozen, name = "Node", module = "wengert.autograd")]
+pub(crate) struct PyNode(pub(crate) Arc<dyn Node>);
+
+#[pymethods]
+impl PyNode {
+    /// The operation's name.
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+    fn __repr__(&self) -> String {
+        format!("<{}>", self.0.describe())
+    }
+    /// The operations that made its inputs, each with 0: they have one result.
+    #[getter]
+    fn next_functions(&self) -> Vec<(Option<PyNode>, usize)> {
+        let source = |e: &wengert::autograd::Edge| match &e.source {
+            Some(wengert::autograd::Source::Node(node)) => Some(PyNode(node.clone())),
+            _ => None,
+        };
+        self.0.edges().iter().map(|e| (source(e), 0)).collect()
+    }
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other
+            .cast::<PyNode>()
+            .is_ok_and(|o| o.get().0.id() == self.0.id())
+    }
+    fn __hash__(&self) -> u64 {
+        self.0.id()
+    }
+}
+
+/// Sets whether this thread records, and says what held before.
+#[pyfunction]
+fn _set_grad_enabled(on: bool) -> bool {
+    let before = wengert::is_recording();
+    // The mode lasts until the next call, not until a guard is dropped.
+    std::mem::forget(wengert::Recording::set(on));
+    before
+}
+
+/// Whether operations on this thread leave a record for gradients.
+#[pyfunction]
+fn is_grad_enabled() -> bool {
+    wengert::is_recording()
+}
+
+#[pymethods]
+impl PyTensor {
+    /// Adds the gradients of this tensor to those of the leaves it was made from.
+    #[pyo3(signature = (gradient = None, retain_graph = None, create_graph = false, inputs = None))]
+    fn backward(
+        &self,
+        py: Python<'_>,
+        gradient: Option<TensorLike>,
+        retain_graph: Option<bool>,
+        create_graph: bool,
+        inputs: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let y = self.get();
+        let how = how(retain_graph, create_graph);
+        if let Some(inputs) = inputs {
+            let inputs = variables(inputs)?;
+            let grads = run_grad(py, how, &y, gradient.map(|g| g.0), &inputs)?;
+            for ((x, _), g) in inputs.iter().zip(grads) {
+                if let Some(g) = g {
+                    guard(py, 0, || {
+                        let sum = match x.grad() {
+                            Some(old) => old + g,
+                            None => g,
+                        };
+                        x.set_grad(Some(sum));
+                    })?;
+                }
+            }
+            return Ok(());
+        }
+        guard_long(py, move || match gradient {
+            Some(dy) => how.run_with(&y, &dy.0),
+            None => how.run(&y),
+        })
+    }
+
+    /// Calls `hook` with the gradient of this tensor whenever backward has computed it; a tensor that it returns
+    /// goes on in its place. Returns a handle whose `remove()` ends it.
+    fn register_hook(&self, py: Python<'_>, hook: Py<PyAny>) -> PyResult<PyHook> {
+        let (t, turned) = self.variable();
+        let call = move |grad: &Tensor| -> Option<Tensor> {
+            let replaced = Python::attach(|py| -> PyResult<Option<Tensor>> {
+                let grad = if turned { grad.t() } else { grad.clone() };
+                let result = hook.call1(py, (PyTensor::new(grad),))?;
+                if result.is_none(py) {
+                    return Ok(None);
+                }
+                let new = result.extract::<TensorLike>(py)?.0;
+                Ok(Some(if turned { new.t() } else { new }))
+            });
+            match replaced {
+                Ok(replaced) => replaced,
+                Err(error) => throw(error),
+            }
+        };
+        let handle = guard(py, 0, move || t.register_hook(call))?;
+        Ok(PyHook(Mutex::new(Some(handle))))
+    }
+}
+
+/// A hook that can be removed.
+#[pyclass(frozen, name = "RemovableHandle", module = "wengert.autograd")]
+pub(crate) struct PyHook(Mutex<Option<wengert::HookHandle>>);
+
+#[pymethods]
+impl PyHook {
+    /// From now on the hook is no longer called.
+    fn remove(&self) {
+        if let Some(handle) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            handle.remove();
+        }
+    }
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+    #[pyo3(signature = (*_args))]
+    fn __exit__(&self, _args: &Bound<'_, PyTuple>) {
+        self.remove();
+    }
+}
+
+fn how(retain: Option<bool>, create: bool) -> Backward {
+    let how = Backward::new().create_graph(create);
+    match retain {
+        Some(on) => how.retain_graph(on),
+        None => how,
+    }
+}
+
+/// The variables behind Python tensors, with whether each is seen turned.
+fn variables(inputs: &Bound<'_, PyAny>) -> PyResult<Vec<(Tensor, bool)>> {
+    if let Ok(one) = inputs.cast::<PyTensor>() {
+        return Ok(vec![one.get().variable()]);
+    }
+    let each = inputs
+        .try_iter()?
+        .map(|x| Ok(x?.cast::<PyTensor>()?.get().variable()));
+    each.collect()
+}
+
+fn run_grad(
+    py: Python<'_>,
+    how: Backward,
+    y: &Tensor,
+    dy: Option<Tensor>,
+    inputs: &[(Tensor, bool)],
+) -> PyResult<Vec<Option<Tensor>>> {
+    guard_long(py, || {
+        let xs: Vec<&Tensor> = inputs.iter().map(|(x, _)| x).collect();
+        how.try_grad(y, &xs, dy.as_ref())
+    })?
+    .map_err(|e| crate::errors::exception(py, &e))
+}
+
+/// The gradients of `outputs` with respect to `inputs`.
+#[pyfunction]
+#[pyo3(signature = (outputs, inputs, grad_outputs = None, retain_graph = None, create_graph = false, allow_unused = None, materialize_grads = false))]
+fn grad(
+    py: Python<'_>,
+    outputs: &Bound<'_, PyAny>,
+    inputs: &Bound<'_, PyAny>,
+    grad_outputs: Option<&Bound<'_, PyAny>>,
+    retain_graph: Option<bool>,
+    create_graph: bool,
+    allow_unused: Option<bool>,
+    materialize_grads: bool,
+) -> PyResult<Py<PyAny>> {
+    let ys: Vec<Tensor> = variables(outputs)?.into_iter().map(|(t, _)| t).collect();
+    let xs = variables(inputs)?;
+    let dys: Vec<Option<Tensor>> = match grad_outputs {
+        None => vec![None; ys.len()],
+        Some(g) => match g.cast::<PyTensor>() {
+            Ok(one) => vec![Some(one.get().get())],
+            Err(_) => g
+                .try_iter()?
+                .map(|g| {
+                    let g = g?;
+                    Ok(if g.is_none() {
+                        None
+                    } else {
+                        Some(g.extract::<TensorLike>()?.0)
+                    })
+                })
+                .collect::<PyResult<_>>()?,
+        },
+    };
+    if dys.len() != ys.len() {
+        return Err(value_error(
+            py,
+            "grad",
+            format!("{} outputs and {} grad_outputs", ys.len(), dys.len()),
+        ));
+    }
+    let mut sums: Vec<Option<Tensor>> = vec![None; xs.len()];
+    let last = ys.len().saturating_sub(1);
+    for (i, (y, dy)) in ys.iter().zip(dys).enumerate() {
+        // Outputs may share parts of their graphs, which must live until the last of them has been walked.
+        let retain = if i < last { Some(true) } else { retain_graph };
+        let grads = run_grad(py, how(retain, create_graph), y, dy, &xs)?;
+        for (sum, g) in sums.iter_mut().zip(grads) {
+            *sum = match (sum.take(), g) {
+                (Some(a), Some(b)) => Some(guard(py, a.numel(), || a + b)?),
+                (a, b) => a.or(b),
+            };
+        }
+    }
+    let allow = allow_unused.unwrap_or(materialize_grads);
+    let mut grads = Vec::with_capacity(xs.len());
+    for (i, ((x, turned), g)) in xs.iter().zip(sums).enumerate() {
+        let g = match g {
+            None if materialize_grads => Some(guard(py, 0, || x.zeros_like())?),
+            None if !allow => {
+                let message = format!("the result does not depend on input {i}, of shape {}", x.shape());
+                let error = wengert::Error::new(wengert::ErrorKind::Graph, "grad", message)
+                    .note("so it has no gradient there")
+                    .help("`allow_unused=True` gives None for it");
+                return Err(crate::errors::exception(py, &error));
+            }
+            g => g,
+        };
+        grads.push(match g {
+            Some(g) if *turned => Some(guard(py, 0, || g.t())?),
+            g => g,
+        });
+    }
+    grads.give(py)
+}
+
+pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<PyNode>()?;
+    m.add_class::<PyHook>()?;
+    crate::macros::functions!(m, _set_grad_enabled, is_grad_enabled, grad);
+    Ok(())
+}

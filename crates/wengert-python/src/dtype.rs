@@ -1,0 +1,191 @@
+//! `wengert.float32` and its like; `wengert.device`.
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyString;
+use wengert::DType;
+
+/// The type of a tensor's elements, such as `wengert.float32`.
+#[pyclass(frozen, name = "dtype", module = "wengert")]
+pub(crate) struct PyDType(pub(crate) DType);
+
+const ALL: [DType; 10] = [
+    DType::Bool,
+    DType::U8,
+    DType::I8,
+    DType::I16,
+    DType::I32,
+    DType::I64,
+    DType::F16,
+    DType::BF16,
+    DType::F32,
+    DType::F64,
+];
+
+static OBJECTS: PyOnceLock<[Py<PyDType>; 10]> = PyOnceLock::new();
+
+/// There is one object for each dtype, so `is` compares them.
+pub(crate) fn object(py: Python<'_>, dtype: DType) -> PyResult<&Py<PyDType>> {
+    let all = OBJECTS.get_or_try_init(py, || {
+        let objects: PyResult<Vec<_>> = ALL.iter().map(|d| Py::new(py, PyDType(*d))).collect();
+        objects?
+            .try_into()
+            .map_err(|_| PyRuntimeError::new_err("as many objects as dtypes"))
+    })?;
+    let at = ALL
+        .iter()
+        .position(|d| *d == dtype)
+        .expect("every dtype is listed");
+    Ok(&all[at])
+}
+
+#[pymethods]
+impl PyDType {
+    fn __repr__(&self) -> String {
+        format!("wengert.{}", self.0.name())
+    }
+    /// Pickled by name: the copy is the same object.
+    fn __reduce__(&self) -> &'static str {
+        self.0.name()
+    }
+    /// Whether elements are floating-point numbers.
+    #[getter]
+    fn is_floating_point(&self) -> bool {
+        self.0.is_float()
+    }
+    /// Never: there are no complex numbers.
+    #[getter]
+    fn is_complex(&self) -> bool {
+        false
+    }
+    /// Whether elements may be negative.
+    #[getter]
+    fn is_signed(&self) -> bool {
+        !matches!(self.0, DType::U8 | DType::Bool)
+    }
+    /// Bytes per element.
+    #[getter]
+    fn itemsize(&self) -> usize {
+        self.0.size()
+    }
+}
+
+/// A dtype as argument: a `wengert.dtype`, one of Python's `float`, `int`, `bool`, or a name.
+#[derive(Clone, Copy)]
+pub(crate) struct DTypeArg(pub(crate) DType);
+
+impl<'py> FromPyObject<'_, 'py> for DTypeArg {
+    type Error = PyErr;
+    fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(dtype) = obj.cast::<PyDType>() {
+            return Ok(DTypeArg(dtype.get().0));
+        }
+        let py = obj.py();
+        if obj.is(py.get_type::<pyo3::types::PyFloat>()) {
+            return Ok(DTypeArg(DType::F32));
+        }
+        if obj.is(py.get_type::<pyo3::types::PyBool>()) {
+            return Ok(DTypeArg(DType::Bool));
+        }
+        if obj.is(py.get_type::<pyo3::types::PyInt>()) {
+            return Ok(DTypeArg(DType::I64));
+        }
+        let name = match obj.cast::<PyString>() {
+            Ok(name) => name.to_cow()?.into_owned(),
+            // NumPy's scalar types and dtypes have names too.
+            Err(_) => match obj.getattr("name").or_else(|_| obj.getattr("__name__")) {
+                Ok(name) => name.to_string(),
+                Err(_) => return Err(not_a_dtype(&obj)),
+            },
+        };
+        ALL.iter()
+            .find(|d| d.name() == name)
+            .map(|d| DTypeArg(*d))
+            .ok_or_else(|| not_a_dtype(&obj))
+    }
+}
+
+fn not_a_dtype(obj: &Bound<'_, PyAny>) -> PyErr {
+    let names: Vec<&str> = ALL.iter().map(|d| d.name()).collect();
+    PyTypeError::new_err(format!(
+        "{} is not a dtype; there are {}",
+        obj.str().map(|s| s.to_string()).unwrap_or_default(),
+        names.join(", ")
+    ))
+}
+
+/// Where a tensor's elements are.
+#[pyclass(frozen, eq, hash, name = "device", module = "wengert")]
+#[derive(PartialEq, Eq, Hash, Clone)]
+pub(crate) struct PyDevice;
+
+#[pymethods]
+impl PyDevice {
+    #[new]
+    #[pyo3(signature = (r#type, index = None))]
+    fn new(r#type: DeviceArg, index: Option<usize>) -> PyDevice {
+        let (_, _) = (r#type, index);
+        PyDevice
+    }
+    /// `cpu`.
+    #[getter(r#type)]
+    fn kind(&self) -> &'static str {
+        "cpu"
+    }
+    /// Which of several devices; there is one CPU.
+    #[getter]
+    fn index(&self) -> Option<usize> {
+        None
+    }
+    fn __repr__(&self) -> &'static str {
+        "device(type='cpu')"
+    }
+    fn __str__(&self) -> &'static str {
+        "cpu"
+    }
+    fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, pyo3::types::PyType>, (&'static str,)) {
+        (py.get_type::<PyDevice>(), ("cpu",))
+    }
+}
+
+/// A device as argument: `"cpu"` or a `wengert.device`.
+#[derive(Clone, Copy)]
+pub(crate) struct DeviceArg;
+
+impl<'py> FromPyObject<'_, 'py> for DeviceArg {
+    type Error = PyErr;
+    fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if obj.cast::<PyDevice>().is_ok() {
+            return Ok(DeviceArg);
+        }
+        match obj.cast::<PyString>() {
+            Ok(name) if matches!(name.to_cow()?.as_ref(), "cpu" | "cpu:0") => Ok(DeviceArg),
+            Ok(name) => Err(PyRuntimeError::new_err(format!(
+                "device {} is not available; this build has: cpu",
+                name.to_cow()?
+            ))),
+            Err(_) => Err(PyTypeError::new_err(format!("{} is not a device", obj.str()?))),
+        }
+    }
+}
+
+pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<PyDType>()?;
+    m.add_class::<PyDevice>()?;
+    let py = m.py();
+    for dtype in ALL {
+        m.add(dtype.name(), object(py, dtype)?)?;
+    }
+    for (other, dtype) in [
+        ("float", DType::F32),
+        ("double", DType::F64),
+        ("half", DType::F16),
+        ("long", DType::I64),
+        ("int", DType::I32),
+        ("short", DType::I16),
+    ] {
+        m.add(other, object(py, dtype)?)?;
+    }
+    Ok(())
+}

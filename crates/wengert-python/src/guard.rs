@@ -1,0 +1,37 @@
+//! The one door between Python and the engine.
+
+use crate::errors;
+use pyo3::prelude::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// From how many elements on the interpreter's lock is given up while a kernel runs. Below, giving it up
+/// and taking it again costs more than others could do meanwhile.
+const BIG: usize = 1 << 14;
+
+/// Runs `f`, which computes with tensors of `work` elements, and turns what it raises into a Python exception.
+///
+/// Every call into the engine goes through here: other Python threads run during long ones, an [`Error`]
+/// becomes the fitting exception, an exception that Python code raised inside (a hook, a user's operation)
+/// goes on as it is, and no panic gets past.
+///
+/// [`Error`]: wengert::Error
+#[inline]
+pub(crate) fn guard<T: Send>(py: Python<'_>, work: usize, f: impl FnOnce() -> T + Send) -> PyResult<T> {
+    let run = || catch_unwind(AssertUnwindSafe(|| wengert::catch(f)));
+    let outcome = if work >= BIG { py.detach(run) } else { run() };
+    match outcome {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(errors::exception(py, &error)),
+        Err(panic) => Err(errors::from_panic(py, panic)),
+    }
+}
+
+/// As [`guard`], for what always is worth giving up the lock.
+pub(crate) fn guard_long<T: Send>(py: Python<'_>, f: impl FnOnce() -> T + Send) -> PyResult<T> {
+    guard(py, usize::MAX, f)
+}
+
+/// Raises a Python exception through the engine: [`guard`] hands it on.
+pub(crate) fn throw(error: PyErr) -> ! {
+    std::panic::resume_unwind(Box::new(error))
+}

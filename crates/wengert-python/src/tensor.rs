@@ -1,0 +1,653 @@
+//! `wengert.Tensor`.
+
+use crate::args::{Operand, as_tensor};
+use crate::dtype::{self, DTypeArg, PyDType, PyDevice};
+use crate::errors::{self, value_error};
+use crate::give::Give;
+use crate::guard::guard;
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+use std::sync::{Mutex, PoisonError};
+use wengert::{DType, Tensor};
+
+/// An n-dimensional array of numbers that remembers the operation that made it.
+#[pyclass(frozen, subclass, weakref, dict, name = "Tensor", module = "wengert")]
+pub(crate) struct PyTensor(Mutex<State>);
+
+/// What a Python object stands for. In-place operations may change it: see [`PyTensor::assign`].
+enum State {
+    Own(Tensor),
+    /// A leaf seen from another side: values, gradients and changes go through to it.
+    Side {
+        of: Tensor,
+        /// Rows and columns exchanged.
+        turned: bool,
+        /// Without history, as `x.data`.
+        detached: bool,
+    },
+}
+
+impl PyTensor {
+    #[inline]
+    pub(crate) fn new(t: Tensor) -> PyTensor {
+        PyTensor(Mutex::new(State::Own(t)))
+    }
+
+    fn side(of: Tensor, turned: bool, detached: bool) -> PyTensor {
+        PyTensor(Mutex::new(State::Side { of, turned, detached }))
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tensor that it stands for now.
+    #[inline]
+    pub(crate) fn get(&self) -> Tensor {
+        match &*self.state() {
+            State::Own(t) => t.clone(),
+            State::Side { of, turned, detached } => {
+                let t = if *detached { of.detach() } else { of.clone() };
+                if *turned { t.t() } else { t }
+            }
+        }
+    }
+
+    /// The variable whose gradient and flags are meant, and whether it is seen turned.
+    pub(crate) fn variable(&self) -> (Tensor, bool) {
+        match &*self.state() {
+            State::Own(t) => (t.clone(), false),
+            State::Side {
+                of,
+                turned,
+                detached: false,
+            } => (of.clone(), *turned),
+            State::Side { of, turned, .. } => {
+                let t = of.detach();
+                (if *turned { t.t() } else { t }, false)
+            }
+        }
+    }
+
+    /// The leaf that this is the turned side of.
+    pub(crate) fn turned_side_of(&self) -> Option<Tensor> {
+        match &*self.state() {
+            State::Side {
+                of,
+                turned: true,
+                detached: false,
+            } => Some(of.clone()),
+            _ => None,
+        }
+    }
+
+    fn is_detached_side(&self) -> bool {
+        matches!(&*self.state(), State::Side { detached: true, .. })
+    }
+
+    /// Gives the object the value that `f` makes of its present one: the in-place operations.
+    ///
+    /// A leaf changes for every handle on it. While recording, a leaf that requires a gradient refuses, and a
+    /// result that needs history is put into this Python object in place of what it stood for: recorded
+    /// graphs never see a value change.
+    pub(crate) fn assign(
+        &self,
+        py: Python<'_>,
+        op: &str,
+        f: impl FnOnce(&Tensor) -> Tensor + Send,
+    ) -> PyResult<()> {
+        let old = self.get();
+        let (variable, _) = self.variable();
+        if wengert::is_recording() && variable.is_leaf() && variable.requires_grad() {
+            return Err(PyRuntimeError::new_err(format!(
+                "{op}: a leaf that requires a gradient cannot change in place\n  its gradient would be that of a value it no longer has\n  help: put the update inside `with wengert.no_grad():`"
+            )));
+        }
+        let new = guard(py, old.numel(), || {
+            let new = f(&old);
+            let (shape, dtype) = (old.shape(), old.dtype());
+            if new.shape() != shape {
+                let message = format!("the result has shape {}, and the tensor {shape}", new.shape());
+                return Err(wengert::Error::new(wengert::ErrorKind::Shape, op, message)
+                    .note("an in-place operation keeps the shape"));
+            }
+            if new.dtype() == dtype {
+                return Ok(new);
+            }
+            if rank_of(new.dtype()) > rank_of(dtype) {
+                let message = format!("the result is {}, which {dtype} cannot hold", new.dtype());
+                return Err(wengert::Error::new(wengert::ErrorKind::DType, op, message));
+            }
+            Ok(new.to(dtype))
+        })?;
+        let new = new.map_err(|e| errors::exception(py, &e))?;
+        self.put(py, &new)
+    }
+
+    /// Makes this object stand for `new`, which has the same shape and dtype.
+    pub(crate) fn put(&self, py: Python<'_>, new: &Tensor) -> PyResult<()> {
+        let mut state = self.state();
+        match &mut *state {
+            State::Own(t) => {
+                if new.requires_grad() && wengert::is_recording() {
+                    *t = new.clone();
+                } else if t.is_leaf() {
+                    guard(py, 0, || t.set_data(new))?;
+                } else {
+                    *t = t.with_value(new.array());
+                }
+            }
+            State::Side { of, turned, .. } => {
+                let new = new.detach();
+                let new = if *turned { new.t() } else { new };
+                guard(py, 0, || of.set_data(&new))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// bool, integers, floats: a result goes into a tensor of its own rank or a higher one.
+fn rank_of(d: DType) -> u8 {
+    match d {
+        DType::Bool => 0,
+        d if d.is_integer() => 1,
+        _ => 2,
+    }
+}
+
+static SIZE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// A shape as `wengert.Size`.
+pub(crate) fn size<'py>(py: Python<'py>, dims: &[usize]) -> PyResult<Bound<'py, PyAny>> {
+    let tuple = PyTuple::new(py, dims)?;
+    match SIZE.get(py) {
+        Some(class) => class.bind(py).call1((tuple,)),
+        None => Ok(tuple.into_any()),
+    }
+}
+
+/// Tells the native part the class of shapes, which is written in Python.
+#[pyfunction]
+fn _set_size_class(py: Python<'_>, class: Py<PyType>) {
+    let _ = SIZE.set(py, class);
+}
+
+#[pymethods]
+impl PyTensor {
+    /// A tensor of this data: a number, nested lists, an array or another tensor.
+    #[new]
+    #[pyo3(signature = (data = None, *, dtype = None, device = None, requires_grad = None))]
+    fn py_new(
+        py: Python<'_>,
+        data: Option<&Bound<'_, PyAny>>,
+        dtype: Option<DTypeArg>,
+        device: Option<dtype::DeviceArg>,
+        requires_grad: Option<bool>,
+    ) -> PyResult<PyTensor> {
+        let _ = device;
+        let t = match data {
+            None => Tensor::constant(wengert::Array::full([0], 0.0, DType::F32)),
+            // As `torch.Tensor(...)`: floats, whatever the numbers look like.
+            Some(data) => match (as_tensor(data), dtype) {
+                (Some(t), dtype) => crate::args::cast(&t.detach(), dtype),
+                (None, dtype) => crate::create::from_python(data, Some(dtype.map_or(DType::F32, |d| d.0)))?,
+            },
+        };
+        if let Some(on) = requires_grad {
+            guard(py, 0, || t.requires_grad_(on))?;
+        }
+        Ok(PyTensor::new(t))
+    }
+
+    // ---- what it is ----
+
+    /// The sizes of the dimensions.
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        size(py, &self.get().shape())
+    }
+    /// The sizes of the dimensions, or of dimension `dim`.
+    #[pyo3(signature = (dim = None))]
+    fn size<'py>(&self, py: Python<'py>, dim: Option<isize>) -> PyResult<Bound<'py, PyAny>> {
+        let t = self.get();
+        match dim {
+            None => size(py, &t.shape()),
+            Some(d) => guard(py, 0, || t.size(d))?.into_bound_py_any(py),
+        }
+    }
+    /// The type of the elements.
+    #[getter]
+    fn dtype(&self, py: Python<'_>) -> PyResult<Py<PyDType>> {
+        Ok(dtype::object(py, self.get().dtype())?.clone_ref(py))
+    }
+    /// Where the elements are.
+    #[getter]
+    fn device(&self) -> PyDevice {
+        PyDevice
+    }
+    /// How many dimensions.
+    #[getter]
+    fn ndim(&self) -> usize {
+        self.get().dim()
+    }
+    /// How many dimensions.
+    fn dim(&self) -> usize {
+        self.get().dim()
+    }
+    /// How many dimensions.
+    fn ndimension(&self) -> usize {
+        self.get().dim()
+    }
+    /// How many elements.
+    fn numel(&self) -> usize {
+        self.get().numel()
+    }
+    /// How many elements.
+    fn nelement(&self) -> usize {
+        self.get().numel()
+    }
+    /// Bytes per element.
+    fn element_size(&self) -> usize {
+        self.get().dtype().size()
+    }
+    /// Bytes per element.
+    #[getter]
+    fn itemsize(&self) -> usize {
+        self.get().dtype().size()
+    }
+    /// Bytes of all elements.
+    #[getter]
+    fn nbytes(&self) -> usize {
+        let t = self.get();
+        t.numel() * t.dtype().size()
+    }
+    /// The strides, in elements, or that of dimension `dim`.
+    #[pyo3(signature = (dim = None))]
+    fn stride<'py>(&self, py: Python<'py>, dim: Option<isize>) -> PyResult<Bound<'py, PyAny>> {
+        let t = self.get();
+        let strides = t.stride();
+        match dim {
+            None => Ok(PyTuple::new(py, strides)?.into_any()),
+            Some(d) => {
+                guard(py, 0, || t.size(d))?;
+                let d = if d < 0 { d + strides.len() as isize } else { d };
+                strides[d as usize].into_bound_py_any(py)
+            }
+        }
+    }
+    /// Whether the elements lie row-major without gaps.
+    fn is_contiguous(&self) -> bool {
+        self.get().is_contiguous()
+    }
+    /// Whether elements are floating-point numbers.
+    fn is_floating_point(&self) -> bool {
+        self.get().dtype().is_float()
+    }
+    /// Never: there are no complex numbers.
+    fn is_complex(&self) -> bool {
+        false
+    }
+    /// Whether elements may be negative.
+    fn is_signed(&self) -> bool {
+        !matches!(self.get().dtype(), DType::U8 | DType::Bool)
+    }
+    /// Whether the elements are on a CUDA device.
+    #[getter]
+    fn is_cuda(&self) -> bool {
+        false
+    }
+    /// Whether it is stored sparsely; never.
+    #[getter]
+    fn is_sparse(&self) -> bool {
+        false
+    }
+    /// Dimensions in reverse order.
+    #[getter(T)]
+    fn py_t(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let t = self.get();
+        guard(py, 0, || reversed(&t))?.give(py)
+    }
+    /// The last two dimensions exchanged.
+    #[getter(mT)]
+    fn py_mt(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let t = self.get();
+        guard(py, 0, || t.transpose(-2, -1))?.give(py)
+    }
+
+    // ---- gradients ----
+
+    /// The same variable without history: changes of it go through to this tensor, as in PyTorch.
+    #[getter]
+    fn data(&self) -> PyTensor {
+        let (t, turned) = self.variable();
+        if t.is_leaf() {
+            PyTensor::side(t, turned, true)
+        } else {
+            PyTensor::new(t.detach())
+        }
+    }
+    #[setter(data)]
+    fn set_data(&self, py: Python<'_>, value: &Bound<'_, PyTensor>) -> PyResult<()> {
+        let new = value.get().get().detach();
+        match &*self.state() {
+            State::Own(t) => guard(py, 0, || t.set_data(&new)),
+            State::Side { of, turned, .. } => {
+                guard(py, 0, || of.set_data(&if *turned { new.t() } else { new }))
+            }
+        }
+    }
+    /// The gradient that backward passes have added up here, or `None`.
+    #[getter]
+    fn grad(&self, py: Python<'_>) -> PyResult<Option<PyTensor>> {
+        if self.is_detached_side() {
+            return Ok(None);
+        }
+        let (t, turned) = self.variable();
+        let Some(grad) = t.grad() else { return Ok(None) };
+        Ok(Some(match (turned, grad.is_leaf()) {
+            (false, _) => PyTensor::new(grad),
+            // In-place changes of the gradient go through to the one that the leaf has.
+            (true, true) => PyTensor::side(grad, true, false),
+            (true, false) => PyTensor::new(guard(py, 0, || grad.t())?),
+        }))
+    }
+    #[setter(grad)]
+    fn set_grad(&self, py: Python<'_>, grad: Option<&Bound<'_, PyTensor>>) -> PyResult<()> {
+        let (t, turned) = self.variable();
+        let grad = grad.map(|g| g.get().get());
+        guard(py, 0, || t.set_grad(grad.map(|g| if turned { g.t() } else { g })))
+    }
+    #[deleter(grad)]
+    fn del_grad(&self) {
+        self.variable().0.zero_grad();
+    }
+    /// Whether `backward` reaches it.
+    #[getter]
+    fn requires_grad(&self) -> bool {
+        self.variable().0.requires_grad()
+    }
+    #[setter(requires_grad)]
+    fn set_requires_grad(&self, py: Python<'_>, on: bool) -> PyResult<()> {
+        let (t, _) = self.variable();
+        guard(py, 0, || t.requires_grad_(on)).map(|_| ())
+    }
+    /// Says whether gradients are to be kept for this leaf.
+    #[pyo3(signature = (requires_grad = true))]
+    fn requires_grad_<'py>(slf: &Bound<'py, Self>, requires_grad: bool) -> PyResult<Bound<'py, Self>> {
+        slf.get().set_requires_grad(slf.py(), requires_grad)?;
+        Ok(slf.clone())
+    }
+    /// Whether it has no history.
+    #[getter]
+    fn is_leaf(&self) -> bool {
+        self.variable().0.is_leaf()
+    }
+    /// The recorded operation that made it, or `None`.
+    #[getter]
+    fn grad_fn(&self) -> Option<crate::autograd::PyNode> {
+        self.variable().0.grad_fn().map(crate::autograd::PyNode)
+    }
+    /// Keeps the gradient of this result too.
+    fn retain_grad(&self, py: Python<'_>) -> PyResult<()> {
+        let t = self.get();
+        guard(py, 0, || t.retain_grad())
+    }
+    /// The same value without history.
+    fn detach(&self) -> PyTensor {
+        PyTensor::new(self.get().detach())
+    }
+    /// Forgets the history.
+    fn detach_<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
+        let this = slf.get();
+        let mut state = this.state();
+        if let State::Own(t) = &mut *state {
+            if t.is_leaf() {
+                // A leaf has no history to forget; it stops requiring a gradient.
+                let _ = t.try_requires_grad_(false);
+            } else {
+                *t = t.detach();
+            }
+        }
+        drop(state);
+        slf.clone()
+    }
+    /// This tensor as another side of one parameter: rows and columns exchanged. Values, gradients and in-place
+    /// changes agree. With `cls`, an object of that class.
+    #[pyo3(signature = (cls = None))]
+    fn _other_side<'py>(
+        &self,
+        py: Python<'py>,
+        cls: Option<&Bound<'py, PyType>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (t, turned) = self.variable();
+        let side = PyTensor::side(t, !turned, false);
+        match cls {
+            Some(cls) => of_class(cls, side),
+            None => Ok(Bound::new(py, side)?.into_any()),
+        }
+    }
+    /// `data` as an object of the class `cls`, a leaf of its own.
+    #[staticmethod]
+    #[pyo3(signature = (cls, data, requires_grad = false))]
+    fn _make_subclass<'py>(
+        cls: &Bound<'py, PyType>,
+        data: &Bound<'py, PyTensor>,
+        requires_grad: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let t = data.get().get().detach();
+        if requires_grad {
+            guard(cls.py(), 0, || t.requires_grad_(true))?;
+        }
+        of_class(cls, PyTensor::new(t))
+    }
+    /// The tensor of which this is the other side, or itself.
+    fn _base(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        match slf.get().turned_side_of() {
+            Some(t) => t.give(slf.py()),
+            None => Ok(slf.clone().into_any().unbind()),
+        }
+    }
+    /// Whether both are handles on one variable.
+    fn _same_variable(&self, other: &Bound<'_, PyTensor>) -> bool {
+        self.variable().0.is(&other.get().variable().0)
+    }
+    /// Requires a gradient from now on, unless someone has said whether it does.
+    fn _as_parameter<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
+        slf.get().variable().0.as_parameter();
+        slf.clone()
+    }
+
+    // ---- numbers out ----
+
+    /// The only element, as a Python number.
+    fn item(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let t = self.get();
+        if t.numel() != 1 {
+            return Err(value_error(
+                py,
+                "item",
+                format!("needs a tensor with one element, and got shape {}", t.shape()),
+            ));
+        }
+        element(py, &t)
+    }
+    /// The elements as nested lists.
+    fn tolist(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let t = self.get();
+        let dims = t.shape();
+        match t.dtype() {
+            DType::Bool => nested(py, &t.to_vec::<bool>(), &dims),
+            d if d.is_integer() => nested(py, &t.to_vec::<i64>(), &dims),
+            _ => nested(py, &t.to_vec::<f64>(), &dims),
+        }
+    }
+    fn __float__(&self, py: Python<'_>) -> PyResult<f64> {
+        self.item(py)?.extract(py)
+    }
+    fn __int__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(self.item(py)?.bind(py).call_method0("__int__")?.unbind())
+    }
+    fn __index__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        if self.get().dtype().is_float() {
+            return Err(PyTypeError::new_err("only integer tensors can be an index"));
+        }
+        self.__int__(py)
+    }
+    fn __bool__(&self, py: Python<'_>) -> PyResult<bool> {
+        let t = self.get();
+        if t.numel() != 1 {
+            return Err(value_error(
+                py,
+                "bool",
+                format!(
+                    "the truth of a tensor with {} elements is ambiguous\n  help: `.any()` or `.all()` says which is meant",
+                    t.numel()
+                ),
+            ));
+        }
+        Ok(t.item() != 0.0)
+    }
+    fn __len__(&self) -> PyResult<usize> {
+        match self.get().shape().first() {
+            Some(n) => Ok(*n),
+            None => Err(PyTypeError::new_err("len() of a 0-d tensor")),
+        }
+    }
+    fn __iter__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let t = self.get();
+        if t.dim() == 0 {
+            return Err(PyTypeError::new_err("iteration over a 0-d tensor"));
+        }
+        let rows = guard(py, 0, || {
+            (0..t.size(0))
+                .map(|i| t.select(0, i as isize))
+                .collect::<Vec<_>>()
+        })?;
+        Ok(rows.give(py)?.bind(py).try_iter()?.into_any().unbind())
+    }
+    fn __contains__(&self, py: Python<'_>, value: Operand) -> PyResult<bool> {
+        let t = self.get();
+        guard(py, t.numel(), || t.eq(&value.tensor(&t)).any())
+    }
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let (t, turned) = self.variable();
+        let t = if turned { guard(py, 0, || t.t())? } else { t };
+        guard(py, 0, || t.to_string())
+    }
+    fn __format__(&self, py: Python<'_>, spec: &str) -> PyResult<Py<PyAny>> {
+        if self.get().dim() == 0 && !spec.is_empty() {
+            let value = self.item(py)?;
+            return Ok(value.bind(py).call_method1("__format__", (spec,))?.unbind());
+        }
+        if !spec.is_empty() {
+            return Err(PyTypeError::new_err(
+                "only a 0-d tensor can be formatted as a number",
+            ));
+        }
+        self.__repr__(py)?.into_py_any(py)
+    }
+    fn __hash__(slf: &Bound<'_, Self>) -> isize {
+        // Objects are aligned: their addresses' low bits say nothing.
+        (slf.as_ptr() as isize >> 4).max(0)
+    }
+
+    // ---- copies ----
+
+    fn __deepcopy__<'py>(slf: &Bound<'py, Self>, memo: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        let (t, turned) = slf.get().variable();
+        if !t.is_leaf() {
+            return Err(PyRuntimeError::new_err(
+                "only leaves can be deep-copied: a copy of a result would have no history\n  help: copy `x.detach()`, or `x.clone()` to keep the history",
+            ));
+        }
+        let new = t.detach();
+        if t.requires_grad() {
+            guard(slf.py(), 0, || new.requires_grad_(true))?;
+        }
+        new.set_grad(t.grad().map(|g| g.detach()));
+        let new = if turned {
+            PyTensor::side(new, true, false)
+        } else {
+            PyTensor::new(new)
+        };
+        let copy = like(slf, new)?;
+        memo.set_item(slf.as_ptr() as usize, &copy)?;
+        Ok(copy)
+    }
+    fn __copy__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let state = match &*slf.get().state() {
+            State::Own(t) => State::Own(t.clone()),
+            State::Side { of, turned, detached } => State::Side {
+                of: of.clone(),
+                turned: *turned,
+                detached: *detached,
+            },
+        };
+        like(slf, PyTensor(Mutex::new(state)))
+    }
+}
+
+/// `new` as an object of `class`.
+fn of_class<'py>(class: &Bound<'py, PyType>, new: PyTensor) -> PyResult<Bound<'py, PyAny>> {
+    let py = class.py();
+    if class.is(py.get_type::<PyTensor>()) {
+        return Ok(Bound::new(py, new)?.into_any());
+    }
+    let object = py
+        .get_type::<PyTensor>()
+        .call_method1("__new__", (class,))?
+        .cast_into::<PyTensor>()?;
+    *object.get().state() = new.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(object.into_any())
+}
+
+/// `new` as an object of the same class and with the same attributes as `slf`.
+fn like<'py>(slf: &Bound<'py, PyTensor>, new: PyTensor) -> PyResult<Bound<'py, PyAny>> {
+    let class = slf.get_type();
+    let object = of_class(&class, new)?;
+    let dict = slf.getattr("__dict__")?.cast_into::<PyDict>()?;
+    if !dict.is_empty() {
+        object.getattr("__dict__")?.call_method1("update", (dict,))?;
+    }
+    Ok(object)
+}
+
+fn reversed(t: &Tensor) -> Tensor {
+    use wengert::Op;
+    let order: Vec<isize> = (0..t.dim() as isize).rev().collect();
+    wengert::ops::shape::Permute(order).apply([t])
+}
+
+/// The one element of `t`.
+pub(crate) fn element(py: Python<'_>, t: &Tensor) -> PyResult<Py<PyAny>> {
+    match t.dtype() {
+        DType::Bool => (t.item() != 0.0).into_py_any(py),
+        d if d.is_integer() => t.to_vec::<i64>()[0].into_py_any(py),
+        _ => t.item().into_py_any(py),
+    }
+}
+
+fn nested<'py, T: IntoPyObject<'py> + Copy>(
+    py: Python<'py>,
+    data: &[T],
+    dims: &[usize],
+) -> PyResult<Py<PyAny>> {
+    let Some((&n, inner)) = dims.split_first() else {
+        return data[0].into_py_any(py);
+    };
+    let step: usize = inner.iter().product();
+    let items: Vec<Py<PyAny>> = (0..n)
+        .map(|i| nested(py, &data[i * step..(i + 1) * step], inner))
+        .collect::<PyResult<_>>()?;
+    Ok(PyList::new(py, items)?.into_any().unbind())
+}
+
+pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<PyTensor>()?;
+    crate::macros::functions!(m, _set_size_class);
+    Ok(())
+}
