@@ -43,10 +43,10 @@ fn part(obj: &Bound<'_, PyAny>) -> PyResult<Part> {
     if let Some(t) = as_tensor(obj) {
         return list(t);
     }
-    if obj.cast::<PyBool>().is_err() {
-        if let Ok(i) = obj.extract::<isize>() {
-            return Ok(Part::Basic(Index::At(i)));
-        }
+    if obj.cast::<PyBool>().is_err()
+        && let Ok(i) = obj.extract::<isize>()
+    {
+        return Ok(Part::Basic(Index::At(i)));
     }
     match crate::create::from_python(obj, None) {
         // An empty list picks nothing; its dtype is not that of an index only because it has no elements.

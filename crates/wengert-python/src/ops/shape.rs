@@ -21,7 +21,7 @@ fn resolve(op: &str, sizes: &[isize], x: &Tensor) -> Result<Shape> {
         return error(format!("a size cannot be negative, as {d} is"));
     }
     let known: usize = sizes.iter().filter(|d| **d >= 0).map(|d| *d as usize).product();
-    let left = if known == 0 { 0 } else { n / known };
+    let left = n.checked_div(known).unwrap_or(0);
     if sizes.contains(&-1) && (known == 0 || left * known != n) {
         return error(format!(
             "shape {:?} does not fit {n} elements of shape {}",
