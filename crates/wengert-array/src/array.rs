@@ -245,7 +245,7 @@ impl Array {
 
 /// Views, which share the buffer, and the copies they sometimes need.
 impl Array {
-    fn view(&self, layout: Layout) -> Array {
+    pub(crate) fn view(&self, layout: Layout) -> Array {
         Array::of(self.0.buffer.clone(), layout, self.dtype())
     }
 

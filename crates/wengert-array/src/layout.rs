@@ -176,6 +176,15 @@ impl Layout {
         }
     }
 
+    /// With any strides, which the caller has checked to stay within the buffer.
+    pub(crate) fn strided(shape: Shape, strides: &[isize], offset: usize) -> Layout {
+        Layout {
+            shape,
+            strides: Small::from_slice(strides),
+            offset,
+        }
+    }
+
     /// The sizes.
     pub fn shape(&self) -> &Shape {
         &self.shape

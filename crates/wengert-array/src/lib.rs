@@ -4,6 +4,7 @@
 //! crate above, call the families of [`kernels`] and nothing else here computes.
 
 mod array;
+mod bytes;
 mod cpu;
 mod device;
 mod dtype;

@@ -7,6 +7,7 @@ extern crate self as wengert;
 pub mod autograd;
 mod create;
 pub mod inspect;
+pub mod io;
 pub mod nn;
 pub mod op;
 pub mod ops;

@@ -1,0 +1,5 @@
+//! Files: checkpoints and arrays.
+
+mod value;
+
+pub use value::Value;

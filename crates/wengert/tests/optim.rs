@@ -1,0 +1,554 @@
+//! Optimizers and schedules beside PyTorch's: the same weights, data and options give the same runs.
+//!
+//! `reference/optim.py` made the numbers with PyTorch and says what was trained.
+
+use safetensors::SafeTensors;
+use std::path::Path;
+use wengert::io::Value;
+use wengert::nn::{CrossEntropyLoss, Layer, Linear, Module, Sequential, StateDict, Tanh};
+use wengert::optim::schedule::*;
+use wengert::optim::*;
+use wengert::{DType, ErrorKind, Tensor, catch};
+
+const STEPS: usize = 50;
+const BATCH: usize = 32;
+const ROWS: usize = 96;
+
+fn read() -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/optim.safetensors")).unwrap()
+}
+
+fn tensor(file: &SafeTensors<'_>, name: &str) -> Tensor {
+    let view = file.tensor(name).unwrap();
+    let (shape, data) = (view.shape().to_vec(), view.data());
+    match view.dtype() {
+        safetensors::Dtype::F32 => {
+            let data = data
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+            Tensor::from_vec(data.collect::<Vec<_>>(), shape)
+        }
+        safetensors::Dtype::F64 => {
+            let data = data
+                .chunks_exact(8)
+                .map(|b| f64::from_le_bytes(b.try_into().unwrap()));
+            Tensor::from_vec(data.collect::<Vec<_>>(), shape)
+        }
+        safetensors::Dtype::I64 => {
+            let data = data
+                .chunks_exact(8)
+                .map(|b| i64::from_le_bytes(b.try_into().unwrap()));
+            Tensor::from_vec(data.collect::<Vec<_>>(), shape)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+struct Run {
+    model: Sequential,
+    x: Tensor,
+    y: Tensor,
+}
+
+impl Run {
+    fn new(file: &SafeTensors<'_>, dtype: DType) -> Run {
+        let model = Sequential::new()
+            .add(Linear::new(8, 16))
+            .add(Tanh)
+            .add(Linear::new(16, 3));
+        let names = ["0.weight", "0.bias", "2.weight", "2.bias"];
+        let init = names.map(|n| (n.to_string(), tensor(file, &format!("init.{n}"))));
+        model.load_state_dict(&StateDict::from_iter(init)).unwrap();
+        model.to(dtype);
+        Run {
+            model,
+            x: tensor(file, "x").to(dtype),
+            y: tensor(file, "y"),
+        }
+    }
+
+    fn loss(&self, step: usize, batch: usize) -> Tensor {
+        let rows: Vec<i64> = (0..batch).map(|i| ((step * batch + i) % ROWS) as i64).collect();
+        let rows = Tensor::from_vec(rows, [batch]);
+        let logits = self.model.forward(&self.x.index_select(0, &rows));
+        CrossEntropyLoss::new().forward(&logits, &self.y.index_select(0, &rows))
+    }
+
+    fn steps(&self, optimizer: &mut dyn Optimizer, steps: std::ops::Range<usize>) -> Vec<f64> {
+        let one = |step| {
+            let loss = self.loss(step, BATCH);
+            optimizer.zero_grad();
+            loss.backward();
+            optimizer.step();
+            loss.item()
+        };
+        steps.map(one).collect()
+    }
+
+    fn weights(&self) -> Vec<f64> {
+        let state = self.model.state_dict();
+        state.into_iter().flat_map(|(_, t)| t.to_vec::<f64>()).collect()
+    }
+}
+
+/// The largest difference, relative to the largest number.
+fn apart(ours: &[f64], theirs: &[f64]) -> f64 {
+    assert_eq!(ours.len(), theirs.len());
+    let size = theirs.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+    let far = |a: f64, (x, y): (&f64, &f64)| if (x - y).abs() <= a { a } else { (x - y).abs() };
+    ours.iter().zip(theirs).fold(0.0, far) / size
+}
+
+/// In f64 the two differ by rounding, 1e-16 an operation, which 50 steps let grow. In f32 rounding is 6e-8, and
+/// PyTorch's own f32 runs are up to 1e-6 from its f64 runs (2.5e-6 for Lion and Muon, where a small change of a
+/// gradient changes a whole step): the bounds are a few times that.
+fn bound(dtype: DType) -> f64 {
+    if dtype == DType::F64 { 1e-13 } else { 8e-6 }
+}
+
+fn compare(run: &str, make: impl Fn(Vec<Tensor>) -> Box<dyn Optimizer>) {
+    let bytes = read();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    for (name, dtype) in [("f64", DType::F64), ("f32", DType::F32)] {
+        let this = Run::new(&file, dtype);
+        let losses = this.steps(&mut *make(this.model.parameters()), 0..STEPS);
+        let theirs = |what: &str| tensor(&file, &format!("{run}.{name}.{what}")).to_vec::<f64>();
+        for (what, ours) in [("losses", &losses), ("weights", &this.weights())] {
+            let far = apart(ours, &theirs(what));
+            println!("{run} {name} {what}: {far:.1e}");
+            assert!(far <= bound(dtype), "{run} {name}: {what} are {far:e} apart");
+        }
+
+        // A run that is saved and resumed half way is bit for bit the run that was not.
+        let again = Run::new(&file, dtype);
+        let mut first = make(again.model.parameters());
+        let mut resumed = again.steps(&mut *first, 0..STEPS / 2);
+        let mut second = make(again.model.parameters());
+        second.set_learning_rate(77.0);
+        second.load_state_dict(&first.state_dict()).unwrap();
+        resumed.extend(again.steps(&mut *second, STEPS / 2..STEPS));
+        assert_eq!(
+            (resumed, again.weights()),
+            (losses, this.weights()),
+            "{run} {name} resumed"
+        );
+    }
+}
+
+macro_rules! runs {
+    ($($name:ident: |$p:ident| $make:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            compare(stringify!($name), |$p| Box::new($make));
+        }
+    )*};
+}
+fn matrices(p: Vec<Tensor>) -> Vec<Tensor> {
+    p.into_iter().filter(|p| p.dim() == 2).collect()
+}
+fn vectors(p: Vec<Tensor>) -> Vec<Tensor> {
+    p.into_iter().filter(|p| p.dim() == 1).collect()
+}
+runs! {
+    sgd: |p| SGD::new(p, 0.1).momentum(0.9).dampening(0.1).weight_decay(1e-2);
+    sgd_maximize: |p| SGD::new(p, 0.01).maximize(true);
+    adam_amsgrad: |p| Adam::new(p, 1e-2).weight_decay(1e-2).amsgrad(true);
+    adamw: |p| AdamW::new(p, 1e-2).betas(0.8, 0.95);
+    nadam: |p| NAdam::new(p, 1e-2).weight_decay(1e-2);
+    nadam_decoupled: |p| NAdam::new(p, 1e-2).weight_decay(1e-2).decoupled_weight_decay(true);
+    radam: |p| RAdam::new(p, 1e-2).weight_decay(1e-2);
+    adamax: |p| Adamax::new(p, 1e-2).weight_decay(1e-2);
+    rmsprop: |p| RMSprop::new(p, 1e-2).weight_decay(1e-2);
+    rmsprop_centered: |p| RMSprop::new(p, 1e-3).centered(true);
+    rmsprop_momentum: |p| RMSprop::new(p, 1e-3).momentum(0.9);
+    rmsprop_both: |p| RMSprop::new(p, 1e-3).momentum(0.9).centered(true);
+    adagrad: |p| Adagrad::new(p, 0.1).lr_decay(0.01).weight_decay(1e-2).initial_accumulator_value(0.1);
+    adadelta: |p| Adadelta::new(p, 1.0).weight_decay(1e-2);
+    lion: |p| Lion::new(p, 1e-3).weight_decay(0.1);
+    muon: |p| Muon::new(matrices(p), 1e-2);
+    muon_plain: |p| Muon::new(matrices(p), 1e-2).nesterov(false).adjust_lr_fn(Adjust::MatchRmsAdamW);
+    groups: |p| AdamW::new(matrices(p.clone()), 1e-2)
+        .weight_decay(0.1)
+        .group(vectors(p), |learning_rate, options| (*learning_rate, options.weight_decay) = (1e-3, 0.0));
+}
+
+/// The runs are chaotic: what rounding makes of them is larger than with the others (PyTorch's f32 runs are 2e-6 from
+/// its f64 runs), and a line search may turn on it.
+#[test]
+fn lbfgs() {
+    let bytes = read();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    for (run, wolfe) in [("lbfgs", false), ("lbfgs_wolfe", true)] {
+        for (name, dtype, bound) in [("f64", DType::F64, 1e-11), ("f32", DType::F32, 1e-4)] {
+            let make = |p| match wolfe {
+                false => LBFGS::new(p, 0.1).max_iter(4).history_size(5),
+                true => LBFGS::new(p, 1.0).max_iter(4).line_search(true),
+            };
+            let this = Run::new(&file, dtype);
+            let mut optimizer = make(this.model.parameters());
+            let losses: Vec<f64> = (0..3).map(|_| optimizer.step(|| this.loss(0, ROWS))).collect();
+            for (what, ours) in [("losses", &losses), ("weights", &this.weights())] {
+                let theirs = tensor(&file, &format!("{run}.{name}.{what}")).to_vec::<f64>();
+                let far = apart(ours, &theirs);
+                println!("{run} {name} {what}: {far:.1e}");
+                assert!(far <= bound, "{run} {name}: {what} are {far:e} apart");
+            }
+            let again = Run::new(&file, dtype);
+            let mut first = make(again.model.parameters());
+            let mut resumed: Vec<f64> = (0..2).map(|_| first.step(|| again.loss(0, ROWS))).collect();
+            let mut second = LBFGS::new(again.model.parameters(), 7.0);
+            second.load_state_dict(&first.state_dict()).unwrap();
+            resumed.extend((2..3).map(|_| second.step(|| again.loss(0, ROWS))));
+            assert_eq!(
+                (resumed, again.weights()),
+                (losses, this.weights()),
+                "{run} {name} resumed"
+            );
+        }
+    }
+}
+
+fn heavy_ball() -> SGD {
+    SGD::new([Tensor::zeros([1]).requires_grad_(true)], 0.5).momentum(0.9)
+}
+
+/// Learning rates to rounding: a few hundred multiplications of 1e-16 each.
+#[test]
+fn schedules_give_pytorchs_learning_rates() {
+    let bytes = read();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let rules: Vec<(&str, Box<dyn Rule>)> = vec![
+        ("step", Box::new(StepLR::new(7).gamma(0.5))),
+        (
+            "multi_step",
+            Box::new(MultiStepLR::new([5, 20, 20, 60]).gamma(0.3)),
+        ),
+        ("constant", Box::new(ConstantLR::new(0.25, 10))),
+        ("linear", Box::new(LinearLR::new(0.1, 0.8, 30))),
+        ("exponential", Box::new(ExponentialLR::new(0.97))),
+        ("polynomial", Box::new(PolynomialLR::new(60).power(2.0))),
+        ("cosine", Box::new(CosineAnnealingLR::new(30).eta_min(0.01))),
+        (
+            "restarts",
+            Box::new(CosineAnnealingWarmRestarts::new(7).t_mult(2).eta_min(0.01)),
+        ),
+        ("restarts_even", Box::new(CosineAnnealingWarmRestarts::new(9))),
+        ("one_cycle", Box::new(OneCycleLR::new(0.7, 101))),
+        (
+            "one_cycle_three",
+            Box::new(
+                OneCycleLR::new(0.7, 101)
+                    .three_phase(true)
+                    .anneal_strategy(Anneal::Linear)
+                    .pct_start(0.25)
+                    .div_factor(10.0)
+                    .final_div_factor(100.0),
+            ),
+        ),
+        ("cyclic", Box::new(CyclicLR::new(0.01, 0.3).step_sizes(9, 14))),
+        (
+            "cyclic_2",
+            Box::new(
+                CyclicLR::new(0.01, 0.3)
+                    .step_sizes(10, 10)
+                    .mode(CycleMode::Triangular2)
+                    .cycle_momentum(false),
+            ),
+        ),
+        (
+            "cyclic_exp",
+            Box::new(
+                CyclicLR::new(0.01, 0.3)
+                    .step_sizes(10, 10)
+                    .mode(CycleMode::ExpRange(0.98)),
+            ),
+        ),
+        ("lambda", Box::new(LambdaLR::new(|t| 1.0 / (1 + t) as f64))),
+        (
+            "multiplicative",
+            Box::new(MultiplicativeLR::new(|t| 1.0 - 1.0 / (t + 10) as f64)),
+        ),
+        (
+            "sequential",
+            Box::new(
+                SequentialLR::new(LinearLR::new(0.1, 1.0, 10))
+                    .then(10, CosineAnnealingLR::new(40))
+                    .then(50, ExponentialLR::new(0.9)),
+            ),
+        ),
+        (
+            "chained",
+            Box::new(ChainedScheduler::new(ConstantLR::new(0.5, 20)).and(ExponentialLR::new(0.98))),
+        ),
+        ("warm_up", Box::new(CosineAnnealingLR::new(90).warm_up(10))),
+    ];
+    let mut checked = 0;
+    for (name, rule) in rules {
+        let mut optimizer = heavy_ball();
+        let momentum = |o: &SGD| o.option(0, "momentum").unwrap().as_f64().unwrap();
+        let mut schedule = rule.on(&mut optimizer);
+        let (mut rates, mut momenta) = (vec![optimizer.learning_rate()], vec![momentum(&optimizer)]);
+        for t in 1..=100 {
+            if t == 40 {
+                // Saving and restoring goes on where it was.
+                let saved = schedule.state_dict();
+                schedule.load_state_dict(&saved).unwrap();
+            }
+            schedule.step(&mut optimizer);
+            assert_eq!(schedule.last_lr(), [optimizer.learning_rate()]);
+            rates.push(optimizer.learning_rate());
+            momenta.push(momentum(&optimizer));
+        }
+        let theirs = tensor(&file, &format!("schedule.{name}")).to_vec::<f64>();
+        let far = apart(&rates, &theirs);
+        println!("{name}: {far:.1e}");
+        assert!(far < 1e-14, "{name}: {far:e} apart: {rates:?}\n{theirs:?}");
+        if file.names().contains(&format!("momentum.{name}").as_str()) {
+            let theirs = tensor(&file, &format!("momentum.{name}")).to_vec::<f64>();
+            assert!(apart(&momenta, &theirs) < 1e-14, "{name}: momenta {momenta:?}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 4, "four of these schedules change the momentum");
+    for (mode, name) in [(Mode::Min, "plateau_min"), (Mode::Max, "plateau_max")] {
+        let mut optimizer = heavy_ball();
+        let rule = ReduceLROnPlateau::new()
+            .mode(mode)
+            .factor(0.5)
+            .patience(3)
+            .cooldown(2)
+            .min_lr(0.01);
+        let mut rule = match mode {
+            Mode::Min => rule.threshold(1e-2),
+            Mode::Max => rule.absolute_threshold(1e-2),
+        };
+        let mut rates = vec![optimizer.learning_rate()];
+        for t in 0..100 {
+            let measure = 1.0 / (1 + t / 8) as f64 + 0.1 * f64::from(t).sin();
+            rule.step(&mut optimizer, if mode == Mode::Min { measure } else { -measure });
+            rates.push(optimizer.learning_rate());
+            if t == 50 {
+                let saved = rule.state_dict();
+                rule.load_state_dict(&saved).unwrap();
+            }
+        }
+        let theirs = tensor(&file, &format!("schedule.{name}")).to_vec::<f64>();
+        assert_eq!(rates, theirs, "{name}");
+    }
+}
+
+#[test]
+fn a_schedule_of_adam_changes_its_first_beta() {
+    let mut optimizer = Adam::new([Tensor::zeros([1]).requires_grad_(true)], 0.1);
+    let mut schedule = OneCycleLR::new(0.1, 10).on(&mut optimizer);
+    let beta = |o: &Adam| {
+        o.option(0, "betas").unwrap().items().unwrap()[0]
+            .as_f64()
+            .unwrap()
+    };
+    assert_eq!(beta(&optimizer), 0.95);
+    (0..2).for_each(|_| schedule.step(&mut optimizer));
+    assert!((beta(&optimizer) - 0.85).abs() < 1e-12);
+    (2..9).for_each(|_| schedule.step(&mut optimizer));
+    let error = catch(|| schedule.step(&mut optimizer)).unwrap_err();
+    assert_eq!(error.message(), "step 11 of a schedule of 10 steps");
+    let mut lion = Lion::new([Tensor::zeros([1]).requires_grad_(true)], 0.1);
+    OneCycleLR::new(0.1, 3).on(&mut lion);
+    let mut adagrad = Adagrad::new([Tensor::zeros([1]).requires_grad_(true)], 0.1);
+    let error = catch(|| OneCycleLR::new(0.1, 3).on(&mut adagrad)).unwrap_err();
+    assert_eq!(error.message(), "there is no option `momentum`");
+}
+
+#[test]
+fn bad_options_and_states_are_refused_and_change_nothing() {
+    let p = || Tensor::zeros([2, 3]).requires_grad_(true);
+    let message = |f: &dyn Fn()| catch(f).unwrap_err().message().to_string();
+    for (f, text) in [
+        (
+            &(|| drop(Adam::new([p()], -1.0))) as &dyn Fn(),
+            "the learning rate must be a number that is not negative, and is -1",
+        ),
+        (
+            &|| drop(Adam::new([p()], 0.1).betas(0.9, 1.0)),
+            "β₂ must be at least 0 and below 1, and is 1",
+        ),
+        (
+            &|| drop(SGD::new([p()], 0.1).nesterov(true)),
+            "Nesterov's variant needs a momentum and no dampening",
+        ),
+        (
+            &|| drop(RMSprop::new([p()], 0.1).group([p()], |_, o| o.eps = f64::NAN)),
+            "the ε must be a number that is not negative, and is NaN",
+        ),
+        (
+            &|| drop(Adadelta::new([p()], 0.1).rho(2.0)),
+            "ρ must be from 0 to 1, and is 2",
+        ),
+        (
+            &|| drop(Muon::new([Tensor::zeros([3])], 0.1)),
+            "trains matrices only, and got a parameter of shape [3]",
+        ),
+        (
+            &|| drop(SGD::new([p()], 0.1).group([], |_, _| {})),
+            "there are no parameters to train",
+        ),
+    ] {
+        assert_eq!(message(f), text);
+    }
+    let shared = p();
+    let error = catch(|| SGD::new([shared.clone()], 0.1).group([shared.clone()], |_, _| {})).unwrap_err();
+    assert_eq!(error.message(), "parameter 1 is parameter 0 once more");
+
+    let w = p();
+    let mut optimizer = Adam::new([w.clone()], 0.1);
+    w.set_grad(Some(Tensor::ones([2, 3])));
+    optimizer.step();
+    let good = optimizer.state_dict();
+    let other = Adam::new([Tensor::zeros([4]).requires_grad_(true)], 0.3);
+    let two = SGD::new([p(), p()], 0.1);
+    let no_betas = Value::dict([
+        ("state", Value::Dict(vec![])),
+        (
+            "param_groups",
+            Value::List(vec![Value::dict([
+                ("lr", 0.5.into()),
+                ("betas", 3.into()),
+                ("params", Value::List(vec![0.into()])),
+            ])]),
+        ),
+    ]);
+    for (state, text) in [
+        (Value::None, "there is no `param_groups` in none"),
+        (
+            two.state_dict(),
+            "the groups have [1] parameters here and [2] in the saved state",
+        ),
+        (no_betas, "`betas` must be 2 numbers, and is 3"),
+    ] {
+        let error = optimizer.load_state_dict(&state).unwrap_err();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Value, text));
+    }
+    let mut other = other;
+    let error = other.load_state_dict(&good).unwrap_err();
+    assert_eq!(
+        error.message(),
+        "`exp_avg` is of shape [2, 3], the parameter of [4]"
+    );
+    assert_eq!(other.learning_rate(), 0.3);
+    let error = optimizer.set_option(0, "beta", &1.into()).unwrap_err();
+    assert_eq!(error.message(), "there is no option `beta`");
+}
+
+#[test]
+fn clipping() {
+    let make = || {
+        let (a, b) = (Tensor::new([3.0, -4.0]), Tensor::new([12.0]));
+        let all = [Tensor::zeros([2]), Tensor::zeros([1]), Tensor::zeros([5])];
+        all.iter().for_each(|p| drop(p.requires_grad_(true)));
+        all[0].set_grad(Some(a));
+        all[1].set_grad(Some(b));
+        all
+    };
+    let grads = |p: &[Tensor]| {
+        p.iter()
+            .filter_map(Tensor::grad)
+            .flat_map(|g| g.to_vec::<f32>())
+            .collect::<Vec<_>>()
+    };
+    let p = make();
+    assert_eq!(clip_grad_norm_(&p, 20.0), 13.0);
+    assert_eq!(grads(&p), [3.0, -4.0, 12.0]);
+    assert_eq!(clip_grad_norm_(&p, 6.5), 13.0);
+    assert!(
+        grads(&p)
+            .iter()
+            .zip([1.5, -2.0, 6.0])
+            .all(|(a, b)| (a - b).abs() < 1e-5)
+    );
+    let p = make();
+    assert_eq!(try_clip_grad_norm_(&p, 6.0, f64::INFINITY).unwrap(), 12.0);
+    assert_eq!(try_clip_grad_norm_(&make(), 6.0, 1.0).unwrap(), 19.0);
+    let p = make();
+    clip_grad_value_(&p, 3.5);
+    assert_eq!(grads(&p), [3.0, -3.5, 3.5]);
+    p[1].set_grad(Some(Tensor::new([f64::NAN])));
+    let error = try_clip_grad_norm_(&p, 1.0, 2.0).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "clip_grad_norm_: the norm of the gradients is NaN\n  the gradient of parameter 1 is not finite"
+    );
+    assert_eq!(grads(&p)[..2], [3.0, -3.5]);
+    assert!(clip_grad_norm_(&p, 1.0).is_nan() && grads(&p).iter().all(|g| g.is_nan()));
+    assert_eq!(grad_norm(&[], 2.0), 0.0);
+}
+
+#[test]
+fn the_loss_scale_falls_on_overflow_and_rises_after_a_while() {
+    let w = Tensor::new([1.0, 2.0]).requires_grad_(true);
+    let mut optimizer = SGD::new([w.clone()], 0.1);
+    let mut scaler = GradScaler::new().init_scale(8.0).growth_interval(2);
+    let mut scales = Vec::new();
+    for bad in [false, true, false, false, false] {
+        optimizer.zero_grad();
+        let factor = if bad { f64::INFINITY } else { 1.0 };
+        scaler.scale(&(&w * factor).sum()).backward();
+        let before = w.to_vec::<f32>();
+        assert_eq!(scaler.step(&mut optimizer), !bad);
+        assert_eq!(w.to_vec::<f32>() == before, bad);
+        let saved = scaler.state_dict();
+        scaler = GradScaler::new();
+        scaler.load_state_dict(&saved).unwrap();
+        scales.push(scaler.get_scale());
+    }
+    assert_eq!(scales, [8.0, 4.0, 4.0, 8.0, 8.0]);
+    assert!(w.allclose(&Tensor::new([0.6, 1.6]), 1e-6, 0.0));
+    // Clipping in between sees the true gradients, and they are not unscaled twice.
+    optimizer.zero_grad();
+    scaler.scale(&w.sum()).backward();
+    scaler.unscale_(&optimizer);
+    assert!((clip_grad_norm_(optimizer.parameters(), 10.0) - 2f64.sqrt()).abs() < 1e-6);
+    assert!(scaler.step(&mut optimizer));
+    assert!(w.allclose(&Tensor::new([0.5, 1.5]), 1e-6, 0.0));
+}
+
+#[test]
+fn averages_of_weights() {
+    let model = Linear::new(2, 1);
+    let set = |w: f64| {
+        model.W.copy_(&Tensor::full([], w));
+        model.b.copy_(&Tensor::full([], -w));
+    };
+    let mut mean = EMA::new(0.75);
+    for w in [1.0, 2.0, 4.0] {
+        set(w);
+        mean.update(&model);
+    }
+    let trained = mean.swap(&model).unwrap();
+    assert_eq!(model.W.to_vec::<f64>(), [1.9375; 2]);
+    assert_eq!(model.b.to_vec::<f64>(), [-1.9375]);
+    mean.swap_back(&model, &trained).unwrap();
+    assert_eq!(model.W.to_vec::<f64>(), [4.0; 2]);
+    assert!(mean.swap(&Linear::new(3, 1)).is_err());
+    let mut restored = EMA::new(0.75);
+    restored.set_means(&mean.means());
+    restored.swap(&model).unwrap();
+    assert_eq!(model.W.to_vec::<f64>(), [1.9375; 2]);
+}
+
+#[test]
+fn steps_write_in_place_and_leave_recorded_graphs_alone() {
+    let w = Tensor::ones([1000]).requires_grad_(true);
+    let mut optimizer = AdamW::new([w.clone()], 0.1);
+    let y = (&w * &w).sum();
+    y.backward();
+    optimizer.step();
+    let values = w.array();
+    let kept = y.item();
+    w.zero_grad();
+    let y = (&w * &w).sum();
+    optimizer.step(); // no gradient: nothing happens
+    assert_eq!(w.to_vec::<f32>(), values.to_vec::<f32>());
+    y.backward();
+    optimizer.step();
+    assert_eq!((kept, y.item() < kept), (1000.0, true));
+}
