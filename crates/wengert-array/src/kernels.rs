@@ -1,9 +1,17 @@
 //! The narrow waist: the families of kernels that a device implements, and the only functions that
 //! operations may call to compute. They take arguments that were checked before.
 
+pub use crate::cpu::attention::{Scores, attention, attention_backward};
+pub use crate::cpu::conv::{ConvSpec, conv, conv_input, conv_weight};
+pub use crate::cpu::ctc::{Alignment, ctc, ctc_backward};
 pub use crate::cpu::index::{arange, concat, embed, gather, index_add, index_select, scatter_add, triangle};
+pub use crate::cpu::interpolate::{LinearMap, linear_map};
 pub use crate::cpu::matmul::matmul;
+pub use crate::cpu::norm::{
+    Rows, channel_affine, channel_norm_backward, channel_stats, norm_rows, norm_rows_backward,
+};
 pub use crate::cpu::pointwise::Body;
+pub use crate::cpu::pool::{Window, max_pool, max_unpool};
 pub use crate::cpu::random::Generator;
 pub use crate::cpu::reduce::{Reduce, arg_reduce, reduce};
 pub use crate::cpu::rows::{cross_entropy, cross_entropy_backward, softmax, softmax_backward};

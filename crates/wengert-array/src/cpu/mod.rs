@@ -1,9 +1,15 @@
 //! The kernel families on the processor.
 
+pub(crate) mod attention;
+pub(crate) mod conv;
+pub(crate) mod ctc;
 pub(crate) mod index;
+pub(crate) mod interpolate;
 pub(crate) mod isa;
 pub(crate) mod matmul;
+pub(crate) mod norm;
 pub(crate) mod pointwise;
+pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;

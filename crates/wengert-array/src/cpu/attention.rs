@@ -1,0 +1,523 @@
+//! Attention in blocks: the scores of a block of queries with a block of keys are made, used and forgotten, so
+//! memory is linear in the length (Dao et al., 2022). Backward makes them again.
+
+use super::isa::{Lane, dispatch};
+use super::threads;
+use crate::array::Array;
+use crate::dtype::{Compute, DType};
+use crate::real::Real;
+use gemm::{Parallelism, gemm};
+
+/// Queries and keys in a block.
+const QUERIES: usize = 64;
+const KEYS: usize = 256;
+
+/// What decides which query sees which key, and how.
+pub struct Scores<'a> {
+    /// What products are multiplied by.
+    pub scale: f64,
+    /// Whether query i sees only keys up to i.
+    pub causal: bool,
+    /// Of shape [batch.., queries, keys], possibly broadcast: bools that say who sees whom, or numbers to be added.
+    pub mask: Option<&'a Array>,
+}
+
+#[derive(Clone, Copy)]
+struct In<C>(*const C);
+// SAFETY: it is only read, while an array that holds it is borrowed.
+unsafe impl<C> Sync for In<C> {}
+impl<C> In<C> {
+    fn at(&self, at: usize) -> *const C {
+        self.0.wrapping_add(at)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Out<C>(*mut C);
+// SAFETY: threads write disjoint elements.
+unsafe impl<C> Sync for Out<C> {}
+impl<C> Out<C> {
+    fn at(&self, at: usize) -> *mut C {
+        self.0.wrapping_add(at)
+    }
+}
+
+/// A matrix in memory: rows and columns so far apart.
+#[derive(Clone, Copy)]
+struct Matrix<C> {
+    at: *const C,
+    row: usize,
+    col: usize,
+}
+
+fn rows<C>(at: *const C, row: usize) -> Matrix<C> {
+    Matrix { at, row, col: 1 }
+}
+
+fn turned<C>(at: *const C, row: usize) -> Matrix<C> {
+    Matrix { at, row: 1, col: row }
+}
+
+/// out (+)= scale · a · b.
+///
+/// # Safety
+/// The matrices have these sizes, and `out` is ours.
+unsafe fn product<C: Compute>(
+    size: [usize; 3],
+    out: *mut C,
+    step: usize,
+    add: bool,
+    a: Matrix<C>,
+    b: Matrix<C>,
+    scale: f64,
+) {
+    let [m, k, n] = size;
+    let (one, scale, no) = (C::from_f64(1.0), C::from_f64(scale), false);
+    let [step, ar, ac, br, bc] = [step, a.row, a.col, b.row, b.col].map(|s| s as isize);
+    // SAFETY: the caller's promise.
+    unsafe {
+        gemm(
+            m,
+            n,
+            k,
+            out,
+            1,
+            step,
+            add,
+            a.at,
+            ac,
+            ar,
+            b.at,
+            bc,
+            br,
+            one,
+            scale,
+            no,
+            no,
+            no,
+            Parallelism::None,
+        )
+    }
+}
+
+/// The mask as kernels read it: where its parts lie, in elements.
+struct Mask<C> {
+    bools: In<bool>,
+    numbers: In<C>,
+    dims: Vec<(usize, isize)>,
+    row: isize,
+    col: isize,
+}
+
+impl<C: Lane> Mask<C> {
+    /// A number for each pair is added as it is; of bools, what is false is cut off.
+    fn new(mask: Option<&Array>) -> (Option<Array>, Mask<C>) {
+        let none = Mask {
+            bools: In(std::ptr::null()),
+            numbers: In(std::ptr::null()),
+            dims: Vec::new(),
+            row: 0,
+            col: 0,
+        };
+        let Some(mask) = mask else { return (None, none) };
+        let held = if mask.dtype() == DType::Bool {
+            mask.clone()
+        } else {
+            mask.cast(C::DTYPE)
+        };
+        let (rank, strides) = (held.rank(), held.layout().strides());
+        let mut seen = Mask {
+            dims: (0..rank - 2).map(|d| (held.shape()[d], strides[d])).collect(),
+            row: strides[rank - 2],
+            col: strides[rank - 1],
+            ..none
+        };
+        match held.dtype() {
+            DType::Bool => seen.bools = In(held.as_ptr::<bool>()),
+            _ => seen.numbers = In(held.as_ptr::<C>()),
+        }
+        (Some(held), seen)
+    }
+
+    fn offset(&self, batch: usize) -> isize {
+        let (mut rest, mut at) = (batch, 0);
+        for &(size, stride) in self.dims.iter().rev() {
+            at += (rest % size) as isize * stride;
+            rest /= size;
+        }
+        at
+    }
+
+    /// Applies the mask, and the causal one, to the scores of queries from `q` on with keys from `k` on.
+    ///
+    /// # Safety
+    /// `scores` has these rows of KEYS numbers.
+    unsafe fn apply(
+        &self,
+        batch: usize,
+        causal: bool,
+        [q, k]: [usize; 2],
+        [m, n]: [usize; 2],
+        scores: &mut [C],
+    ) {
+        let never = C::from_f64(f64::NEG_INFINITY);
+        let base = self.offset(batch);
+        for i in 0..m {
+            let row = &mut scores[i * KEYS..][..n];
+            let at = base + (q + i) as isize * self.row + k as isize * self.col;
+            // SAFETY: the mask has an element for each query and key of each batch.
+            unsafe {
+                if !self.bools.0.is_null() {
+                    for (j, s) in row.iter_mut().enumerate() {
+                        if !*self.bools.0.offset(at + j as isize * self.col) {
+                            *s = never;
+                        }
+                    }
+                } else if !self.numbers.0.is_null() {
+                    for (j, s) in row.iter_mut().enumerate() {
+                        let more = *self.numbers.0.offset(at + j as isize * self.col);
+                        *s = C::from_f64(s.to_f64() + more.to_f64());
+                    }
+                }
+            }
+            if causal {
+                row[(q + i + 1).saturating_sub(k).min(n)..].fill(never);
+            }
+        }
+    }
+}
+
+/// Σⱼ softmax(scale q·k + mask)ⱼ vⱼ for q [batch.., L, E], k [batch.., S, E], v [batch.., S, V], and ln Σ e^score for each
+/// query. A query that sees nothing gets zeros, and +∞ for the latter.
+pub fn attention(q: &Array, k: &Array, v: &Array, scores: &Scores<'_>) -> [Array; 2] {
+    let (dtype, compute) = (q.dtype(), q.dtype().compute());
+    let [q, k, v] = [q, k, v].map(|x| x.cast(compute).contiguous());
+    match compute {
+        DType::F64 => forward::<f64>(&q, &k, &v, scores),
+        _ => forward::<f32>(&q, &k, &v, scores),
+    }
+    .map(|x| if x.rank() == q.rank() { x.cast(dtype) } else { x })
+}
+
+fn sizes(q: &Array, k: &Array, v: &Array) -> [usize; 5] {
+    let r = q.rank();
+    let batch = q.shape()[..r - 2].iter().product();
+    [
+        batch,
+        q.shape()[r - 2],
+        k.shape()[r - 2],
+        q.shape()[r - 1],
+        v.shape()[r - 1],
+    ]
+}
+
+fn forward<C: Lane>(q: &Array, k: &Array, v: &Array, how: &Scores<'_>) -> [Array; 2] {
+    let [batch, l, s, e, w] = sizes(q, k, v);
+    let r = q.rank();
+    let mut y = Array::full(q.shape().with(r - 1, w), 0.0, C::DTYPE);
+    let mut lse = Array::full(q.shape().remove(r - 1), f64::INFINITY, C::DTYPE);
+    if y.numel() == 0 || s == 0 {
+        return [y, lse];
+    }
+    let (_held, mask) = Mask::<C>::new(how.mask);
+    let [q, k, v] = [q, k, v].map(|x| In(x.as_slice::<C>().as_ptr()));
+    let (out, sums) = (
+        Out(y.make_mut::<C>().as_mut_ptr()),
+        Out(lse.make_mut::<C>().as_mut_ptr()),
+    );
+    let blocks = l.div_ceil(QUERIES);
+    let cost = QUERIES.min(l) * s * (e + w) / 24 + QUERIES.min(l) * s * 4;
+    threads::split(batch * blocks, 1, cost, |start, len| {
+        let mut scores = vec![C::default(); QUERIES * KEYS];
+        for task in start..start + len {
+            let (b, from) = (task / blocks, task % blocks * QUERIES);
+            let m = QUERIES.min(l - from);
+            let (mut top, mut total) = ([f64::NEG_INFINITY; QUERIES], [0.0; QUERIES]);
+            // SAFETY: blocks of queries and of results of this task, and keys of its batch.
+            unsafe {
+                let (q, out) = (q.at((b * l + from) * e), out.at((b * l + from) * w));
+                for key in (0..s).step_by(KEYS) {
+                    if how.causal && key >= from + m {
+                        break;
+                    }
+                    let n = KEYS.min(s - key);
+                    let (k, v) = (k.at((b * s + key) * e), v.at((b * s + key) * w));
+                    product(
+                        [m, e, n],
+                        scores.as_mut_ptr(),
+                        KEYS,
+                        false,
+                        rows(q, e),
+                        turned(k, e),
+                        how.scale,
+                    );
+                    mask.apply(b, how.causal, [from, key], [m, n], &mut scores);
+                    for i in 0..m {
+                        let out = std::slice::from_raw_parts_mut(out.add(i * w), w);
+                        online::<C>(&mut scores[i * KEYS..][..n], out, &mut top[i], &mut total[i]);
+                    }
+                    product(
+                        [m, n, w],
+                        out,
+                        w,
+                        true,
+                        rows(scores.as_ptr(), KEYS),
+                        rows(v, w),
+                        1.0,
+                    );
+                }
+                for i in 0..m {
+                    let out = std::slice::from_raw_parts_mut(out.add(i * w), w);
+                    if total[i] == 0.0 {
+                        out.fill(C::default());
+                        continue;
+                    }
+                    scaled::<C>(out, 1.0 / total[i]);
+                    sums.at(b * l + from + i)
+                        .write(C::from_f64(top[i] + total[i].ln()));
+                }
+            }
+        }
+    });
+    [y, lse]
+}
+
+dispatch!(unsafe fn online<C: Lane>(scores: &mut [C], out: &mut [C], top: &mut f64, total: &mut f64) => online_body);
+dispatch!(unsafe fn scaled<C: Lane>(x: &mut [C], by: f64) => scaled_body);
+dispatch!(unsafe fn probabilities<C: Lane>(scores: &mut [C], lse: C) => probabilities_body);
+dispatch!(unsafe fn slopes<C: Lane>(p: &[C], dp: &mut [C], minus: C) => slopes_body);
+dispatch!(unsafe fn dot<C: Lane>(a: &[C], b: &[C], sum: &mut C) => dot_body);
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn seen_mut<S, C>(x: &mut [C]) -> &mut [S] {
+    const { assert!(size_of::<S>() == size_of::<C>() && align_of::<S>() == align_of::<C>()) };
+    // SAFETY: same size, alignment and, by the caller's promise, meaning of bits.
+    unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }
+}
+
+const LANES: usize = 16;
+
+#[inline(always)]
+fn fold<S: Real>(start: S, n: usize, mut at: impl FnMut(usize) -> S, join: impl Fn(S, S) -> S) -> S {
+    let mut acc = [start; LANES];
+    let whole = n / LANES * LANES;
+    let mut i = 0;
+    while i < whole {
+        for l in 0..LANES {
+            acc[l] = join(acc[l], at(i + l));
+        }
+        i += LANES;
+    }
+    for l in 0..n - whole {
+        acc[l] = join(acc[l], at(whole + l));
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for l in 0..width {
+            acc[l] = join(acc[l], acc[l + width]);
+        }
+        width /= 2;
+    }
+    acc[0]
+}
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn number<S: Copy, C: Compute>(x: S) -> f64 {
+    const { assert!(size_of::<S>() == size_of::<C>()) };
+    // SAFETY: the caller's promise.
+    unsafe { std::mem::transmute_copy::<S, C>(&x) }.to_f64()
+}
+
+/// Turns a row's scores into e^(score − top) for the largest so far, and brings what was added up before to it.
+#[inline(always)]
+unsafe fn online_body<S: Real, C: Lane>(scores: &mut [C], out: &mut [C], top: &mut f64, total: &mut f64) {
+    // SAFETY: S has the bits of C.
+    unsafe {
+        let (x, out) = (seen_mut::<S, C>(scores), seen_mut::<S, C>(out));
+        let here = number::<S, C>(fold(
+            S::lit(f64::NEG_INFINITY),
+            x.len(),
+            |i| x[i],
+            |a, b| a.max(b),
+        ));
+        // NaN goes through.
+        let new = if here > *top || here.is_nan() { here } else { *top };
+        if new == f64::NEG_INFINITY {
+            x.fill(S::ZERO);
+            return;
+        }
+        let shift = S::lit(new);
+        for v in x.iter_mut() {
+            *v = (*v - shift).exp();
+        }
+        let sum = number::<S, C>(fold(S::ZERO, x.len(), |i| x[i], |a, b| a + b));
+        if *total != 0.0 && new != *top {
+            let by = (*top - new).exp();
+            let factor = S::lit(by);
+            for v in out.iter_mut() {
+                *v = *v * factor;
+            }
+            *total *= by;
+        }
+        *total += sum;
+        *top = new;
+    }
+}
+
+#[inline(always)]
+unsafe fn scaled_body<S: Real, C: Lane>(x: &mut [C], by: f64) {
+    // SAFETY: S has the bits of C.
+    let x = unsafe { seen_mut::<S, C>(x) };
+    for v in x {
+        *v = *v * S::lit(by);
+    }
+}
+
+#[inline(always)]
+unsafe fn probabilities_body<S: Real, C: Lane>(scores: &mut [C], lse: C) {
+    // SAFETY: S has the bits of C.
+    let x = unsafe { seen_mut::<S, C>(scores) };
+    let shift = S::lit(lse.to_f64());
+    for v in x {
+        *v = (*v - shift).exp();
+    }
+}
+
+/// p (dp − minus).
+#[inline(always)]
+unsafe fn slopes_body<S: Real, C: Lane>(p: &[C], dp: &mut [C], minus: C) {
+    // SAFETY: S has the bits of C.
+    unsafe {
+        let p = std::slice::from_raw_parts(p.as_ptr().cast::<S>(), p.len());
+        let minus = S::lit(minus.to_f64());
+        for (dp, p) in seen_mut::<S, C>(dp).iter_mut().zip(p) {
+            *dp = *p * (*dp - minus);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn dot_body<S: Real, C: Lane>(a: &[C], b: &[C], sum: &mut C) {
+    // SAFETY: S has the bits of C.
+    unsafe {
+        let a = std::slice::from_raw_parts(a.as_ptr().cast::<S>(), a.len());
+        let b = std::slice::from_raw_parts(b.as_ptr().cast::<S>(), b.len());
+        let n = a.len().min(b.len());
+        let total = fold(S::ZERO, n, |i| a[i] * b[i], |x, y| x + y);
+        *sum = C::from_f64(number::<S, C>(total));
+    }
+}
+
+/// The gradients of [`attention`] for q, k and v.
+pub fn attention_backward(
+    q: &Array,
+    k: &Array,
+    v: &Array,
+    y: &Array,
+    lse: &Array,
+    dy: &Array,
+    scores: &Scores<'_>,
+) -> [Array; 3] {
+    let (dtype, compute) = (q.dtype(), q.dtype().compute());
+    let all = [q, k, v, y, lse, dy].map(|x| x.cast(compute).contiguous());
+    match compute {
+        DType::F64 => backward::<f64>(all, scores),
+        _ => backward::<f32>(all, scores),
+    }
+    .map(|x| x.cast(dtype))
+}
+
+fn backward<C: Lane>([q, k, v, y, lse, dy]: [Array; 6], how: &Scores<'_>) -> [Array; 3] {
+    let [batch, l, s, e, w] = sizes(&q, &k, &v);
+    let mut grads = [&q, &k, &v].map(|x| Array::full(x.shape(), 0.0, C::DTYPE));
+    if l * s == 0 {
+        return grads;
+    }
+    let (_held, mask) = Mask::<C>::new(how.mask);
+    let [dq, dk, dv] = grads.each_mut().map(|g| Out(g.make_mut::<C>().as_mut_ptr()));
+    let [q, k, v, dy_at] = [&q, &k, &v, &dy].map(|x| In(x.as_slice::<C>().as_ptr()));
+    let (y, dy, lse) = (y.as_slice::<C>(), dy.as_slice::<C>(), lse.as_slice::<C>());
+    threads::split(batch, 1, l * s * (e + w) / 8 + l * s * 4, |start, len| {
+        let mut p = vec![C::default(); QUERIES * KEYS];
+        let mut slope = vec![C::default(); QUERIES * KEYS];
+        let mut minus = vec![C::default(); l];
+        for b in start..start + len {
+            // SAFETY: all of one batch, which is this task's.
+            unsafe {
+                for (i, minus) in minus.iter_mut().enumerate() {
+                    dot::<C>(&y[(b * l + i) * w..][..w], &dy[(b * l + i) * w..][..w], minus);
+                }
+                for from in (0..l).step_by(QUERIES) {
+                    let m = QUERIES.min(l - from);
+                    let (q, dq) = (q.at((b * l + from) * e), dq.at((b * l + from) * e));
+                    let dy = dy_at.at((b * l + from) * w);
+                    for key in (0..s).step_by(KEYS) {
+                        if how.causal && key >= from + m {
+                            break;
+                        }
+                        let n = KEYS.min(s - key);
+                        let (at_e, at_w) = ((b * s + key) * e, (b * s + key) * w);
+                        let (k, v) = (k.at(at_e), v.at(at_w));
+                        product(
+                            [m, e, n],
+                            p.as_mut_ptr(),
+                            KEYS,
+                            false,
+                            rows(q, e),
+                            turned(k, e),
+                            how.scale,
+                        );
+                        mask.apply(b, how.causal, [from, key], [m, n], &mut p);
+                        for i in 0..m {
+                            probabilities::<C>(&mut p[i * KEYS..][..n], lse[b * l + from + i]);
+                        }
+                        product(
+                            [n, m, w],
+                            dv.at(at_w),
+                            w,
+                            true,
+                            turned(p.as_ptr(), KEYS),
+                            rows(dy, w),
+                            1.0,
+                        );
+                        product(
+                            [m, w, n],
+                            slope.as_mut_ptr(),
+                            KEYS,
+                            false,
+                            rows(dy, w),
+                            turned(v, w),
+                            1.0,
+                        );
+                        for i in 0..m {
+                            slopes::<C>(&p[i * KEYS..][..n], &mut slope[i * KEYS..][..n], minus[from + i]);
+                        }
+                        product(
+                            [m, n, e],
+                            dq,
+                            e,
+                            true,
+                            rows(slope.as_ptr(), KEYS),
+                            rows(k, e),
+                            how.scale,
+                        );
+                        product(
+                            [n, m, e],
+                            dk.at(at_e),
+                            e,
+                            true,
+                            turned(slope.as_ptr(), KEYS),
+                            rows(q, e),
+                            how.scale,
+                        );
+                    }
+                }
+            }
+        }
+    });
+    grads
+}

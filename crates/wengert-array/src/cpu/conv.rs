@@ -1,0 +1,388 @@
+//! Convolution over one to three dimensions, and both of its gradients.
+//!
+//! Convolving, and convolving back (the gradient for the input, which is also transposed convolution), are
+//! one computation here: a sum over channels and *taps*, places of the source that lie at fixed distances from
+//! each position of the result. A convolution with stride, backwards, is one such sum for each remainder of a
+//! place by the stride, each with the taps that meet it. So every element of the result is written once, in an
+//! order that sizes alone decide: the bits are the same for any number of threads.
+//!
+//! A sum is a product of the weights with a matrix of patches (Chellapilla et al., 2006). That matrix is never
+//! made as a whole: a tile of positions at a time is gathered into the layout which the register tile reads,
+//! and stays in the cache meanwhile. The gradient for the weights is made of dot products over positions.
+
+mod direct;
+mod patches;
+mod tile;
+mod weight;
+
+use super::isa::Lane;
+use super::threads;
+use crate::array::Array;
+use crate::dtype::Compute;
+use crate::with_compute;
+use patches::{Segment, segments};
+use tile::Tile;
+
+/// How the taps of a kernel lie over its input. There are always three dimensions, outermost first; those that
+/// are not used have size 1, stride 1, and no padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvSpec {
+    /// How far apart neighbouring positions are in the input.
+    pub stride: [usize; 3],
+    /// How many zeros lie before the input's first element. Those after it follow from the result's size.
+    pub before: [usize; 3],
+    /// How far apart neighbouring taps are.
+    pub dilation: [usize; 3],
+    /// Into how many groups channels are divided; each sees only its own.
+    pub groups: usize,
+}
+
+/// Depth of a panel: one of the right operand stays in the first-level cache.
+const DEPTH: usize = 256;
+/// Elements of a tile of patches: they stay in the second-level cache.
+const PATCHES: usize = 32 << 10;
+/// Positions in a tile.
+const POSITIONS: usize = 1024;
+
+/// A sum over channels and taps, for each group, output channel and position of a grid.
+struct Taps {
+    images: usize,
+    groups: usize,
+    /// Channels of the source, and of the result, in a group.
+    channels: usize,
+    outputs: usize,
+    source: [usize; 3],
+    grid: [usize; 3],
+    stride: [usize; 3],
+    /// How far each tap is from `position × stride`.
+    taps: Vec<[isize; 3]>,
+    /// Where positions of the grid are in the result.
+    target: [usize; 3],
+    first: [usize; 3],
+    step: [usize; 3],
+}
+
+fn product(x: [usize; 3]) -> usize {
+    x.iter().product()
+}
+
+fn spatial(x: &Array) -> [usize; 3] {
+    [x.shape()[2], x.shape()[3], x.shape()[4]]
+}
+
+/// All combinations of numbers below `sizes`, the last one fastest.
+fn each(sizes: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
+    (0..product(sizes)).map(move |i| [i / (sizes[1] * sizes[2]), i / sizes[2] % sizes[1], i % sizes[2]])
+}
+
+/// A place where threads write disjoint elements.
+#[derive(Clone, Copy)]
+struct Out<C>(*mut C);
+// SAFETY: those who write through it see to it that no two threads write the same element.
+unsafe impl<C> Sync for Out<C> {}
+impl<C> Out<C> {
+    fn at(&self, at: usize) -> *mut C {
+        self.0.wrapping_add(at)
+    }
+}
+
+/// What threads only read.
+#[derive(Clone, Copy)]
+struct In<C>(*const C);
+// SAFETY: it is only read, while an array that holds it is borrowed.
+unsafe impl<C> Sync for In<C> {}
+impl<C> In<C> {
+    fn at(&self, at: usize) -> *const C {
+        self.0.wrapping_add(at)
+    }
+}
+
+/// y[n, o] = bias[o] + Σ w[o, c, k] x[n, c, · stride + k dilation − before] for x [N, C, d, h, w], w [O, C/groups, kernel],
+/// with positions `size`: [N, O, size].
+pub fn conv(x: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, size: [usize; 3]) -> Array {
+    let (dtype, compute) = (x.dtype(), x.dtype().compute());
+    let [x, w] = [x, w].map(|a| a.cast(compute).contiguous());
+    let bias = bias.map(|b| b.cast(compute).contiguous());
+    let (outputs, kernel) = (w.shape()[0], spatial(&w));
+    let taps = each(kernel)
+        .map(|k| std::array::from_fn(|d| (k[d] * spec.dilation[d]) as isize - spec.before[d] as isize));
+    let sum = Taps {
+        images: x.shape()[0],
+        groups: spec.groups,
+        channels: w.shape()[1],
+        outputs: outputs / spec.groups,
+        source: spatial(&x),
+        grid: size,
+        stride: spec.stride,
+        taps: taps.collect(),
+        target: size,
+        first: [0; 3],
+        step: [1; 3],
+    };
+    let mut y = Array::uninit([x.shape()[0], outputs, size[0], size[1], size[2]], compute);
+    with_compute!(compute, C => {
+        let (per, count) = (w.shape()[1], product(kernel));
+        let at = w.as_slice::<C>();
+        let weight = |g: usize, m: usize, c: usize, t: usize| at[((g * sum.outputs + m) * per + c) * count + t];
+        sum.run::<C>(&x, weight, bias.as_ref(), Out(y.uninit_slice::<C>()));
+    });
+    y.cast(dtype)
+}
+
+/// The transpose of [`conv`] in x: dx of size `size` from dy [N, O, d, h, w] and w [O, C/groups, kernel], plus a bias for
+/// each channel.
+pub fn conv_input(dy: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, size: [usize; 3]) -> Array {
+    let (dtype, compute) = (dy.dtype(), dy.dtype().compute());
+    let [dy, w] = [dy, w].map(|a| a.cast(compute).contiguous());
+    let bias = bias.map(|b| b.cast(compute).contiguous());
+    let (per, kernel) = (w.shape()[1], spatial(&w));
+    let outputs = w.shape()[0] / spec.groups;
+    let mut dx = Array::uninit(
+        [dy.shape()[0], per * spec.groups, size[0], size[1], size[2]],
+        compute,
+    );
+    with_compute!(compute, C => {
+        let out = Out(dx.uninit_slice::<C>());
+        let at = w.as_slice::<C>();
+        // Places i with i mod stride = rest see the taps k with i + before − k·dilation divisible by the stride.
+        for rest in each(std::array::from_fn(|d| spec.stride[d].min(size[d]))) {
+            let meets = |d: usize, k: usize| {
+                let far = (rest[d] + spec.before[d]) as isize - (k * spec.dilation[d]) as isize;
+                let stride = spec.stride[d] as isize;
+                (far.rem_euclid(stride) == 0).then_some(far.div_euclid(stride))
+            };
+            let (mut taps, mut from) = (Vec::new(), Vec::new());
+            for (t, k) in each(kernel).enumerate() {
+                if let (Some(a), Some(b), Some(c)) = (meets(0, k[0]), meets(1, k[1]), meets(2, k[2])) {
+                    taps.push([a, b, c]);
+                    from.push(t);
+                }
+            }
+            let count = product(kernel);
+            let sum = Taps {
+                images: dy.shape()[0],
+                groups: spec.groups,
+                channels: outputs,
+                outputs: per,
+                source: spatial(&dy),
+                grid: std::array::from_fn(|d| (size[d] - rest[d]).div_ceil(spec.stride[d])),
+                stride: [1; 3],
+                taps,
+                target: size,
+                first: rest,
+                step: spec.stride,
+            };
+            let weight = |g: usize, m: usize, c: usize, t: usize| at[((g * outputs + c) * per + m) * count + from[t]];
+            sum.run::<C>(&dy, weight, bias.as_ref(), out);
+        }
+    });
+    dx.cast(dtype)
+}
+
+/// The transpose of [`conv`] in w: dw [O, C/groups, kernel] from x [N, C, d, h, w] and dy [N, O, d, h, w].
+pub fn conv_weight(x: &Array, dy: &Array, spec: &ConvSpec, kernel: [usize; 3]) -> Array {
+    let (dtype, compute) = (x.dtype(), x.dtype().compute());
+    let [x, dy] = [x, dy].map(|a| a.cast(compute).contiguous());
+    let taps = each(kernel)
+        .map(|k| std::array::from_fn(|d| (k[d] * spec.dilation[d]) as isize - spec.before[d] as isize));
+    let sum = Taps {
+        images: x.shape()[0],
+        groups: spec.groups,
+        channels: x.shape()[1] / spec.groups,
+        outputs: dy.shape()[1] / spec.groups,
+        source: spatial(&x),
+        grid: spatial(&dy),
+        stride: spec.stride,
+        taps: taps.collect(),
+        target: spatial(&dy),
+        first: [0; 3],
+        step: [1; 3],
+    };
+    let shape = [dy.shape()[1], sum.channels, kernel[0], kernel[1], kernel[2]];
+    with_compute!(compute, C => sum.weight_gradient::<C>(&x, &dy).reshape(shape)).cast(dtype)
+}
+
+impl Taps {
+    fn positions(&self) -> usize {
+        product(self.grid)
+    }
+
+    fn depth(&self) -> usize {
+        self.channels * self.taps.len()
+    }
+
+    /// Where position number `p` is in the result's plane.
+    fn place(&self, p: usize) -> usize {
+        let [_, h, w] = self.grid;
+        let q = [p / (h * w), p / w % h, p % w];
+        let at = |d: usize| self.first[d] + q[d] * self.step[d];
+        (at(0) * self.target[1] + at(1)) * self.target[2] + at(2)
+    }
+
+    fn is_dense(&self) -> bool {
+        self.step == [1; 3] && self.grid == self.target
+    }
+
+    /// Computes the sum, given the weight for a group, an output channel, a channel and a tap.
+    fn run<C: Lane>(
+        &self,
+        source: &Array,
+        weight: impl Fn(usize, usize, usize, usize) -> C,
+        bias: Option<&Array>,
+        out: Out<C>,
+    ) {
+        if self.images * self.groups * self.outputs * self.positions() == 0 {
+            return;
+        }
+        let source = In(source.as_slice::<C>().as_ptr());
+        let bias = In(bias.map_or(std::ptr::null(), |b| b.as_slice::<C>().as_ptr()));
+        if self.outputs <= 2 || self.depth() == 0 {
+            return self.run_direct(source, weight, bias, out);
+        }
+        let tile = Tile::best::<C>();
+        let depth = self.depth();
+        let rows = self.outputs.next_multiple_of(tile.rows);
+        // The weights of each group, in slices of DEPTH, of panels of `tile.rows` output channels.
+        let mut panels = Array::full([self.groups, depth, rows], 0.0, C::DTYPE);
+        let packed = panels.make_mut::<C>();
+        for g in 0..self.groups {
+            for from in (0..depth).step_by(DEPTH) {
+                let deep = DEPTH.min(depth - from);
+                let slice = (g * depth + from) * rows;
+                for m in 0..self.outputs {
+                    let at = slice + m / tile.rows * tile.rows * deep + m % tile.rows;
+                    for k in 0..deep {
+                        let (c, t) = ((from + k) / self.taps.len(), (from + k) % self.taps.len());
+                        packed[at + k * tile.rows] = weight(g, m, c, t);
+                    }
+                }
+            }
+        }
+        let packed = In(packed.as_ptr());
+        let p = self.positions();
+        let fits = (PATCHES / depth.min(DEPTH))
+            .clamp(2 * tile.columns, POSITIONS)
+            .next_multiple_of(tile.columns);
+        // Tiles of even sizes rather than full ones and a rest.
+        let across = p.div_ceil(p.div_ceil(fits)).next_multiple_of(tile.columns);
+        let tiles = p.div_ceil(across);
+        let cost = self.outputs * depth * across / 24 + (depth + self.outputs) * across / 4;
+        threads::split(self.images * self.groups * tiles, 1, cost.max(1), |start, len| {
+            let mut scratch = self.scratch::<C>(across, tile);
+            for task in start..start + len {
+                let (image, g, at) = (
+                    task / tiles / self.groups,
+                    task / tiles % self.groups,
+                    task % tiles * across,
+                );
+                let n = across.min(p - at);
+                // SAFETY: the arrays have the sizes of the sum, and no other task writes these positions.
+                unsafe { self.tile::<C>(tile, source, packed, bias, out, image, g, at, n, &mut scratch) };
+            }
+        });
+    }
+
+    fn scratch<C: Compute>(&self, across: usize, tile: Tile) -> Scratch<C> {
+        let deep = self.depth().min(DEPTH);
+        let full = |n: usize| Array::full([n.max(1)], 0.0, C::DTYPE);
+        Scratch {
+            patches: full(deep * across).make_mut::<C>().to_vec(),
+            line: full(across + tile.columns).make_mut::<C>().to_vec(),
+            result: if self.is_dense() {
+                Vec::new()
+            } else {
+                vec![C::default(); self.outputs * across]
+            },
+            segments: Vec::new(),
+        }
+    }
+
+    /// Positions `at .. at + n` of one image and group.
+    ///
+    /// # Safety
+    /// The arrays have the sizes of the sum, and nobody else writes these positions.
+    unsafe fn tile<C: Lane>(
+        &self,
+        tile: Tile,
+        source: In<C>,
+        packed: In<C>,
+        bias: In<C>,
+        out: Out<C>,
+        image: usize,
+        g: usize,
+        at: usize,
+        n: usize,
+        scratch: &mut Scratch<C>,
+    ) {
+        let (depth, plane, target) = (self.depth(), product(self.source), product(self.target));
+        let rows = self.outputs.next_multiple_of(tile.rows);
+        let source = source.at((image * self.groups + g) * self.channels * plane);
+        let result = (image * self.groups + g) * self.outputs;
+        segments(self.grid, 0, at, n, &mut scratch.segments);
+        // Straight into the result where its positions follow each other, else by way of a tile.
+        let (to, step) = match self.is_dense() {
+            true => (out.at(result * target + at), target),
+            false => (scratch.result.as_mut_ptr(), n),
+        };
+        for from in (0..depth).step_by(DEPTH) {
+            let deep = DEPTH.min(depth - from);
+            // SAFETY: the patches hold `deep` rows for n positions, rounded up to whole panels.
+            unsafe {
+                let (line, patches) = (scratch.line.as_mut_ptr(), scratch.patches.as_mut_ptr());
+                tile.pack(self, source, &scratch.segments, from, deep, n, line, patches);
+            }
+            let weights = packed.at((g * depth + from) * rows);
+            for j in (0..n).step_by(tile.columns) {
+                let right = scratch.patches.as_ptr().wrapping_add(j * deep);
+                for i in (0..self.outputs).step_by(tile.rows) {
+                    let size = [tile.rows.min(self.outputs - i), tile.columns.min(n - j)];
+                    let start = match bias.0.is_null() {
+                        true => bias.0,
+                        false => bias.at(g * self.outputs + i),
+                    };
+                    // SAFETY: panels of `deep` rows each, and a part of this task's positions.
+                    unsafe {
+                        let left = weights.wrapping_add(i * deep);
+                        tile.multiply(
+                            deep,
+                            left,
+                            right,
+                            to.wrapping_add(i * step + j),
+                            step,
+                            size,
+                            start,
+                            from > 0,
+                        );
+                    }
+                }
+            }
+        }
+        if !self.is_dense() {
+            for m in 0..self.outputs {
+                let plane = out.at((result + m) * target);
+                for s in &scratch.segments {
+                    let to = self.place(at + s.at);
+                    for i in 0..s.len {
+                        // SAFETY: a position of this task's.
+                        unsafe {
+                            plane
+                                .add(to + i * self.step[2])
+                                .write(scratch.result[m * n + s.at + i])
+                        };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a thread needs for its tiles.
+struct Scratch<C> {
+    patches: Vec<C>,
+    line: Vec<C>,
+    result: Vec<C>,
+    segments: Vec<Segment>,
+}
+
+#[cfg(test)]
+mod tests;

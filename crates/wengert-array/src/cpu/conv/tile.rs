@@ -1,0 +1,180 @@
+//! The register tile: some rows of the left operand times some columns of the right one, held in registers.
+
+use super::Taps;
+use super::patches::{Segment, line};
+use crate::cpu::isa::{Isa, Lane, dispatch, isa};
+use crate::real::Real;
+
+/// The sizes of the register tile on this processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tile {
+    pub rows: usize,
+    pub columns: usize,
+}
+
+/// Calls a kernel with the sizes of the tile as constants.
+macro_rules! with_tile {
+    ($C:ty, $R:ident, $W:ident => $body:expr) => {
+        match (isa(), const { size_of::<$C>() == 4 }) {
+            (Isa::Avx512, true) => with_tile!(12, 32, $R, $W, $body),
+            (Isa::Avx512, false) => with_tile!(12, 16, $R, $W, $body),
+            (Isa::Avx2, true) => with_tile!(6, 16, $R, $W, $body),
+            (Isa::Avx2, false) | (Isa::Baseline, true) => with_tile!(6, 8, $R, $W, $body),
+            (Isa::Baseline, false) => with_tile!(6, 4, $R, $W, $body),
+        }
+    };
+    ($rows:literal, $columns:literal, $R:ident, $W:ident, $body:expr) => {{
+        const $R: usize = $rows;
+        const $W: usize = $columns;
+        $body
+    }};
+}
+
+impl Tile {
+    pub(super) fn best<C: Lane>() -> Tile {
+        with_tile!(C, R, W => Tile { rows: R, columns: W })
+    }
+
+    /// Gathers rows `from .. from + deep` of the patches at the segments' positions, n in all, into panels.
+    ///
+    /// # Safety
+    /// `source` has the planes of one image and group; `line` has room for n numbers and one panel's width,
+    /// `out` for `deep` rows of n, rounded up to whole panels.
+    pub(super) unsafe fn pack<C: Lane>(
+        self,
+        sum: &Taps,
+        source: *const C,
+        segments: &[Segment],
+        from: usize,
+        deep: usize,
+        n: usize,
+        line: *mut C,
+        out: *mut C,
+    ) {
+        // SAFETY: the caller's promise.
+        with_tile!(C, _R, W => unsafe { pack::<C, W>(sum, source, segments, from, deep, n, line, out) })
+    }
+
+    /// `out` (+)= left · right, of which `size` rows and columns are written.
+    ///
+    /// # Safety
+    /// The operands are whole panels of `deep` rows; the part of `out` is ours, with rows `step` apart; `start`
+    /// has a number for each row, or is null.
+    pub(super) unsafe fn multiply<C: Lane>(
+        self,
+        deep: usize,
+        left: *const C,
+        right: *const C,
+        out: *mut C,
+        step: usize,
+        size: [usize; 2],
+        start: *const C,
+        add: bool,
+    ) {
+        // SAFETY: the caller's promise.
+        with_tile!(C, R, W => unsafe { multiply::<C, R, W>(deep, left, right, out, step, size, start, add) })
+    }
+}
+
+dispatch!(unsafe fn pack<C: Lane; const W: usize>(
+    sum: &Taps, source: *const C, segments: &[Segment], from: usize, deep: usize, n: usize, to: *mut C, out: *mut C
+) => pack_body);
+
+#[inline(always)]
+unsafe fn pack_body<S: Real, C: Lane, const W: usize>(
+    sum: &Taps,
+    source: *const C,
+    segments: &[Segment],
+    from: usize,
+    deep: usize,
+    n: usize,
+    to: *mut C,
+    out: *mut C,
+) {
+    let plane = sum.source.iter().product::<usize>();
+    // SAFETY: the caller's promise.
+    unsafe {
+        for i in n..n.next_multiple_of(W) {
+            to.add(i).write(C::default());
+        }
+        for k in 0..deep {
+            let (c, t) = ((from + k) / sum.taps.len(), (from + k) % sum.taps.len());
+            line(sum, source.add(c * plane), 0, sum.taps[t], segments, to);
+            for j in (0..n).step_by(W) {
+                let panel = out.add(j * deep + k * W).cast::<[C; W]>();
+                panel.write(to.add(j).cast::<[C; W]>().read());
+            }
+        }
+    }
+}
+
+dispatch!(unsafe fn multiply<C: Lane; const R: usize, const W: usize>(
+    deep: usize, left: *const C, right: *const C, out: *mut C, step: usize, size: [usize; 2], start: *const C, add: bool
+) => multiply_body);
+
+#[inline(always)]
+unsafe fn multiply_body<S: Real, C: Lane, const R: usize, const W: usize>(
+    deep: usize,
+    left: *const C,
+    right: *const C,
+    out: *mut C,
+    step: usize,
+    size: [usize; 2],
+    start: *const C,
+    add: bool,
+) {
+    const { assert!(size_of::<S>() == size_of::<C>()) };
+    let mut sums = [[S::ZERO; W]; R];
+    let (left, right, out, start) = (
+        left.cast::<S>(),
+        right.cast::<S>(),
+        out.cast::<S>(),
+        start.cast::<S>(),
+    );
+    // SAFETY: the caller's promise; S has the bits of C.
+    unsafe {
+        for k in 0..deep {
+            let y = right.add(k * W).cast::<[S; W]>().read();
+            for r in 0..R {
+                let x = left.add(k * R + r).read();
+                for w in 0..W {
+                    sums[r][w] = x.mul_add(y[w], sums[r][w]);
+                }
+            }
+        }
+        if size == [R, W] {
+            for r in 0..R {
+                let out = out.add(r * step).cast::<[S; W]>();
+                if add {
+                    let old = out.read();
+                    for w in 0..W {
+                        sums[r][w] = sums[r][w] + old[w];
+                    }
+                } else if !start.is_null() {
+                    let start = start.add(r).read();
+                    for w in 0..W {
+                        sums[r][w] = sums[r][w] + start;
+                    }
+                }
+                out.write(sums[r]);
+            }
+            return;
+        }
+        // An edge: by way of memory, so that the sums above stay in registers.
+        let mut all = std::mem::MaybeUninit::<[[S; W]; R]>::uninit();
+        let all = all.as_mut_ptr().cast::<[S; W]>();
+        for r in 0..R {
+            all.add(r).write(sums[r]);
+        }
+        for r in 0..size[0] {
+            for w in 0..size[1] {
+                let (sum, out) = (all.add(r).cast::<S>().add(w).read(), out.add(r * step + w));
+                out.write(match (add, start.is_null()) {
+                    (true, _) => sum + out.read(),
+                    (false, false) => sum + start.add(r).read(),
+                    (false, true) => sum,
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The gradient for the weights: dot products, over all images and positions, of the result's gradient with
+//! the patches.
+
+use super::patches::{append, line};
+use super::{In, Out, Taps, product};
+use crate::array::Array;
+use crate::cpu::isa::{Isa, Lane, dispatch, isa};
+use crate::cpu::threads;
+use crate::real::Real;
+
+/// Positions whose products are added up in one go.
+const RUN: usize = 512;
+/// Rows of patches that are gathered together.
+const ROWS: usize = 48;
+/// Over how many pieces work is spread where there are few rows of patches.
+const PIECES: usize = 8;
+
+impl Taps {
+    /// dw [groups × outputs, depth].
+    pub(super) fn weight_gradient<C: Lane>(&self, x: &Array, dy: &Array) -> Array {
+        let (depth, outputs, total) = (
+            self.depth(),
+            self.groups * self.outputs,
+            self.images * self.positions(),
+        );
+        let chunks = depth.div_ceil(ROWS).max(1);
+        let work = depth * self.outputs * total / 24 / threads::GRAIN;
+        let splits = (PIECES / (chunks * self.groups))
+            .clamp(1, self.images.max(1))
+            .min(work.max(1));
+        let mut parts = Array::full([splits, outputs, depth], 0.0, C::DTYPE);
+        if total == 0 || depth == 0 || outputs == 0 {
+            return parts.slice(0, 0, 1, 1).squeeze(0);
+        }
+        let (x, dy) = (In(x.as_slice::<C>().as_ptr()), In(dy.as_slice::<C>().as_ptr()));
+        let out = Out(parts.make_mut::<C>().as_mut_ptr());
+        let images = self.images.div_ceil(splits);
+        let cost = ROWS.min(depth) * self.outputs * images * self.positions() / 24;
+        threads::split(splits * self.groups * chunks, 1, cost.max(1), |start, len| {
+            let mut left = vec![C::default(); self.outputs * RUN];
+            let mut right = vec![C::default(); ROWS.min(depth) * RUN];
+            for task in start..start + len {
+                let (part, g, from) = (
+                    task / chunks / self.groups,
+                    task / chunks % self.groups,
+                    task % chunks * ROWS,
+                );
+                let range = (part * images).min(self.images)..((part + 1) * images).min(self.images);
+                let out = out.at((part * outputs + g * self.outputs) * depth + from);
+                let rows = ROWS.min(depth - from);
+                // SAFETY: arrays of the sum's sizes; these rows of this part are this task's.
+                unsafe { self.part::<C>(x, dy, g, range, from, rows, &mut left, &mut right, out) };
+            }
+        });
+        match splits {
+            1 => parts.squeeze(0),
+            _ => super::super::reduce::reduce(&parts, &[0], super::super::reduce::Reduce::Sum, C::DTYPE)
+                .squeeze(0),
+        }
+    }
+
+    /// Rows `from .. from + rows` of the gradient, over some images of one group.
+    ///
+    /// # Safety
+    /// The arrays have the sums' sizes; nobody else writes these rows.
+    unsafe fn part<C: Lane>(
+        &self,
+        x: In<C>,
+        dy: In<C>,
+        g: usize,
+        images: std::ops::Range<usize>,
+        from: usize,
+        rows: usize,
+        left: &mut [C],
+        right: &mut [C],
+        out: *mut C,
+    ) {
+        let (p, plane, depth) = (self.positions(), product(self.source), self.depth());
+        let mut list = Vec::new();
+        let (mut at, end) = (images.start * p, images.end * p);
+        while at < end {
+            let n = RUN.min(end - at);
+            let wide = n.next_multiple_of(16);
+            let first = at / p;
+            list.clear();
+            let mut done = 0;
+            while done < n {
+                let (image, here) = ((at + done) / p, (at + done) % p);
+                let len = (p - here).min(n - done);
+                append(self.grid, image - first, here, len, done, &mut list);
+                for o in 0..self.outputs {
+                    let channel = (image * self.groups + g) * self.outputs + o;
+                    // SAFETY: `len` positions of a plane, and of a row of `left`.
+                    unsafe {
+                        let to = left.as_mut_ptr().add(o * wide + done);
+                        to.copy_from_nonoverlapping(dy.at(channel * p + here), len);
+                    }
+                }
+                done += len;
+            }
+            for row in left.chunks_exact_mut(wide).take(self.outputs) {
+                row[n..].fill(C::default());
+            }
+            // SAFETY: the caller's promise; both sides have rows of `wide` numbers, `rows` and `outputs` of them.
+            unsafe {
+                for k in 0..rows {
+                    let (c, t) = ((from + k) / self.taps.len(), (from + k) % self.taps.len());
+                    let channel = x.at(((first * self.groups + g) * self.channels + c) * plane);
+                    let image = self.groups * self.channels * plane;
+                    let to = right.as_mut_ptr().add(k * wide);
+                    line(self, channel, image, self.taps[t], &list, to);
+                    (n..wide).for_each(|i| to.add(i).write(C::default()));
+                }
+                dots(wide, left, self.outputs, right, rows, out, depth);
+            }
+            at += n;
+        }
+    }
+}
+
+/// `out` += the dot products of rows of `n` numbers, a multiple of 16, with each other.
+///
+/// # Safety
+/// `left` and `right` have `m` and `rows` rows; `out` is ours, m rows that are `step` apart.
+unsafe fn dots<C: Lane>(n: usize, left: &[C], m: usize, right: &[C], rows: usize, out: *mut C, step: usize) {
+    let (left, right) = (left.as_ptr(), right.as_ptr());
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (isa(), const { size_of::<C>() == 4 }) {
+            (Isa::Avx512, true) => blocks::<C, 6, 4, 16>(n, left, m, right, rows, out, step),
+            (Isa::Avx512, false) => blocks::<C, 6, 4, 8>(n, left, m, right, rows, out, step),
+            (Isa::Avx2, true) => blocks::<C, 4, 3, 8>(n, left, m, right, rows, out, step),
+            _ => blocks::<C, 4, 3, 4>(n, left, m, right, rows, out, step),
+        }
+    }
+}
+
+dispatch!(unsafe fn blocks<C: Lane; const R: usize, const T: usize, const L: usize>(
+    n: usize, left: *const C, m: usize, right: *const C, rows: usize, out: *mut C, step: usize
+) => blocks_body);
+
+#[inline(always)]
+unsafe fn blocks_body<S: Real, C: Lane, const R: usize, const T: usize, const L: usize>(
+    n: usize,
+    left: *const C,
+    m: usize,
+    right: *const C,
+    rows: usize,
+    out: *mut C,
+    step: usize,
+) {
+    const { assert!(size_of::<S>() == size_of::<C>()) };
+    let (left, right, out) = (left.cast::<S>(), right.cast::<S>(), out.cast::<S>());
+    for t in (0..rows).step_by(T) {
+        for r in (0..m).step_by(R) {
+            // Rows past the last one are the last one again, and their sums are not written.
+            let a: [usize; R] = std::array::from_fn(|i| (r + i).min(m - 1) * n);
+            let b: [usize; T] = std::array::from_fn(|i| (t + i).min(rows - 1) * n);
+            let mut sums = [[[S::ZERO; L]; T]; R];
+            // SAFETY: the caller's promise; S has the bits of C.
+            unsafe {
+                let mut at = 0;
+                while at < n {
+                    let y: [[S; L]; T] =
+                        std::array::from_fn(|i| right.add(b[i] + at).cast::<[S; L]>().read());
+                    for i in 0..R {
+                        let x = left.add(a[i] + at).cast::<[S; L]>().read();
+                        for j in 0..T {
+                            for l in 0..L {
+                                sums[i][j][l] = x[l].mul_add(y[j][l], sums[i][j][l]);
+                            }
+                        }
+                    }
+                    at += L;
+                }
+                for i in 0..R {
+                    for j in 0..T {
+                        let mut sum = sums[i][j];
+                        let mut width = L / 2;
+                        while width > 0 {
+                            for l in 0..width {
+                                sum[l] = sum[l] + sum[l + width];
+                            }
+                            width /= 2;
+                        }
+                        if r + i < m && t + j < rows {
+                            let out = out.add((r + i) * step + t + j);
+                            out.write(out.read() + sum[0]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

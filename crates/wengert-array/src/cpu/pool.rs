@@ -1,0 +1,245 @@
+//! The largest element of each window, and where it is.
+
+use super::isa::{Isa, Lane, isa};
+use super::threads;
+use crate::array::Array;
+use crate::dtype::DType;
+use crate::with_compute;
+
+/// The places of a window along one dimension: `first`, `first + step`, …, `count` of them, all inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The first place.
+    pub first: usize,
+    /// How many.
+    pub count: usize,
+    /// How far apart.
+    pub step: usize,
+}
+
+trait Ordered: Lane + PartialOrd {}
+impl<C: Lane + PartialOrd> Ordered for C {}
+
+struct Out<C>(*mut C);
+// SAFETY: threads write disjoint planes.
+unsafe impl<C> Sync for Out<C> {}
+impl<C> Out<C> {
+    /// # Safety
+    /// Elements `at .. at + n` lie within the array, and no one else looks at them meanwhile.
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn slice(&self, at: usize, n: usize) -> &mut [C] {
+        // SAFETY: the caller's promise. Kernels write every element and read none before.
+        unsafe { std::slice::from_raw_parts_mut(self.0.wrapping_add(at), n) }
+    }
+}
+
+/// The largest elements of windows of x [N, C, d, h, w], a list of them for each of the last three dimensions,
+/// and their places, as numbers in row-major order within the d × h × w of each channel (I64).
+///
+/// Of equal ones the first counts; NaN is larger than any.
+///
+/// # Panics
+/// If a window is empty or leaves the input.
+pub fn max_pool(x: &Array, windows: &[Vec<Window>; 3]) -> [Array; 2] {
+    let sizes: [usize; 3] = std::array::from_fn(|d| x.shape()[2 + d]);
+    for (list, size) in windows.iter().zip(sizes) {
+        let inside = |w: &Window| w.count > 0 && w.first + (w.count - 1) * w.step < size;
+        assert!(list.iter().all(inside), "a window leaves the input");
+    }
+    let (dtype, compute) = (x.dtype(), x.dtype().compute());
+    let x = x.cast(compute).contiguous();
+    let count: [usize; 3] = windows.each_ref().map(Vec::len);
+    let (planes, per) = (x.shape()[0] * x.shape()[1], count.iter().product::<usize>());
+    let shape = [x.shape()[0], x.shape()[1], count[0], count[1], count[2]];
+    let (mut y, mut index) = (Array::uninit(shape, compute), Array::uninit(shape, DType::I64));
+    if planes * per == 0 {
+        return [y.cast(dtype), index];
+    }
+    let plane: usize = sizes.iter().product();
+    with_compute!(compute, C => {
+        let src = x.as_slice::<C>();
+        let (values, places) = (Out(y.uninit_slice::<C>()), Out(index.uninit_slice::<i64>()));
+        threads::split(planes, 1, plane * 2, |start, len| {
+            let mut best = vec![C::default(); sizes[2]];
+            let mut from = vec![0i32; sizes[2]];
+            for p in start..start + len {
+                // SAFETY: one plane of each array, and this thread's.
+                unsafe {
+                    let (values, places) = (values.slice(p * per, per), places.slice(p * per, per));
+                    pool::<C>(&src[p * plane..][..plane], sizes, windows, values, places, &mut best, &mut from);
+                }
+            }
+        });
+    });
+    [y.cast(dtype), index]
+}
+
+fn pool<C: Ordered>(
+    x: &[C],
+    sizes: [usize; 3],
+    windows: &[Vec<Window>; 3],
+    values: &mut [C],
+    places: &mut [i64],
+    best: &mut [C],
+    from: &mut [i32],
+) {
+    let (mut at, width) = (0, sizes[2]);
+    for d in &windows[0] {
+        for h in &windows[1] {
+            let first = d.first * sizes[1] + h.first;
+            best.copy_from_slice(&x[first * width..][..width]);
+            from.fill(first as i32);
+            for i in 0..d.count {
+                for j in 0..h.count {
+                    let row = (d.first + i * d.step) * sizes[1] + h.first + j * h.step;
+                    if row != first {
+                        higher::<C>(&x[row * width..][..width], row as i32, best, from);
+                    }
+                }
+            }
+            for w in &windows[2] {
+                let mut top = w.first;
+                for k in 1..w.count {
+                    let i = w.first + k * w.step;
+                    let (a, b) = (best[i], best[top]);
+                    // Row-major order decides between equal ones: the first row, then the first column. A NaN
+                    // later in that order replaces an earlier one, as in PyTorch.
+                    #[allow(clippy::eq_op)]
+                    let wins = match a != a {
+                        true => b == b || from[i] >= from[top],
+                        false => a > b || (a == b && from[i] < from[top]),
+                    };
+                    top = if wins { i } else { top };
+                }
+                values[at] = best[top];
+                places[at] = from[top] as i64 * width as i64 + top as i64;
+                at += 1;
+            }
+        }
+    }
+}
+
+/// Where an element of `row` is larger than the best one of its column, it and its row's number take its place.
+fn higher<C: Ordered>(row: &[C], number: i32, best: &mut [C], from: &mut [i32]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2")]
+        unsafe fn avx2<C: Ordered>(row: &[C], number: i32, best: &mut [C], from: &mut [i32]) {
+            higher_body(row, number, best, from);
+        }
+        if isa() >= Isa::Avx2 {
+            // SAFETY: the processor was found to have these instructions.
+            return unsafe { avx2(row, number, best, from) };
+        }
+    }
+    higher_body(row, number, best, from);
+}
+
+#[inline(always)]
+#[allow(clippy::eq_op)]
+fn higher_body<C: Ordered>(row: &[C], number: i32, best: &mut [C], from: &mut [i32]) {
+    for ((x, best), from) in row.iter().zip(best).zip(from) {
+        let wins = (*x > *best) | (*x != *x);
+        *best = if wins { *x } else { *best };
+        *from = if wins { number } else { *from };
+    }
+}
+
+/// Zeros [.., n] with the elements of `x` [.., m] put where `index` (I64, of x's shape) says; of several at one
+/// place the last counts. The reverse of picking the largest.
+///
+/// # Panics
+/// If an index is not in 0..n.
+pub fn max_unpool(x: &Array, index: &Array, n: usize) -> Array {
+    let (x, index) = (x.contiguous(), index.contiguous());
+    let m = x.shape()[x.rank() - 1];
+    let mut y = Array::full(x.shape().with(x.rank() - 1, n), 0.0, x.dtype());
+    crate::with_element!(x.dtype(), T => {
+        let (src, at, out) = (x.as_slice::<T>(), index.as_slice::<i64>(), y.make_mut::<T>());
+        for (i, (v, at)) in src.iter().zip(at).enumerate() {
+            let place = usize::try_from(*at).expect("an index is not negative");
+            assert!(place < n, "index {at} is out of range for size {n}");
+            out[i / m * n + place] = *v;
+        }
+    });
+    y
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_equal_ones_and_the_last_nan() {
+        let window = |first, count| Window {
+            first,
+            count,
+            step: 1,
+        };
+        let pooled = |x: &[f32]| {
+            let x = Array::from_slice(x, [1, 1, 1, 2, 4]);
+            let [y, i] = max_pool(
+                &x,
+                &[
+                    vec![window(0, 1)],
+                    vec![window(0, 2)],
+                    vec![window(0, 2), window(2, 2)],
+                ],
+            );
+            (y.to_vec::<f32>(), i.to_vec::<i64>())
+        };
+        let nan = f32::NAN;
+        assert_eq!(
+            pooled(&[1.0, 2.0, 0.0, 0.0, 2.0, 1.0, 5.0, 5.0]),
+            (vec![2.0, 5.0], vec![1, 6])
+        );
+        assert_eq!(pooled(&[0.0, 3.0, -1.0, 2.0, 3.0, 0.0, 2.0, 2.0]).1, [1, 3]);
+        let (y, i) = pooled(&[nan, 2.0, 0.0, 0.0, nan, 1.0, nan, f32::INFINITY]);
+        assert!(y.iter().all(|v| v.is_nan()));
+        assert_eq!(i, [4, 6]);
+    }
+
+    #[test]
+    fn agrees_with_plain_loops_in_three_dimensions() {
+        let (sizes, n) = ([5usize, 6, 19], 2 * 5 * 6 * 19);
+        let data: Vec<f64> = (0..n).map(|i| ((i * 37 + 5) % 23) as f64).collect();
+        let windows = [(2, 2), (3, 1), (4, 2)].map(|(count, step)| {
+            (0..2)
+                .map(|i| Window {
+                    first: i * 2,
+                    count: if i == 1 { 1 } else { count },
+                    step,
+                })
+                .collect::<Vec<_>>()
+        });
+        for dtype in [DType::F32, DType::F64, DType::I64] {
+            let x = Array::from_slice(&data, [1, 2, 5, 6, 19]).cast(dtype);
+            let [y, index] = max_pool(&x, &windows);
+            let (y, index) = (y.to_vec::<f64>(), index.to_vec::<i64>());
+            let mut at = 0;
+            for c in 0..2 {
+                for d in &windows[0] {
+                    for h in &windows[1] {
+                        for w in &windows[2] {
+                            let (mut best, mut place) = (f64::NEG_INFINITY, 0);
+                            for i in 0..d.count {
+                                for j in 0..h.count {
+                                    for k in 0..w.count {
+                                        let row = (d.first + i * d.step) * sizes[1] + h.first + j * h.step;
+                                        let p = row * sizes[2] + w.first + k * w.step;
+                                        let v = data[c * n / 2 + p];
+                                        if v > best {
+                                            (best, place) = (v, p as i64);
+                                        }
+                                    }
+                                }
+                            }
+                            assert_eq!((y[at], index[at]), (best, place));
+                            at += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
