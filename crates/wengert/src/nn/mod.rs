@@ -7,6 +7,7 @@ mod loss;
 mod module;
 mod state;
 
+pub use crate::ops::functional;
 pub use activation::{Flatten, GELU, Identity, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh};
 pub use container::Sequential;
 pub use linear::Linear;

@@ -231,6 +231,39 @@ pub fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Tensor {
     }
 }
 
+/// For each output o, x₁ᵀ W[o] x₂ + b[o], for x₁ `[.., in1]`, x₂ `[.., in2]`, W `[out, in1, in2]` and b `[out]`.
+///
+/// # Panics
+/// If the shapes do not fit.
+#[track_caller]
+pub fn bilinear(x1: &Tensor, x2: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+    let (a, b, w) = (x1.shape(), x2.shape(), weight.shape());
+    let fits = a.rank() > 0
+        && a.rank() == b.rank()
+        && a[..a.rank() - 1] == b[..b.rank() - 1]
+        && w.rank() == 3
+        && (w[1], w[2]) == (a[a.rank() - 1], b[b.rank() - 1])
+        && bias.is_none_or(|bias| bias.shape() == [w[0]]);
+    if !fits {
+        let message = format!("inputs of shape {a} and {b} do not fit a weight of shape {w}");
+        raise(
+            Error::new(ErrorKind::Shape, "bilinear", message)
+                .note("they must be [.., in1], [.., in2] and [out, in1, in2], and a bias [out]"),
+        );
+    }
+    let rows: usize = a[..a.rank() - 1].iter().product();
+    let (x1, x2) = (x1.reshape([rows, w[1]]), x2.reshape([rows, w[2]]));
+    // [rows, out, in2]: x₁ with all matrices at once, in one product.
+    let flat = weight.permute([1, 0, 2]).reshape([w[1], w[0] * w[2]]);
+    let half = x1.matmul(&flat).reshape([rows, w[0], w[2]]);
+    let y = (half * x2.unsqueeze(1)).sum_dim(-1, false);
+    let y = y.reshape(a.with(a.rank() - 1, w[0]));
+    match bias {
+        Some(bias) => y + bias,
+        None => y,
+    }
+}
+
 contract! {
     matmul: MatMul,
     linear: LinearOp,

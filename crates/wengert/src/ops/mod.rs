@@ -3,13 +3,24 @@
 
 pub mod activation;
 pub mod arithmetic;
+pub mod attention;
 pub mod cast;
+pub mod common;
 pub mod compare;
+pub mod conv;
+pub mod distance;
+pub mod dropout;
+pub mod embed;
 pub mod exponential;
+pub mod functional;
+pub mod grid;
 pub mod index;
+pub mod interpolate;
 pub mod loss;
 pub mod matmul;
+pub mod norm;
 pub mod pointwise;
+pub mod pool;
 pub mod reduce;
 pub mod shape;
 pub mod softmax;
@@ -18,6 +29,7 @@ pub mod trigonometric;
 pub use compare::where_;
 pub use index::{Index, s};
 pub use loss::{Reduction, cross_entropy, mse_loss};
+
 pub use matmul::linear;
 pub use pointwise::{Kind, Map, Pointwise};
 pub use reduce::Dims;

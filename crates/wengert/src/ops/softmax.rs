@@ -4,7 +4,7 @@ use super::{axis, contract};
 use crate::autograd::{Ctx, is_recording};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
-use wengert_array::{Array, DType, Meta, Result, kernels};
+use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
 
 /// y = e^x / Σ e^x along a dimension, dx = y (dy − Σ dy y); or its logarithm y = x − ln Σ e^x, dx = dy − e^y Σ dy.
 #[derive(Clone, Debug)]
@@ -97,6 +97,47 @@ impl Tensor {
     pub fn log_softmax(&self, dim: isize) -> Tensor {
         Softmax { dim, log: true }.apply([self])
     }
+}
+
+impl Tensor {
+    /// The softmax of −x: the smallest number gets the most.
+    #[track_caller]
+    pub fn softmin(&self, dim: isize) -> Tensor {
+        (-self).softmax(dim)
+    }
+}
+
+/// A random choice made differentiable: the softmax of (x + Gumbel noise) / τ along `dim` (Jang et al., 2017). When `hard`, the
+/// result is one-hot, and its gradient that of the softmax.
+///
+/// # Panics
+/// If τ is not positive, or there is no such dimension.
+#[track_caller]
+pub fn gumbel_softmax(logits: &Tensor, tau: f64, hard: bool, dim: isize) -> Tensor {
+    if tau.is_nan() || tau <= 0.0 {
+        let message = format!("the temperature must be positive, and is {tau}");
+        raise(Error::new(ErrorKind::Value, "gumbel_softmax", message));
+    }
+    let shape = logits.shape();
+    // Uniform in (0, 1]: its logarithm is never infinite.
+    let uniform = crate::create::with_generator(|g| g.uniform(&shape, 0.0, 1.0, DType::F64));
+    let noise = -(-(1.0 - Tensor::constant(uniform)).log() + f64::MIN_POSITIVE).log();
+    let soft = ((logits + noise.to(logits.dtype())) / tau).softmax(dim);
+    if !hard || soft.dim() == 0 || soft.numel() == 0 {
+        return soft;
+    }
+    let d = match axis("gumbel_softmax", dim, soft.dim()) {
+        Ok(d) => d,
+        Err(error) => raise(error),
+    };
+    let top = soft.detach().argmax_dim(dim, true);
+    let count = soft.size(dim);
+    let seen: Shape = (0..soft.dim()).map(|k| if k == d { count } else { 1 }).collect();
+    let one = Tensor::arange(0, count as i64)
+        .reshape(seen)
+        .eq(&top)
+        .to(soft.dtype());
+    one - soft.detach() + soft
 }
 
 contract! { softmax: Softmax }
