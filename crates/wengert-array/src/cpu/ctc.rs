@@ -43,7 +43,7 @@ impl One<'_> {
     }
 
     fn class(&self, s: usize) -> usize {
-        if s % 2 == 0 {
+        if s.is_multiple_of(2) {
             self.blank
         } else {
             self.target[s / 2]

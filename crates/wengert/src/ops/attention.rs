@@ -53,7 +53,7 @@ fn composite(all: &[Tensor], op: &Attention, dropout_p: f64) -> Tensor {
     let never = scalar(f64::NEG_INFINITY, scores.dtype());
     match all.get(3) {
         Some(mask) if mask.dtype() == DType::Bool => scores = scores.where_(mask, &never),
-        Some(mask) => scores = scores + mask.to(q.dtype()),
+        Some(mask) => scores += mask.to(q.dtype()),
         None => {}
     }
     if op.causal {

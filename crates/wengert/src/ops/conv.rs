@@ -121,7 +121,7 @@ impl Conv {
         if x.rank() != rank || w.rank() != rank {
             return wrong(format!("both need {rank} dimensions"));
         }
-        if self.groups == 0 || w[0] % self.groups != 0 {
+        if self.groups == 0 || !w[0].is_multiple_of(self.groups) {
             return wrong(format!(
                 "{} groups do not divide its {} channels",
                 self.groups, w[0]

@@ -105,10 +105,10 @@ impl NormRows {
         let mut y = &x / (mean(&x.square()) + eps).sqrt();
         let seen = |w: &Tensor| w.reshape([groups, n / inner, 1]);
         if let Some(w) = w {
-            y = y * seen(w);
+            y *= seen(w);
         }
         if let Some(b) = b {
-            y = y + seen(b);
+            y += seen(b);
         }
         y.reshape(shape)
     }
@@ -146,7 +146,7 @@ impl Op for NormRows {
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
         let affine = self.affine;
         let bias = affine.count() - 1;
-        let only_bias = !cx.wants(0) && !(affine.weight && cx.wants(1));
+        let only_bias = !(cx.wants(0) || affine.weight && cx.wants(1));
         if only_bias {
             let shape = [
                 dy.numel() / (self.rows.groups * self.rows.n),
@@ -245,10 +245,10 @@ impl BatchNorm {
         let x = &x - mean(&x);
         let mut y = &x / (mean(&x.square()) + self.eps).sqrt();
         if let Some(w) = w {
-            y = y * w.unsqueeze(1);
+            y *= w.unsqueeze(1);
         }
         if let Some(b) = b {
-            y = y + b.unsqueeze(1);
+            y += b.unsqueeze(1);
         }
         y.reshape(shape)
     }
@@ -288,7 +288,7 @@ impl Op for BatchNorm {
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
         let affine = self.affine;
         let bias = affine.count() - 1;
-        let only_bias = !cx.wants(0) && !(affine.weight && cx.wants(1));
+        let only_bias = !(cx.wants(0) || affine.weight && cx.wants(1));
         if only_bias {
             let others: Vec<isize> = (0..dy.dim() as isize).filter(|d| *d != 1).collect();
             return in_order(affine, None, None, affine.bias.then(|| dy.sum_dim(others, false)));
@@ -578,7 +578,7 @@ fn grouped(
     let shape = x.shape();
     let given: Vec<Shape> = [weight, bias].into_iter().flatten().map(Tensor::shape).collect();
     or_raise(check_channels(name, &shape, given.iter()));
-    if groups == 0 || shape[1] % groups != 0 {
+    if groups == 0 || !shape[1].is_multiple_of(groups) {
         let message = format!(
             "{groups} groups do not divide the {} channels of an input of shape {shape}",
             shape[1]

@@ -81,6 +81,7 @@ dispatch!(unsafe fn pack<C: Lane; const W: usize>(
 ) => pack_body);
 
 #[inline(always)]
+#[allow(clippy::extra_unused_type_parameters)] // only elements move, of whatever reading
 unsafe fn pack_body<S: Real, C: Lane, const W: usize>(
     sum: &Taps,
     source: *const C,

@@ -523,7 +523,7 @@ pub fn multi_margin_loss(
     let over = (&rows - rows.gather(1, &index) + margin).relu();
     let mut losses = if p == 2 { over.square() } else { over };
     if let Some(w) = weight {
-        losses = losses * w.index_select(0, &target).unsqueeze(1);
+        losses *= w.index_select(0, &target).unsqueeze(1);
     }
     let others = Tensor::arange(0, classes as i64).ne(&index);
     let losses = losses
