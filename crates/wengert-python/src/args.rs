@@ -4,8 +4,8 @@ use crate::dtype::DTypeArg;
 use crate::tensor::PyTensor;
 use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyString, PyTuple};
-use wengert::{Array, DType, Reduction, Shape, Tensor};
+use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyTuple};
+use wengert::{Array, DType, Shape, Tensor};
 
 /// The tensor behind a Python object, if it is one.
 #[inline]
@@ -240,24 +240,6 @@ pub(crate) fn cast(x: &Tensor, dtype: Dtype) -> Tensor {
     match dtype {
         Some(d) if d.0 != x.dtype() => x.to(d.0),
         _ => x.clone(),
-    }
-}
-
-/// `reduction=` of losses: `"mean"`, `"sum"` or `"none"`.
-pub(crate) struct ReductionArg(pub(crate) Reduction);
-
-impl<'py> FromPyObject<'_, 'py> for ReductionArg {
-    type Error = PyErr;
-    fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let name = obj.cast::<PyString>()?;
-        match name.to_cow()?.as_ref() {
-            "mean" => Ok(ReductionArg(Reduction::Mean)),
-            "sum" => Ok(ReductionArg(Reduction::Sum)),
-            "none" => Ok(ReductionArg(Reduction::None)),
-            other => Err(PyValueError::new_err(format!(
-                "{other} is not a valid value for reduction: there are 'mean', 'sum' and 'none'"
-            ))),
-        }
     }
 }
 

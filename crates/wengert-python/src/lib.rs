@@ -26,7 +26,7 @@
 //!
 //! Arguments: `TensorLike` (tensor, number, list or array; `.0`), `Operand` (number or tensor; `.tensor(with)`), `Number`
 //! (`.f64()`), `Dims` (none, one or several; `dims(d)` for the engine), `DimList`, `SizeArg` (a shape), `varargs` (for
-//! `*sizes`), `Dtype` (`cast(x, dtype)`), `ReductionArg`, `TensorList`, `GeneratorArg` with `draw`, `Option<NoOut>`
+//! `*sizes`), `Dtype` (`cast(x, dtype)`), `TensorList`, `GeneratorArg` with `draw`, `Option<NoOut>`
 //! for `out=`.
 #![allow(non_snake_case)]
 

@@ -247,7 +247,7 @@ fn wrong(case: &Case<'_>) -> Vec<String> {
             &g.detach(),
             &format!("g{i}"),
         );
-        slope = slope + (g * v).sum();
+        slope += (g * v).sum();
     }
     if slope.requires_grad() {
         for (i, h) in Backward::new()

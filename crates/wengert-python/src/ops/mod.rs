@@ -1,6 +1,7 @@
 //! The operations, in files by family. `crate`'s documentation says how to add one.
 
 mod elementwise;
+mod functional;
 mod index;
 mod linalg;
 mod neural;
@@ -16,6 +17,7 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     shape::register(m)?;
     index::register(m)?;
     neural::register(m)?;
+    functional::register(m)?;
     linalg::register(m)?;
     random::register(m)
 }

@@ -1,6 +1,6 @@
 //! What layers and losses are made of.
 
-use crate::args::{Dtype, ReductionArg, TensorLike, cast};
+use crate::args::{Dtype, TensorLike, cast};
 use crate::give::Give;
 use crate::guard::guard;
 use crate::macros::{functions, ops};
@@ -70,39 +70,8 @@ fn _affine(py: Python<'_>, input: TensorLike, w: TensorLike, b: Option<TensorLik
     .give(py)
 }
 
-/// The squared differences: their mean, sum, or each.
-#[pyfunction]
-#[pyo3(signature = (input, target, *, reduction = ReductionArg(wengert::Reduction::Mean)))]
-fn mse_loss(
-    py: Python<'_>,
-    input: TensorLike,
-    target: TensorLike,
-    reduction: ReductionArg,
-) -> PyResult<Py<PyAny>> {
-    guard(py, input.0.numel(), move || {
-        wengert::mse_loss(&input.0, &target.0, reduction.0)
-    })?
-    .give(py)
-}
-
-/// The cross entropy of logits and target classes.
-#[pyfunction]
-#[pyo3(signature = (input, target, *, ignore_index = -100, reduction = ReductionArg(wengert::Reduction::Mean)))]
-fn cross_entropy(
-    py: Python<'_>,
-    input: TensorLike,
-    target: TensorLike,
-    ignore_index: i64,
-    reduction: ReductionArg,
-) -> PyResult<Py<PyAny>> {
-    guard(py, input.0.numel(), move || {
-        wengert::cross_entropy(&input.0, &target.0, reduction.0, ignore_index)
-    })?
-    .give(py)
-}
-
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     register_ops(m)?;
-    functions!(m, gelu, linear, _affine, mse_loss, cross_entropy);
+    functions!(m, gelu, linear, _affine);
     Ok(())
 }

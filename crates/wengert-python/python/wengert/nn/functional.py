@@ -1,13 +1,110 @@
 """Layers and losses as functions."""
 
 from .._C import (  # noqa: F401
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d,
+    adaptive_max_pool3d_with_indices,
+    affine_grid,
+    alpha_dropout,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    batch_norm,
+    bilinear,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    cosine_embedding_loss,
+    cosine_similarity,
     cross_entropy,
+    ctc_loss,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    embedding,
+    embedding_bag,
+    feature_alpha_dropout,
+    gaussian_nll_loss,
     gelu,
+    grid_sample,
+    group_norm,
+    gumbel_softmax,
+    hinge_embedding_loss,
+    huber_loss,
+    instance_norm,
+    interpolate,
+    kl_div,
+    l1_loss,
+    layer_norm,
     linear,
+    local_response_norm,
     log_softmax,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    margin_ranking_loss,
+    max_pool1d,
+    max_pool1d_with_indices,
+    max_pool2d,
+    max_pool2d_with_indices,
+    max_pool3d,
+    max_pool3d_with_indices,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
     mse_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    nll_loss,
+    normalize,
+    one_hot,
+    pairwise_distance,
+    pdist,
+    poisson_nll_loss,
     relu,
+    rms_norm,
+    scaled_dot_product_attention,
     sigmoid,
+    smooth_l1_loss,
+    soft_margin_loss,
     softmax,
+    softmin,
     tanh,
+    triplet_margin_loss,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
 )
+
+
+def triplet_margin_with_distance_loss(
+    anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean"
+):
+    """The triplet margin loss with a distance of one's own."""
+    distance = distance_function if distance_function is not None else pairwise_distance
+    if margin <= 0:
+        raise ValueError(f"triplet_margin_with_distance_loss: the margin must be positive, and is {margin}")
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = far.minimum(distance(positive, negative))
+    losses = relu(near - far + margin)
+    if reduction == "mean":
+        return losses.mean()
+    if reduction == "sum":
+        return losses.sum()
+    if reduction == "none":
+        return losses
+    raise ValueError(f"{reduction} is not a valid value for reduction: there are 'mean', 'sum' and 'none'")

@@ -120,7 +120,9 @@ fn softplus_of_minus<S: Real>(x: S) -> S {
 /// 1 / (1 + e^−x).
 #[inline(always)]
 fn sigmoid<S: Real>(x: S) -> S {
-    S::ONE / (S::ONE + (-x).exp())
+    // Never an infinite e^x, whose slope would be NaN.
+    let e = (-x.abs()).exp();
+    S::select(x.lt(S::ZERO), e, S::ONE) / (S::ONE + e)
 }
 
 impl Pointwise<2> for LogitsEntropy {
