@@ -1,5 +1,106 @@
-//! Files: checkpoints and arrays.
+//! Files: checkpoints and arrays, in the formats of others.
+//!
+//! | format | read | written |
+//! |---|---|---|
+//! | safetensors | [`load_safetensors`], [`SafeTensors`] | [`save_safetensors`] |
+//! | NumPy's NPY and NPZ | [`load_npy`], [`load_npz`] | [`save_npy`], [`save_npz`] |
+//! | PyTorch's `.pt` and `.pth` | [`load_pt`] | |
+//! | any [`Value`]: safetensors whose metadata keep the structure | [`load`] | [`save`] |
+//!
+//! [`load`] tells the formats apart by themselves. Reading never runs anything that a file contains, and a file that is
+//! damaged, cut off or made to do harm gives an [`Error`]: memory is taken in proportion to the file, and no more.
+//! Writing goes to a new file that then takes the place of the old one, so a program that is killed leaves one of
+//! the two, whole.
 
+mod file;
+mod npy;
+mod pickle;
+mod pt;
+mod safetensors;
+mod structure;
 mod value;
+mod zip;
 
+pub use file::write_atomically;
+pub use npy::{load_npy, load_npz, save_npy, save_npz};
+pub use pt::load_pt;
+pub use safetensors::{SafeTensors, load_safetensors, save_safetensors};
+pub use structure::save;
 pub use value::Value;
+
+use file::{Source, io_error, open};
+use std::io::Cursor;
+use std::path::Path;
+use wengert_array::{Error, ErrorKind, Result};
+
+/// Reads a checkpoint or arrays, of any of the formats this module reads.
+///
+/// ```
+/// # let dir = std::env::temp_dir().join(format!("wengert-doc-load-{}", std::process::id()));
+/// # std::fs::create_dir_all(&dir).unwrap();
+/// # let path = dir.join("checkpoint.safetensors");
+/// use wengert::nn::{Linear, Module};
+/// use wengert::optim::{Adam, Optimizer};
+/// use wengert::io::{self, Value};
+///
+/// let model = Linear::new(3, 2);
+/// let mut optimizer = Adam::new(model.parameters(), 1e-3);
+/// let checkpoint = Value::dict([
+///     ("model", model.state_dict().into()),
+///     ("optimizer", optimizer.state_dict()),
+///     ("epoch", 7.into()),
+/// ]);
+/// io::save(&path, &checkpoint).unwrap();
+///
+/// let checkpoint = io::load(&path).unwrap();
+/// model.load_state_dict(&checkpoint.entry("model").unwrap().to_state_dict().unwrap()).unwrap();
+/// optimizer.load_state_dict(checkpoint.entry("optimizer").unwrap()).unwrap();
+/// assert_eq!(checkpoint.get("epoch").unwrap().as_i64(), Some(7));
+/// # std::fs::remove_dir_all(&dir).unwrap();
+/// ```
+///
+/// # Errors
+/// If the file cannot be read, is of none of the formats, or is damaged.
+pub fn load(path: impl AsRef<Path>) -> Result<Value> {
+    let path = path.as_ref();
+    in_file(path, read(&mut open(path)?))
+}
+
+/// As [`load`], from memory.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_bytes(bytes: &[u8]) -> Result<Value> {
+    read(&mut Cursor::new(bytes))
+}
+
+fn read(source: &mut dyn Source) -> Result<Value> {
+    let mut start = [0; 8];
+    let n = file::fill(source, &mut start)?;
+    source.rewind().map_err(io_error)?;
+    match &start[..n] {
+        [b'P', b'K', 3 | 5, ..] => {
+            let entries = zip::directory(source)?;
+            if pt::is_one(&entries) {
+                return pt::read(source, &entries);
+            }
+            Ok(npy::read_npz(source, &entries)?.into())
+        }
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => {
+            let len = file::length(source)?;
+            Ok(Value::Tensor(npy::read(source, len)?))
+        }
+        [0x80, ..] => Err(Error::new(
+            ErrorKind::Io,
+            "load",
+            "this is a pickle, or a PyTorch file from before version 1.6",
+        )
+        .help("save it again with a current PyTorch: `torch.save(torch.load(old), new)`")),
+        _ => structure::read(source),
+    }
+}
+
+/// Names the file in an error about it.
+fn in_file<T>(path: &Path, result: Result<T>) -> Result<T> {
+    result.map_err(|e| e.note(format!("in the file `{}`", path.display())))
+}

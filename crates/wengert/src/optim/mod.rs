@@ -140,7 +140,7 @@ pub trait Optimizer: Send {
     fn state_dict(&self) -> Value;
 
     /// Takes over options and state from a [`state_dict`](Optimizer::state_dict), also from PyTorch's, as
-    /// [`pytorch_state`] turns it.
+    /// [`io::load`](crate::io::load) reads it and [`pytorch_state`] turns it.
     ///
     /// # Errors
     /// If groups, names or shapes differ; then nothing was changed.

@@ -1,0 +1,125 @@
+//! Reading with care, and writing all or nothing.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use wengert_array::{Error, ErrorKind, Result};
+
+/// Where bytes come from.
+pub(super) trait Source: Read + Seek {}
+impl<T: Read + Seek + ?Sized> Source for T {}
+
+pub(super) fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|e| failed("load", "open", path, &e))
+}
+
+fn failed(op: &str, what: &str, path: &Path, e: &io::Error) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        op,
+        format!("cannot {what} `{}`: {e}", path.display()),
+    )
+}
+
+pub(super) fn io_error(e: io::Error) -> Error {
+    let message = match e.kind() {
+        io::ErrorKind::UnexpectedEof => "the file ends too early".to_string(),
+        _ => e.to_string(),
+    };
+    Error::new(ErrorKind::Io, "load", message)
+}
+
+/// An error about what a file contains.
+pub(super) fn damaged(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Io, "load", message)
+}
+
+/// How many bytes there are in all. Goes back to where it was.
+pub(super) fn length(source: &mut dyn Source) -> Result<u64> {
+    let here = source.stream_position().map_err(io_error)?;
+    let end = source.seek(SeekFrom::End(0)).map_err(io_error)?;
+    source.seek(SeekFrom::Start(here)).map_err(io_error)?;
+    Ok(end)
+}
+
+/// Reads until `to` is full or the source ends; how many bytes there were.
+pub(super) fn fill(source: &mut dyn Source, to: &mut [u8]) -> Result<usize> {
+    let mut n = 0;
+    while n < to.len() {
+        match source.read(&mut to[n..]) {
+            Ok(0) => break,
+            Ok(k) => n += k,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(io_error(e)),
+        }
+    }
+    Ok(n)
+}
+
+/// `n` bytes from `at` on, which must lie within the source of `total` bytes: only then is memory taken.
+pub(super) fn bytes_at(source: &mut dyn Source, at: u64, n: u64, total: u64) -> Result<Vec<u8>> {
+    if at.checked_add(n).is_none_or(|end| end > total) {
+        return Err(damaged("the file ends too early"));
+    }
+    source.seek(SeekFrom::Start(at)).map_err(io_error)?;
+    let mut bytes =
+        vec![0; usize::try_from(n).map_err(|_| damaged("the file is too large for this machine"))?];
+    source.read_exact(&mut bytes).map_err(io_error)?;
+    Ok(bytes)
+}
+
+/// Removes the file unless it was told to keep it.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // It is gone where renaming succeeded; where it did not, nothing more can be done.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Writes a file such that, whatever happens meanwhile, there is the old one or the whole new one.
+///
+/// `write` writes to a new file in the same directory, which is flushed to the disk and then renamed.
+///
+/// # Errors
+/// If a step fails; then the old file is as it was.
+pub fn write_atomically(
+    path: impl AsRef<Path>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let path = path.as_ref();
+    let Some(name) = path.file_name() else {
+        let message = format!("`{}` is no name for a file", path.display());
+        return Err(Error::new(ErrorKind::Io, "save", message));
+    };
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let mut new = std::ffi::OsString::from(".");
+    new.push(name);
+    new.push(format!(".{}-{number}.tmp", std::process::id()));
+    let new = path.with_file_name(new);
+    let file = OpenOptions::new().write(true).create_new(true).open(&new);
+    let file = file.map_err(|e| failed("save", "write", &new, &e))?;
+    let temporary = Temporary(new);
+    let all = || -> io::Result<()> {
+        let mut file = BufWriter::new(file);
+        write(&mut file)?;
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&temporary.0, path)?;
+        // The directory too, or the new name may be forgotten when the power fails. Where directories cannot be
+        // opened, as on Windows, the system sees to it.
+        let directory = path
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        if let Ok(directory) = File::open(directory) {
+            let _ = directory.sync_all();
+        }
+        Ok(())
+    };
+    all().map_err(|e| failed("save", "write", path, &e))
+}
