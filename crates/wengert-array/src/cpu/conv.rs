@@ -97,7 +97,7 @@ impl<C> In<C> {
     }
 }
 
-/// y[n, o] = bias[o] + Σ w[o, c, k] x[n, c, · stride + k dilation − before] for x [N, C, d, h, w], w [O, C/groups, kernel],
+/// `y[n, o] = bias[o] + Σ w[o, c, k] x[n, c, · stride + k dilation − before]` for x [N, C, d, h, w], w [O, C/groups, kernel],
 /// with positions `size`: [N, O, size].
 pub fn conv(x: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, size: [usize; 3]) -> Array {
     let (dtype, compute) = (x.dtype(), x.dtype().compute());

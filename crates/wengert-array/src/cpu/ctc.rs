@@ -160,7 +160,7 @@ impl Out {
     }
 }
 
-/// The losses [N], f64.
+/// The losses `[N]`, f64.
 pub fn ctc(x: &Alignment<'_>) -> Array {
     let mut losses = Array::full([x.log_probs.shape()[1]], 0.0, DType::F64);
     let out = Out(losses.make_mut::<f64>().as_mut_ptr());
@@ -172,7 +172,7 @@ pub fn ctc(x: &Alignment<'_>) -> Array {
     losses
 }
 
-/// The gradient for the log-probabilities [T, N, C], f64, of losses times `dy` [N]: minus the probability, given all
+/// The gradient for the log-probabilities `[T, N, C]`, f64, of losses times `dy` `[N]`: minus the probability, given all
 /// alignments, of each class at each time.
 pub fn ctc_backward(x: &Alignment<'_>, dy: &Array) -> Array {
     let (n, c) = (x.log_probs.shape()[1], x.log_probs.shape()[2]);

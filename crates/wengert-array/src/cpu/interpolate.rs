@@ -7,7 +7,7 @@ use crate::real::Real;
 use crate::with_compute;
 use std::fmt;
 
-/// A sparse matrix that is applied along one dimension: y[o] = Σ weight · x[index].
+/// A sparse matrix that is applied along one dimension: `y[o] = Σ weight · x[index]`.
 #[derive(Clone, PartialEq)]
 pub struct LinearMap {
     inputs: usize,

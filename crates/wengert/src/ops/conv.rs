@@ -30,7 +30,7 @@ impl From<&str> for Padding {
     }
 }
 
-/// y[n, o, i] = b[o] + Σ w[o, c, k] x[n, c, i·stride + k·dilation − before], over the channels c of o's group and the
+/// `y[n, o, i]` = `b[o]` + Σ `w[o, c, k]` `x[n, c, i·stride + k·dilation − before]`, over the channels c of o's group and the
 /// places k of the kernel; x is zero outside. dx is [`ConvInput`], dw is [`ConvWeight`], and db = Σ dy.
 #[derive(Clone, Debug)]
 pub struct Conv {

@@ -8,7 +8,7 @@ use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
 
-/// y = the rows of a weight [n, d] that numbers [k] name; dw = dy added up at the rows, but none at `padding`.
+/// y = the rows of a weight `[n, d]` that numbers `[k]` name; dw = dy added up at the rows, but none at `padding`.
 #[derive(Clone, Debug)]
 pub struct Embedding {
     /// The row that gets no gradient.

@@ -231,7 +231,7 @@ pub fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Tensor {
     }
 }
 
-/// For each output o, x₁ᵀ W[o] x₂ + b[o], for x₁ `[.., in1]`, x₂ `[.., in2]`, W `[out, in1, in2]` and b `[out]`.
+/// For each output o, x₁ᵀ `W[o]` x₂ + `b[o]`, for x₁ `[.., in1]`, x₂ `[.., in2]`, W `[out, in1, in2]` and b `[out]`.
 ///
 /// # Panics
 /// If the shapes do not fit.

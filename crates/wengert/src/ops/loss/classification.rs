@@ -11,7 +11,7 @@ use wengert_array::kernels;
 use wengert_array::real::Real;
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, raise};
 
-/// For each row of logits x, L = ln Σ e^x − x[target]; dx = dL (softmax(x) − onehot(target)). Rows whose target
+/// For each row of logits x, L = ln Σ e^x − `x[target]`; dx = dL (softmax(x) − onehot(target)). Rows whose target
 /// is `ignore_index` have no loss.
 #[derive(Clone, Debug)]
 pub struct CrossEntropyOp {
