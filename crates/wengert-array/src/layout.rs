@@ -7,8 +7,16 @@ use std::ops::Deref;
 type Small<T> = SmallVec<[T; 4]>;
 
 /// The sizes of an array's dimensions, outermost first. Prints as `[2, 3]`.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[derive(PartialEq, Eq, Hash, Default)]
 pub struct Shape(Small<usize>);
+
+impl Clone for Shape {
+    /// A copy of the numbers as a block: shapes are cloned several times in each operation, and the derived clone goes
+    /// number by number.
+    fn clone(&self) -> Shape {
+        Shape(Small::from_slice(&self.0))
+    }
+}
 
 impl Shape {
     /// A shape with these sizes.
@@ -33,14 +41,16 @@ impl Shape {
 
     /// Like [`numel`](Shape::numel), or `None` where the count, or eight bytes each, would not fit in memory.
     pub fn checked_numel(&self) -> Option<usize> {
-        // A zero anywhere makes the count zero, however large the others are.
-        if self.0.contains(&0) {
-            return Some(0);
+        let (mut n, mut fits) = (1usize, true);
+        for &d in &self.0 {
+            // A zero anywhere makes the count zero, however large the others are.
+            if d == 0 {
+                return Some(0);
+            }
+            let (product, overflows) = n.overflowing_mul(d);
+            (n, fits) = (product, fits && !overflows);
         }
-        let n = self.0.iter().try_fold(1usize, |n, &d| n.checked_mul(d))?;
-        n.checked_mul(8)
-            .filter(|&bytes| bytes <= isize::MAX as usize)
-            .map(|_| n)
+        (fits && n <= isize::MAX as usize / 8).then_some(n)
     }
 
     /// The shape both broadcast to by NumPy's rule, or `None` where they do not fit.
@@ -158,11 +168,21 @@ impl From<&Shape> for Shape {
 
 /// Shape, strides and offset, in elements, into a buffer. Strides may be zero (a broadcast dimension) or
 /// negative (a reversed one).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub struct Layout {
     shape: Shape,
     strides: Small<isize>,
     offset: usize,
+}
+
+impl Clone for Layout {
+    fn clone(&self) -> Layout {
+        Layout {
+            shape: self.shape.clone(),
+            strides: Small::from_slice(&self.strides),
+            offset: self.offset,
+        }
+    }
 }
 
 impl Layout {

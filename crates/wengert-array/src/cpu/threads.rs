@@ -9,9 +9,14 @@ pub(crate) const GRAIN: usize = 64 << 10;
 ///
 /// Chunks are multiples of `unit`. Callers' results must not depend on where the cuts are.
 pub(crate) fn split(n: usize, unit: usize, cost: usize, f: impl Fn(usize, usize) + Sync) {
+    let pays = n.saturating_mul(cost) / GRAIN;
+    // Small work is most work: it does not even ask how many threads there are.
+    if pays < 2 {
+        return f(0, n);
+    }
     let threads = rayon_threads();
-    let wanted = (n.saturating_mul(cost) / GRAIN).min(threads * 4);
-    if threads == 1 || wanted < 2 {
+    let wanted = pays.min(threads * 4);
+    if threads == 1 {
         return f(0, n);
     }
     let chunk = n.div_ceil(wanted).next_multiple_of(unit);
