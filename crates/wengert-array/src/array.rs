@@ -312,6 +312,28 @@ impl Array {
         self.view(self.0.layout.slice(d, start, len, step))
     }
 
+    /// A diagonal of dimensions `a` and `b` as a new last dimension; see [`Layout::diagonal`].
+    pub fn diagonal(&self, offset: isize, a: usize, b: usize) -> Array {
+        assert_ne!(a, b);
+        self.view(self.0.layout.diagonal(offset, a, b))
+    }
+
+    /// Windows along dimension `d` as a new last dimension; see [`Layout::windows`].
+    pub fn windows(&self, d: usize, size: usize, step: usize, dilation: usize) -> Array {
+        assert!(step > 0 && dilation * size.saturating_sub(1) + usize::from(size > 0) <= self.shape()[d]);
+        self.view(self.0.layout.windows(d, size, step, dilation))
+    }
+
+    /// The bits of the elements, in row-major order, as elements of another dtype of the same size.
+    ///
+    /// # Panics
+    /// If the sizes differ, or if `dtype` is bool, which not every byte is.
+    pub fn bitcast(&self, dtype: DType) -> Array {
+        assert!(dtype.size() == self.dtype().size() && (dtype != DType::Bool || self.dtype() == DType::Bool));
+        let whole = self.contiguous();
+        Array::of(whole.0.buffer.clone(), whole.0.layout.clone(), dtype)
+    }
+
     /// Without dimension `d`, which has size one.
     pub fn squeeze(&self, d: usize) -> Array {
         assert_eq!(self.shape()[d], 1);

@@ -290,6 +290,39 @@ impl Layout {
         s
     }
 
+    /// Diagonal `offset` (above the main one where positive) of dimensions `a` and `b`, which go away, as a new
+    /// last dimension.
+    pub fn diagonal(&self, offset: isize, a: usize, b: usize) -> Layout {
+        let (rows, cols) = (self.shape[a], self.shape[b]);
+        let (row, col) = ((-offset).max(0) as usize, offset.max(0) as usize);
+        let len = rows.saturating_sub(row).min(cols.saturating_sub(col));
+        let mut s = self.clone();
+        if len > 0 {
+            s = s.slice(a, row, 1, 1).slice(b, col, 1, 1);
+        }
+        let stride = self.strides[a] + self.strides[b];
+        for d in [a.max(b), a.min(b)] {
+            s.shape.0.remove(d);
+            s.strides.remove(d);
+        }
+        s.shape.0.push(len);
+        s.strides.push(stride);
+        s
+    }
+
+    /// Windows of `size` elements, `dilation` apart, that begin every `step` elements along dimension `d`: the
+    /// dimension counts windows, a new last one the elements of each. They may overlap.
+    pub fn windows(&self, d: usize, size: usize, step: usize, dilation: usize) -> Layout {
+        let reach = dilation * size.saturating_sub(1);
+        let count = (self.shape[d] - reach).saturating_sub(usize::from(size > 0)) / step + 1;
+        let mut s = self.clone();
+        s.shape.0[d] = count;
+        s.shape.0.push(size);
+        s.strides.push(s.strides[d] * dilation as isize);
+        s.strides[d] *= step as isize;
+        s
+    }
+
     /// The same elements in another shape of equal count, or `None` where only a copy can give it.
     pub fn reshape(&self, shape: &Shape) -> Option<Layout> {
         if self.is_contiguous() || shape.numel() == 0 {
@@ -360,6 +393,28 @@ mod tests {
         let b = Layout::contiguous([3, 1].into()).broadcast_to(&[2, 3, 4].into());
         assert_eq!(b.strides(), [0, 1, 0]);
         assert!(Layout::contiguous([0, 3].into()).permute(&[1, 0]).is_contiguous());
+    }
+
+    #[test]
+    fn diagonals_and_windows() {
+        let a = Layout::contiguous([3, 4, 2].into());
+        let d = a.diagonal(1, 0, 1);
+        assert_eq!(
+            (d.shape().dims(), d.strides(), d.offset()),
+            (&[2, 3][..], &[1, 10][..], 2)
+        );
+        let d = a.diagonal(-1, 1, 2);
+        assert_eq!(
+            (d.shape().dims(), d.strides(), d.offset()),
+            (&[3, 2][..], &[8, 3][..], 2)
+        );
+        assert_eq!(a.diagonal(9, 0, 1).shape().dims(), [2, 0]);
+        let w = a.windows(1, 2, 1, 2);
+        assert_eq!(
+            (w.shape().dims(), w.strides()),
+            (&[3, 2, 2, 2][..], &[8, 2, 1, 4][..])
+        );
+        assert_eq!(a.windows(0, 0, 1, 1).shape().dims(), [4, 4, 2, 0]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::isa::{Lane, dispatch};
 use super::threads;
 use crate::array::Array;
 use crate::dtype::{DType, Element};
-use crate::layout::Shape;
+use crate::layout::{Layout, Shape};
 use crate::real::Real;
 use crate::{with_compute, with_element};
 use smallvec::SmallVec;
@@ -35,46 +35,48 @@ macro_rules! with_bits {
     };
 }
 
+pub(super) use with_bits;
+
 /// Where several threads write, each its own elements.
 #[derive(Clone, Copy)]
-struct Out<T>(*mut T);
+pub(super) struct Out<T>(*mut T);
 
 // SAFETY: those who write through it see to it that no two threads write the same element.
 unsafe impl<T> Sync for Out<T> {}
 
 impl<T> Out<T> {
     /// From element `at` on. (A method, so that closures capture the whole, which is `Sync`.)
-    fn at(&self, at: usize) -> *mut T {
+    pub(super) fn at(&self, at: usize) -> *mut T {
         self.0.wrapping_add(at)
     }
 }
 
 /// Where threads read.
 #[derive(Clone, Copy)]
-struct In<T>(*const T);
+pub(super) struct In<T>(*const T);
 
 // SAFETY: it is only read, while an array that holds it is borrowed.
 unsafe impl<T> Sync for In<T> {}
 
 impl<T> In<T> {
-    fn at(&self, at: isize) -> *const T {
+    pub(super) fn at(&self, at: isize) -> *const T {
         self.0.wrapping_offset(at)
     }
 }
 
-fn reader<T>(x: &Array) -> In<T> {
+pub(super) fn reader<T>(x: &Array) -> In<T> {
     assert_eq!(size_of::<T>(), x.dtype().size());
     In(x.as_bytes_ptr().cast::<T>())
 }
 
 /// Where a fresh array is to be written.
-fn writer<T>(x: &mut Array) -> Out<T> {
+pub(super) fn writer<T>(x: &mut Array) -> Out<T> {
     assert!(size_of::<T>() == x.dtype().size() && x.is_unique() && x.is_contiguous());
     Out(x.as_bytes_ptr().cast_mut().cast::<T>())
 }
 
 /// An array of zeros.
-fn zeros(shape: &Shape, dtype: DType) -> Array {
+pub(super) fn zeros(shape: &Shape, dtype: DType) -> Array {
     let mut x = Array::uninit(shape, dtype);
     let n = x.numel() * dtype.size();
     // SAFETY: the fresh array has n bytes; all bits zero are the number zero, and `false`.
@@ -83,7 +85,7 @@ fn zeros(shape: &Shape, dtype: DType) -> Array {
 }
 
 /// How many elements a step outside dimension `axis`, along it, and inside it are.
-fn around(shape: &Shape, axis: usize) -> (usize, usize, usize) {
+pub(super) fn around(shape: &Shape, axis: usize) -> (usize, usize, usize) {
     let (outer, inner) = (&shape[..axis], &shape[axis + 1..]);
     (outer.iter().product(), shape[axis], inner.iter().product())
 }
@@ -92,7 +94,7 @@ fn around(shape: &Shape, axis: usize) -> (usize, usize, usize) {
 ///
 /// # Panics
 /// If one is not.
-fn places(index: &Array, size: usize) -> Array {
+pub(super) fn places(index: &Array, size: usize) -> Array {
     let index = index.contiguous();
     // One pass without branches; what is wrong is asked only afterwards.
     let fits = |i: &i64| (*i as u64) < size as u64;
@@ -131,7 +133,7 @@ pub fn index_select(x: &Array, axis: usize, index: &Array) -> Array {
 /// # Safety
 /// `n` elements lie at `src`, and `out` has room for as many elsewhere.
 #[inline(always)]
-unsafe fn copy_row<T: Copy>(src: *const T, out: *mut T, n: usize) {
+pub(super) unsafe fn copy_row<T: Copy>(src: *const T, out: *mut T, n: usize) {
     // SAFETY: the caller's promise.
     unsafe {
         match n {
@@ -190,19 +192,19 @@ unsafe fn add_row_body<S: Real, C: Lane>(out: *mut C, src: *const C, n: usize) {
 }
 
 /// Where the rows of an index, along its last dimension, lead in an array of its rank.
-struct Rows {
+pub(super) struct Rows {
     index: Array,
     /// Sizes of the index but along its last dimension; with the array's strides, 0 along `axis`.
     outer: SmallVec<[(usize, isize); 4]>,
     /// The length of rows.
-    len: usize,
+    pub(super) len: usize,
     /// How far apart neighbours along a row are, and along `axis`.
     step: isize,
     axis: isize,
 }
 
 impl Rows {
-    fn new(shape: &Shape, strides: &[isize], axis: usize, index: &Array) -> Rows {
+    pub(super) fn new(shape: &Shape, strides: &[isize], axis: usize, index: &Array) -> Rows {
         let last = shape.rank() - 1;
         let fits = |d: usize| d == axis || index.shape()[d] <= shape[d];
         assert!(index.rank() == shape.rank() && (0..=last).all(fits));
@@ -216,14 +218,14 @@ impl Rows {
         }
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.outer.iter().map(|d| d.0).product()
     }
 
     /// Calls `f(at, place)` for elements of rows `start .. start + n`: number `at` of the index leads to
     /// `place`, in elements from the array's first.
     #[inline(always)]
-    fn each(&self, start: usize, n: usize, mut f: impl FnMut(usize, isize)) {
+    pub(super) fn each(&self, start: usize, n: usize, mut f: impl FnMut(usize, isize)) {
         let index = self.index.as_slice::<i64>();
         for row in start..start + n {
             let (mut rest, mut base) = (row, 0);
@@ -306,32 +308,18 @@ pub fn concat(parts: &[Array], axis: usize) -> Array {
 /// dimension; steps may be negative. The reverse of slicing.
 pub fn embed(shape: &Shape, slices: &[(usize, isize)], src: &Array) -> Array {
     assert!(slices.len() == shape.rank() && src.rank() == shape.rank());
-    let mut y = zeros(shape, src.dtype());
-    if src.numel() == 0 {
-        return y;
-    }
-    let mut strides = shape.strides();
-    let mut at = 0;
+    let mut layout = Layout::contiguous(shape.clone());
     for (d, &(start, step)) in slices.iter().enumerate() {
-        let last = start as isize + (src.shape()[d] as isize - 1) * step;
-        assert!(
-            start < shape[d] && (0..shape[d] as isize).contains(&last) && (step != 0 || src.shape()[d] == 1)
-        );
-        at += start * strides[d] as usize;
-        strides[d] *= step;
+        layout = layout.slice(d, start, src.shape()[d], step);
     }
-    with_bits!(src.dtype(), T => {
-        // SAFETY: checked above: along each dimension the first and the last element are within y.
-        unsafe { copy_into(src, writer::<T>(&mut y).at(at), &strides) }
-    });
-    y
+    super::scatter::write(zeros(shape, src.dtype()), &layout, src)
 }
 
 /// Writes the elements of `x` to `out`, where they have these strides.
 ///
 /// # Safety
 /// `T` has the size of the elements, and each of them a place of its own in an array that we may write.
-unsafe fn copy_into<T: Copy>(x: &Array, out: *mut T, strides: &[isize]) {
+pub(super) unsafe fn copy_into<T: Copy>(x: &Array, out: *mut T, strides: &[isize]) {
     // Dimensions merged where both sides walk them in one.
     let mut dims: SmallVec<[(usize, isize, isize); 4]> = SmallVec::new();
     for (d, &n) in x.shape().iter().enumerate().filter(|(_, n)| **n != 1) {

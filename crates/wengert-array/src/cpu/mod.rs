@@ -13,5 +13,7 @@ pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;
+pub(crate) mod scatter;
+pub(crate) mod sort;
 pub(crate) mod threads;
 pub(crate) mod walk;

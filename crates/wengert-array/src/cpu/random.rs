@@ -201,6 +201,103 @@ impl Sample for Bernoulli {
     }
 }
 
+struct Exponential {
+    mean: f64,
+}
+
+impl Sample for Exponential {
+    type C = f64;
+    const N: usize = 2 * LANES;
+    #[inline(always)]
+    fn sample(&self, w: &Blocks<LANES>, out: &mut [f64; 4 * LANES]) {
+        for (out, bits) in out.iter_mut().zip(pairs(w)) {
+            *out = -normal64::ln(open_unit(bits)) * self.mean;
+        }
+    }
+}
+
+/// Random bits as a number in (0, 1): neither end is ever given.
+#[inline(always)]
+fn open_unit(bits: u64) -> f64 {
+    ((bits >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
+}
+
+/// Random numbers of one element's own, for methods that need now more, now fewer of them.
+struct Stream {
+    key: [u32; 2],
+    at: u64,
+    drawn: u64,
+    spare: Option<u64>,
+}
+
+impl Stream {
+    /// The stream of the block at `at`. The words that the main counter leaves zero count its blocks, from 1 on.
+    fn new(seed: u64, at: u64) -> Stream {
+        let key = [seed as u32, (seed >> 32) as u32];
+        Stream {
+            key,
+            at,
+            drawn: 0,
+            spare: None,
+        }
+    }
+
+    /// A number in (0, 1).
+    fn next(&mut self) -> f64 {
+        let bits = self.spare.take().unwrap_or_else(|| {
+            self.drawn += 1;
+            let counter = [self.at & LOW, self.at >> 32, self.drawn & LOW, self.drawn >> 32];
+            let [[a], [b], [c], [d]] = philox::<1>(self.key, counter.map(|word| [word]));
+            self.spare = Some(c | d << 32);
+            a | b << 32
+        });
+        open_unit(bits)
+    }
+}
+
+/// ln k!
+fn ln_factorial(k: f64) -> f64 {
+    if k < 10.0 {
+        return normal64::ln((1..=k as u32).map(f64::from).product());
+    }
+    // Stirling's series.
+    let (r, half_ln_tau) = (1.0 / k, 0.918_938_533_204_672_7);
+    (k + 0.5) * normal64::ln(k) - k + half_ln_tau + r / 12.0 - r * r * r / 360.0 + r.powi(5) / 1260.0
+}
+
+/// A number from the Poisson distribution with this rate.
+fn poisson(rate: f64, stream: &mut Stream) -> f64 {
+    if rate < 10.0 {
+        // Events that follow each other after exponential times, until time `rate` is over.
+        let (mut count, mut time) = (0.0, -normal64::ln(stream.next()));
+        while time < rate {
+            count += 1.0;
+            time -= normal64::ln(stream.next());
+        }
+        return count;
+    }
+    // Hörmann, "The transformed rejection method for generating Poisson random variables", 1993: PTRS.
+    let b = 0.931 + 2.53 * rate.sqrt();
+    let a = -0.059 + 0.02483 * b;
+    let alpha = 1.1239 + 1.1328 / (b - 3.4);
+    let sure = 0.9277 - 3.6224 / (b - 2.0);
+    loop {
+        let (u, v) = (stream.next() - 0.5, stream.next());
+        let edge = 0.5 - u.abs();
+        let k = ((2.0 * a / edge + b) * u + rate + 0.43).floor();
+        if edge >= 0.07 && v <= sure {
+            return k;
+        }
+        if k < 0.0 || (edge < 0.013 && v > edge) {
+            continue;
+        }
+        let left = normal64::ln(v * alpha / (a / (edge * edge) + b));
+        if left <= k * normal64::ln(rate) - rate - ln_factorial(k) {
+            return k;
+        }
+    }
+}
+
 macro_rules! box_muller {
     (
         $name:ident, $t:ident, $bits:ident, $mantissa:literal, $root_half:literal,
@@ -219,7 +316,7 @@ macro_rules! box_muller {
 
             /// The natural logarithm of a normal positive number.
             #[inline(always)]
-            fn ln(x: $t) -> $t {
+            pub(super) fn ln(x: $t) -> $t {
                 // x = m · 2^e with m in [√½, √2), and ln m = 2 artanh s with s = (m − 1) / (m + 1).
                 let e = (x.to_bits().wrapping_sub($root_half)).cast_signed() >> $mantissa;
                 let m = <$t>::from_bits(x.to_bits().wrapping_sub((e << $mantissa).cast_unsigned()));
@@ -482,6 +579,89 @@ impl Generator {
         }
         let yes = (p * (1u64 << 32) as f64).round() as u64;
         self.draw::<_, bool>(shape, &Bernoulli { yes })
+    }
+
+    /// Floats from the exponential distribution with this rate: density rate · exp(−rate · x) for x > 0.
+    ///
+    /// # Panics
+    /// If `dtype` is no floating dtype, or `rate` is not positive.
+    #[track_caller]
+    pub fn exponential(&mut self, shape: &Shape, rate: f64, dtype: DType) -> Array {
+        if rate.is_nan() || rate <= 0.0 {
+            let message = format!("the rate must be positive, and is {rate}");
+            raise(Error::new(ErrorKind::Value, "exponential", message));
+        }
+        let sample = Exponential { mean: 1.0 / rate };
+        match dtype {
+            DType::F64 => self.draw::<_, f64>(shape, &sample),
+            DType::F32 => self.draw::<_, f32>(shape, &sample),
+            DType::F16 => self.draw::<_, f16>(shape, &sample),
+            DType::BF16 => self.draw::<_, bf16>(shape, &sample),
+            other => not_float("exponential", other),
+        }
+    }
+
+    /// For each element a number from the Poisson distribution with that rate, in the rates' dtype.
+    ///
+    /// # Panics
+    /// If the dtype is no floating one, or a rate is negative or NaN.
+    #[track_caller]
+    pub fn poisson(&mut self, rates: &Array) -> Array {
+        if !rates.dtype().is_float() {
+            not_float("poisson", rates.dtype());
+        }
+        let rates64 = rates.cast(DType::F64).contiguous();
+        let list = rates64.as_slice::<f64>();
+        if let Some(bad) = list.iter().find(|r| !r.is_finite() || **r < 0.0) {
+            let message = format!("a rate of {bad} makes no sense");
+            raise(Error::new(ErrorKind::Value, "poisson", message).note("rates are zero or positive"));
+        }
+        let (seed, at) = (self.seed, self.reserve(list.len() as u64));
+        let mut y = Array::uninit(rates.shape(), DType::F64);
+        let out = Shared(y.uninit_slice::<f64>());
+        threads::split(list.len(), 1, 40 * COST, |start, len| {
+            for i in start..start + len {
+                let mut stream = Stream::new(seed, at.wrapping_add(i as u64));
+                // SAFETY: i is below the number of elements, and this thread's alone.
+                unsafe { out.at(i).write(poisson(list[i], &mut stream)) };
+            }
+        });
+        y.cast(rates.dtype())
+    }
+
+    /// For each row of a matrix of weights, `n` column numbers drawn with those chances; without `replacement`,
+    /// each at most once. I64.
+    ///
+    /// # Panics
+    /// If a row has too few weights above zero, or `weights` has not two dimensions. Weights must be finite and
+    /// not negative.
+    pub fn multinomial(&mut self, weights: &Array, n: usize, replacement: bool) -> Array {
+        let (rows, cols) = (weights.shape()[0], weights.shape()[1]);
+        let weights = weights.to_vec::<f64>();
+        let mut picks = Vec::with_capacity(rows * n);
+        for row in weights.chunks(cols.max(1)).take(rows) {
+            let mut stream = Stream::new(self.seed, self.reserve(1));
+            if replacement {
+                let mut total = 0.0;
+                let sums: Vec<f64> = row.iter().map(|w| (total += w, total).1).collect();
+                let last = row.iter().rposition(|w| *w > 0.0).expect("a weight above zero");
+                for _ in 0..n {
+                    let target = stream.next() * total;
+                    // Rounding may lead past the last one.
+                    picks.push(sums.partition_point(|s| *s <= target).min(last) as i64);
+                }
+            } else {
+                // The first arrivals of exponential clocks, each running at its weight's rate.
+                let clocks = row.iter().enumerate().filter(|(_, w)| **w > 0.0);
+                let mut times: Vec<(f64, i64)> = clocks
+                    .map(|(i, w)| (-normal64::ln(stream.next()) / w, i as i64))
+                    .collect();
+                assert!(times.len() >= n, "too few weights above zero");
+                times.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                picks.extend(times[..n].iter().map(|t| t.1));
+            }
+        }
+        Array::from_slice(&picks, [rows, n])
     }
 
     /// The I64 numbers 0 … n − 1 in random order: each order is as likely as any other.

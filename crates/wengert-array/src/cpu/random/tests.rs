@@ -47,6 +47,9 @@ fn draws(shape: &Shape, g: &mut Generator) -> Vec<Vec<u64>> {
             .collect(),
     );
     all.push(bits(g.bernoulli(shape, 0.3)));
+    all.push(bits(g.exponential(shape, 2.0, DType::F32)));
+    let rates = g.uniform(shape, 0.0, 30.0, DType::F32);
+    all.push(bits(g.poisson(&rates)));
     all
 }
 
@@ -337,4 +340,70 @@ fn nonsense_is_refused() {
     ] {
         assert_eq!(ask.unwrap_err().kind(), kind);
     }
+}
+
+#[test]
+fn waiting_times_and_counts_have_their_moments() {
+    let (n, mut g) = (200_000, Generator::new(11));
+    let moments = |a: &Array| {
+        let v = a.to_vec::<f64>();
+        let mean = v.iter().sum::<f64>() / n as f64;
+        (mean, v.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64)
+    };
+    let times = g.exponential(&[n].into(), 4.0, DType::F64);
+    let (mean, variance) = moments(&times);
+    assert!(
+        (mean - 0.25).abs() < 0.003 && (variance - 0.0625).abs() < 0.002,
+        "{mean} {variance}"
+    );
+    assert!(times.to_vec::<f64>().iter().all(|t| *t > 0.0));
+    for rate in [0.0, 0.3, 3.0, 9.9, 10.1, 50.0, 2000.0] {
+        let (mean, variance) = moments(&g.poisson(&Array::full([n], rate, DType::F64)));
+        let error = 5.0 * (rate / n as f64).sqrt();
+        assert!((mean - rate).abs() <= error, "{rate}: {mean}");
+        assert!((variance - rate).abs() <= 0.03 * rate, "{rate}: {variance}");
+    }
+}
+
+/// The probabilities of small counts, whichever method makes them.
+#[test]
+fn counts_are_poissons() {
+    let n = 400_000;
+    for rate in [2.5, 12.0] {
+        let counts = Generator::new(3)
+            .poisson(&Array::full([n], rate, DType::F64))
+            .to_vec::<f64>();
+        let mut p = (-rate).exp();
+        for k in 0..25 {
+            let seen = counts.iter().filter(|c| **c == f64::from(k)).count() as f64 / n as f64;
+            let error = 5.0 * (p * (1.0 - p) / n as f64).sqrt() + 1e-6;
+            assert!((seen - p).abs() < error, "rate {rate}: {k} with {seen}, not {p}");
+            p *= rate / f64::from(k + 1);
+        }
+    }
+}
+
+#[test]
+fn draws_by_weight() {
+    let n = 100_000;
+    let weights = Array::from_slice(&[1.0, 0.0, 3.0, 4.0], [1, 4]);
+    let picks = Generator::new(1).multinomial(&weights, n, true).to_vec::<i64>();
+    for (k, p) in [0.125, 0.0, 0.375, 0.5].into_iter().enumerate() {
+        let seen = picks.iter().filter(|i| **i == k as i64).count() as f64 / n as f64;
+        assert!((seen - p).abs() < 0.008, "{k}: {seen}");
+    }
+    // Without replacement, the first pick has the weights' chances, and all picks differ.
+    let many = weights.broadcast_to(&[20_000, 4].into());
+    let picks = Generator::new(2).multinomial(&many, 3, false).to_vec::<i64>();
+    let mut first = [0.0; 4];
+    for row in picks.chunks(3) {
+        let mut sorted = row.to_vec();
+        sorted.sort_unstable();
+        assert_eq!(sorted, [0, 2, 3]);
+        first[row[0] as usize] += 1.0 / 20_000.0;
+    }
+    assert!(
+        (first[0] - 0.125).abs() < 0.015 && (first[3] - 0.5).abs() < 0.02,
+        "{first:?}"
+    );
 }
