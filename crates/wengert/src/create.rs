@@ -1,9 +1,8 @@
-//! Making tensors: from literals, vectors, ranges and random numbers.
+//! Making tensors: from literals, vectors and ranges.
 
 use crate::tensor::Tensor;
 use std::panic::Location;
-use std::sync::Mutex;
-use wengert_array::kernels::{self, Generator};
+use wengert_array::kernels;
 use wengert_array::{Array, DType, Element, Error, ErrorKind, Result, Shape, raise};
 
 /// A number as it stands in a literal. As in PyTorch, floating-point literals become f32, integers i64.
@@ -196,92 +195,136 @@ impl Tensor {
     /// The f32 numbers `start`, `start + step`, … up to, and without, `end`.
     ///
     /// # Panics
-    /// If `step` is zero, or a bound is not finite.
+    /// If `step` is zero or leads away from `end`, or a bound is not finite.
     #[track_caller]
     pub fn arange_step(start: f64, end: f64, step: f64) -> Tensor {
-        let n = ((end - start) / step).ceil().max(0.0);
-        if step == 0.0 || !n.is_finite() {
+        Tensor::arange_as(start, end, step, DType::F32)
+    }
+
+    /// As [`arange_step`](Tensor::arange_step), in this dtype. Integers are exact up to 2^53.
+    ///
+    /// # Panics
+    /// If `step` is zero or leads away from `end`, or a bound is not finite.
+    #[track_caller]
+    pub fn arange_as(start: f64, end: f64, step: f64, dtype: DType) -> Tensor {
+        let n = ((end - start) / step).ceil();
+        if step == 0.0 || !n.is_finite() || !step.is_finite() || n < 0.0 {
             let message = format!("cannot count from {start} to {end} by steps of {step}");
             raise(Error::new(ErrorKind::Value, "arange", message));
         }
         fits([n as usize].into(), "arange");
-        Tensor::constant(kernels::arange(start, step, n as usize, DType::F32))
+        Tensor::constant(kernels::arange(start, step, n as usize, dtype))
     }
 
     /// `n` f32 numbers evenly spaced from `start` to `end`, both included.
     #[track_caller]
     pub fn linspace(start: f64, end: f64, n: usize) -> Tensor {
-        let step = if n > 1 {
-            (end - start) / (n - 1) as f64
-        } else {
-            0.0
-        };
-        // From both ends to the middle, as PyTorch does, so that the last number is `end` exactly.
-        let at = |i: usize| {
-            if i < n / 2 {
-                start + step * i as f64
-            } else {
-                end - step * (n - 1 - i) as f64
-            }
-        };
-        let data: Vec<f32> = (0..n)
-            .map(|i| if n == 1 { start } else { at(i) } as f32)
-            .collect();
-        Tensor::from_slice(&data, [n])
+        Tensor::linspace_as(start, end, n, DType::F32)
+    }
+
+    /// As [`linspace`](Tensor::linspace), in this dtype.
+    #[track_caller]
+    pub fn linspace_as(start: f64, end: f64, n: usize, dtype: DType) -> Tensor {
+        fits([n].into(), "linspace");
+        Tensor::constant(Array::from_slice(&spaced(start, end, n), [n]).cast(dtype))
+    }
+
+    /// `n` f32 powers of `base`, whose exponents are evenly spaced from `start` to `end`.
+    #[track_caller]
+    pub fn logspace(start: f64, end: f64, n: usize, base: f64) -> Tensor {
+        Tensor::logspace_as(start, end, n, base, DType::F32)
+    }
+
+    /// As [`logspace`](Tensor::logspace), in this dtype.
+    #[track_caller]
+    pub fn logspace_as(start: f64, end: f64, n: usize, base: f64, dtype: DType) -> Tensor {
+        fits([n].into(), "logspace");
+        let powers: Vec<f64> = spaced(start, end, n).into_iter().map(|x| base.powf(x)).collect();
+        Tensor::constant(Array::from_slice(&powers, [n]).cast(dtype))
     }
 
     /// The f32 identity matrix.
     #[track_caller]
     pub fn eye(n: usize) -> Tensor {
-        fits([n, n].into(), "eye");
-        let mut data = vec![0.0f32; n * n];
-        data.iter_mut().step_by(n + 1).for_each(|v| *v = 1.0);
-        Tensor::from_slice(&data, [n, n])
+        Tensor::eye_as(n, n, DType::F32)
     }
 
-    /// f32 random numbers, uniform in [0, 1).
+    /// Ones on the diagonal of a matrix of this dtype, zeros elsewhere.
     #[track_caller]
-    pub fn rand(shape: impl Into<Shape>) -> Tensor {
-        Tensor::uniform(shape, 0.0, 1.0)
+    pub fn eye_as(rows: usize, cols: usize, dtype: DType) -> Tensor {
+        let ones = Tensor::full_as([rows, cols], 1.0, dtype);
+        ones.tril(0).triu(0)
     }
 
-    /// f32 random numbers, uniform in [`low`, `high`).
+    /// An f32 matrix with ones on and below diagonal `k`, zeros above.
     #[track_caller]
-    pub fn uniform(shape: impl Into<Shape>, low: f64, high: f64) -> Tensor {
-        let shape = fits(shape.into(), "uniform");
-        Tensor::constant(with_generator(|g| g.uniform(&shape, low, high, DType::F32)))
+    pub fn tri(rows: usize, cols: usize, k: isize) -> Tensor {
+        Tensor::ones([rows, cols]).tril(k)
     }
 
-    /// f32 random numbers from the standard normal distribution.
+    /// Elements in the shape and dtype of this tensor that all are `value`.
     #[track_caller]
-    pub fn randn(shape: impl Into<Shape>) -> Tensor {
-        let shape = fits(shape.into(), "randn");
-        Tensor::constant(with_generator(|g| g.normal(&shape, 0.0, 1.0, DType::F32)))
+    pub fn full_like(&self, value: f64) -> Tensor {
+        Tensor::full_as(self.shape(), value, self.dtype())
     }
 
-    /// i64 random numbers in `low .. high`.
-    ///
-    /// # Panics
-    /// If the range is empty.
+    /// Elements of this tensor's dtype that all are `value`.
     #[track_caller]
-    pub fn randint(low: i64, high: i64, shape: impl Into<Shape>) -> Tensor {
-        if low >= high {
-            raise(Error::new(
-                ErrorKind::Value,
-                "randint",
-                format!("the range {low}..{high} is empty"),
-            ));
+    pub fn new_full(&self, shape: impl Into<Shape>, value: f64) -> Tensor {
+        Tensor::full_as(shape, value, self.dtype())
+    }
+
+    /// Zeros of this tensor's dtype.
+    #[track_caller]
+    pub fn new_zeros(&self, shape: impl Into<Shape>) -> Tensor {
+        Tensor::full_as(shape, 0.0, self.dtype())
+    }
+
+    /// Ones of this tensor's dtype.
+    #[track_caller]
+    pub fn new_ones(&self, shape: impl Into<Shape>) -> Tensor {
+        Tensor::full_as(shape, 1.0, self.dtype())
+    }
+
+    /// The powers of a vector's elements as columns: `n` of them, from the highest to 1, or (`increasing`) the
+    /// other way round.
+    #[track_caller]
+    pub fn vander(&self, n: usize, increasing: bool) -> Tensor {
+        if self.dim() != 1 {
+            let message = format!("needs a vector, and got shape {}", self.shape());
+            raise(Error::new(ErrorKind::Shape, "vander", message));
         }
-        let shape = fits(shape.into(), "randint");
-        Tensor::constant(with_generator(|g| g.integers(&shape, low, high)))
+        let mut power = self.detach().ones_like();
+        let mut columns = Vec::with_capacity(n);
+        for i in 0..n {
+            if i > 0 {
+                power = &power * self;
+            }
+            columns.push(power.clone());
+        }
+        if !increasing {
+            columns.reverse();
+        }
+        if columns.is_empty() {
+            return self.new_zeros([self.numel(), 0]);
+        }
+        crate::stack(&columns.iter().collect::<Vec<_>>(), 1)
     }
+}
 
-    /// The i64 numbers 0 … n−1 in random order.
-    #[track_caller]
-    pub fn randperm(n: usize) -> Tensor {
-        fits([n].into(), "randperm");
-        Tensor::constant(with_generator(|g| g.permutation(n)))
-    }
+/// `n` numbers evenly spaced from `start` to `end`.
+fn spaced(start: f64, end: f64, n: usize) -> Vec<f64> {
+    let step = if n > 1 {
+        (end - start) / (n - 1) as f64
+    } else {
+        0.0
+    };
+    // From both ends to the middle, as PyTorch does, so that the last number is `end` exactly.
+    let at = |i: usize| match i < n.div_ceil(2) {
+        true => start + step * i as f64,
+        false => end - step * (n - 1 - i) as f64,
+    };
+    (0..n).map(at).collect()
 }
 
 impl From<Array> for Tensor {
@@ -292,7 +335,7 @@ impl From<Array> for Tensor {
 
 /// The shape, if memory could ever hold it.
 #[track_caller]
-fn fits(shape: Shape, op: &str) -> Shape {
+pub(crate) fn fits(shape: Shape, op: &str) -> Shape {
     if shape.checked_numel().is_none() {
         raise(Error::new(
             ErrorKind::Memory,
@@ -301,17 +344,4 @@ fn fits(shape: Shape, op: &str) -> Shape {
         ));
     }
     shape
-}
-
-static GENERATOR: Mutex<Option<Generator>> = Mutex::new(None);
-
-/// Sets the seed of the random numbers that this module makes. Without a seed it is 0: a program gives the
-/// same numbers every time it runs.
-pub fn manual_seed(seed: u64) {
-    *crate::autograd::lock(&GENERATOR) = Some(Generator::new(seed));
-}
-
-/// Runs `f` on the generator behind [`manual_seed`].
-pub fn with_generator<T>(f: impl FnOnce(&mut Generator) -> T) -> T {
-    f(crate::autograd::lock(&GENERATOR).get_or_insert_with(|| Generator::new(0)))
 }

@@ -12,17 +12,22 @@ pub mod nn;
 pub mod op;
 pub mod ops;
 pub mod optim;
+mod random;
 mod tensor;
 
 pub use autograd::check::{gradcheck, gradcheck_model, gradgradcheck};
 pub use autograd::functional as func;
 pub use autograd::{Backward, Ctx, Recording, enable_grad, grad, is_recording, no_grad};
-pub use create::{Literal, Scalar, manual_seed, with_generator};
+pub use create::{Literal, Scalar};
 pub use op::{Each, Extra, Fixed, Op, Sample, Saves, Variadic};
 pub use ops::{
-    Index, Kind, Map, Pointwise, Reduction, cat, cross_entropy, linear, mse_loss, s, stack, where_,
+    Index, Kind, Map, PadMode, Pointwise, Reduction, block_diag, broadcast_tensors, cartesian_prod, cat,
+    column_stack, cross_entropy, dstack, hstack, linear, meshgrid, mse_loss, s, searchsorted, stack, vstack,
+    where_,
 };
+pub use random::{manual_seed, with_generator};
 pub use tensor::{HookHandle, Tensor};
+pub use wengert_array::kernels::Generator;
 pub use wengert_array::real::{Dual, Expr, Real};
 pub use wengert_array::{
     Array, DType, Device, Element, Error, ErrorKind, Meta, Result, Shape, catch, kernels, real,

@@ -2,7 +2,8 @@
 //! came from.
 
 use proptest::prelude::*;
-use wengert::ops::shape::{Expand, Permute, Slice};
+use wengert::ops::shape::{Expand, Permute};
+use wengert::ops::slice::{Part, See, Step};
 use wengert::{Op, Tensor};
 
 /// A view operation, with raw numbers that `apply` brings into range.
@@ -95,17 +96,13 @@ fn apply(view: View, x: &Tensor, m: &Model) -> Option<(Tensor, Model)> {
                 at[d] = (start as isize + at[d] as isize * step) as usize;
                 at
             });
-            let dim = d as isize;
-            (
-                Slice {
-                    dim,
-                    start,
-                    len,
-                    step,
-                }
-                .apply([x]),
-                model,
-            )
+            let steps = vec![Step::Slice {
+                dim: d,
+                start,
+                len,
+                step,
+            }];
+            (See(Part { name: "slice", steps }).apply([x]), model)
         }
         View::Flatten(k) => {
             let at = k % rank.checked_sub(1).filter(|r| *r > 0)?;

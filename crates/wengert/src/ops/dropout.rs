@@ -3,8 +3,8 @@
 use super::common::or_raise;
 use super::contract;
 use super::pointwise::{Kind, Map, Pointwise};
-use crate::create::with_generator;
 use crate::op::{Op, Sample, Saves};
+use crate::random::with_generator;
 use crate::tensor::Tensor;
 use wengert_array::real::Real;
 use wengert_array::{Array, Error, ErrorKind, Result, Shape};

@@ -2,7 +2,7 @@
 
 use super::common::{numbers, or_raise, scalar};
 use super::contract;
-use super::index::IndexAdd;
+use super::rows::IndexAdd;
 use crate::autograd::{Ctx, no_grad};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;

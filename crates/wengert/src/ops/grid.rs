@@ -1,7 +1,7 @@
 //! Sampling an image at any places.
 
 use super::common::{or_raise, scalar};
-use super::shape::stack;
+use super::stack;
 use crate::tensor::Tensor;
 use wengert_array::{DType, Error, ErrorKind, Result, Shape, raise};
 

@@ -1,16 +1,14 @@
-//! Picking elements by their indices.
+//! Indexing: `x[1:3, ..., rows]`, read and written.
 
-use super::shape::Slice;
-use super::{axis, contract};
-use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use super::compare::Operand;
+use super::ok;
+use super::rows::{IndexAdd, IndexCopy, IndexSelect};
+use super::shape::Permute;
+use super::slice::{Overwrite, Part, See, Step, span};
+use crate::op::Op;
 use crate::tensor::Tensor;
 use std::ops::{Range, RangeFrom, RangeFull, RangeTo};
-use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
-
-fn table() -> Array {
-    Array::from_slice(&[0.5, -1.0, 2.0, 3.0, -0.25, 1.5], [3, 2])
-}
+use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, kernels, raise};
 
 /// An index that may count from the end, as a position in dimension `d`.
 pub(crate) fn position(op: &str, index: isize, d: usize, shape: &Shape) -> Result<usize> {
@@ -24,7 +22,7 @@ pub(crate) fn position(op: &str, index: isize, d: usize, shape: &Shape) -> Resul
 }
 
 /// Indices as non-negative i64 positions, each checked to be in range.
-fn positions(op: &str, index: &Tensor, size: usize) -> Result<Tensor> {
+pub(super) fn positions(op: &str, index: &Tensor, size: usize) -> Result<Tensor> {
     if !index.dtype().is_integer() {
         let message = format!("indices must be integers, and are {}", index.dtype());
         return Err(Error::new(ErrorKind::DType, op, message));
@@ -51,188 +49,6 @@ fn positions(op: &str, index: &Tensor, size: usize) -> Result<Tensor> {
     Ok(Tensor::constant(index))
 }
 
-/// y = the parts of x at `index` along a dimension; dx = dy added up at the indices.
-#[derive(Clone, Debug)]
-pub struct IndexSelect(pub isize);
-
-impl Op for IndexSelect {
-    type Inputs = Fixed<2>;
-    const NAME: &'static str = "index_select";
-    const SAVES: &'static [Saves] = &[Saves::x(1)];
-    fn infer(&self, [x, index]: [In<'_>; 2]) -> Result<Meta> {
-        let d = axis("index_select", self.0, x.shape.rank())?;
-        if index.shape.rank() != 1 {
-            let message = format!(
-                "the indices must have one dimension, and have shape {}",
-                index.shape
-            );
-            return Err(Error::new(ErrorKind::Shape, "index_select", message));
-        }
-        Ok(x.with_shape(x.shape.with(d, index.shape[0])))
-    }
-    fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::index_select(
-            &x,
-            axis("", self.0, x.rank()).expect("infer has checked it"),
-            &index,
-        )
-    }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
-        let add = IndexAdd {
-            dim: self.0,
-            shape: cx.meta(0).shape.clone(),
-        };
-        [cx.grad(0, || add.apply([&dy, &cx.x(1).detach()])), None]
-    }
-    fn samples() -> Vec<Sample<Self>> {
-        let index = Array::from_slice(&[2i64, 0, 2], [3]);
-        vec![
-            Sample::new(IndexSelect(0), [table(), index]).gives([-0.25, 1.5, 0.5, -1.0, -0.25, 1.5]),
-            Sample::new(IndexSelect(-1), [table(), Array::from_slice(&[1i64], [1])]).gives([-1.0, 3.0, 1.5]),
-        ]
-    }
-}
-
-/// The reverse of [`IndexSelect`]: zeros with x added at `index`; dx = dy there.
-#[derive(Clone, Debug)]
-pub struct IndexAdd {
-    /// Along which dimension.
-    pub dim: isize,
-    /// The result's shape.
-    pub shape: Shape,
-}
-
-impl Op for IndexAdd {
-    type Inputs = Fixed<2>;
-    const NAME: &'static str = "index_add";
-    const SAVES: &'static [Saves] = &[Saves::x(1)];
-    fn infer(&self, [x, index]: [In<'_>; 2]) -> Result<Meta> {
-        let d = axis("index_add", self.dim, self.shape.rank())?;
-        if index.shape.rank() != 1 || *x.shape != self.shape.with(d, index.shape[0]) {
-            let message = format!(
-                "cannot add {} at {} indices into {}",
-                x.shape, index.shape, self.shape
-            );
-            return Err(Error::new(ErrorKind::Shape, "index_add", message));
-        }
-        Ok(x.with_shape(&self.shape))
-    }
-    fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::index_add(
-            &self.shape,
-            axis("", self.dim, x.rank()).expect("infer has checked it"),
-            &index,
-            &x,
-        )
-    }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
-        [
-            cx.grad(0, || IndexSelect(self.dim).apply([&dy, &cx.x(1).detach()])),
-            None,
-        ]
-    }
-    fn samples() -> Vec<Sample<Self>> {
-        let index = Array::from_slice(&[1i64, 1, 0], [3]);
-        let add = IndexAdd {
-            dim: 0,
-            shape: [2, 2].into(),
-        };
-        vec![Sample::new(add, [table(), index]).gives([-0.25, 1.5, 2.5, 2.0])]
-    }
-}
-
-/// y = x at `index` along a dimension, element by element; dx = dy added up at the indices.
-#[derive(Clone, Debug)]
-pub struct Gather(pub isize);
-
-fn infer_gather(op: &str, dim: isize, x: &Shape, index: &Shape) -> Result<()> {
-    let d = axis(op, dim, x.rank())?;
-    let fits = x.rank() == index.rank() && (0..x.rank()).all(|i| i == d || index[i] <= x[i]);
-    if !fits {
-        let message = format!("indices of shape {index} do not fit {x}");
-        return Err(Error::new(ErrorKind::Shape, op, message).note(format!(
-            "they need as many dimensions, and no larger sizes but in dimension {d}"
-        )));
-    }
-    Ok(())
-}
-
-impl Op for Gather {
-    type Inputs = Fixed<2>;
-    const NAME: &'static str = "gather";
-    const SAVES: &'static [Saves] = &[Saves::x(1)];
-    fn infer(&self, [x, index]: [In<'_>; 2]) -> Result<Meta> {
-        infer_gather("gather", self.0, x.shape, index.shape)?;
-        Ok(x.with_shape(index.shape))
-    }
-    fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::gather(
-            &x,
-            axis("", self.0, x.rank()).expect("infer has checked it"),
-            &index,
-        )
-    }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
-        let add = ScatterAdd {
-            dim: self.0,
-            shape: cx.meta(0).shape.clone(),
-        };
-        [cx.grad(0, || add.apply([&dy, &cx.x(1).detach()])), None]
-    }
-    fn samples() -> Vec<Sample<Self>> {
-        let index = Array::from_slice(&[1i64, 0, 0, 0], [2, 2]);
-        vec![Sample::new(Gather(1), [table(), index]).gives([-1.0, 0.5, 2.0, 2.0])]
-    }
-}
-
-/// The reverse of [`Gather`]: zeros with x added at `index`; dx = dy there.
-#[derive(Clone, Debug)]
-pub struct ScatterAdd {
-    /// Along which dimension.
-    pub dim: isize,
-    /// The result's shape.
-    pub shape: Shape,
-}
-
-impl Op for ScatterAdd {
-    type Inputs = Fixed<2>;
-    const NAME: &'static str = "scatter_add";
-    const SAVES: &'static [Saves] = &[Saves::x(1)];
-    fn infer(&self, [x, index]: [In<'_>; 2]) -> Result<Meta> {
-        infer_gather("scatter_add", self.dim, &self.shape, index.shape)?;
-        if x.shape != index.shape {
-            let message = format!(
-                "values of shape {} and indices of shape {} differ",
-                x.shape, index.shape
-            );
-            return Err(Error::new(ErrorKind::Shape, "scatter_add", message));
-        }
-        Ok(x.with_shape(&self.shape))
-    }
-    fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::scatter_add(
-            &self.shape,
-            axis("", self.dim, x.rank()).expect("infer has checked it"),
-            &index,
-            &x,
-        )
-    }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
-        [
-            cx.grad(0, || Gather(self.dim).apply([&dy, &cx.x(1).detach()])),
-            None,
-        ]
-    }
-    fn samples() -> Vec<Sample<Self>> {
-        let index = Array::from_slice(&[1i64, 1, 0, 1, 0, 0], [3, 2]);
-        let add = ScatterAdd {
-            dim: 1,
-            shape: [3, 2].into(),
-        };
-        vec![Sample::new(add, [table(), index]).gives([0.0, -0.5, 2.0, 3.0, 1.25, 0.0])]
-    }
-}
-
 /// One part of an index, as between the brackets of `x[1:3, ..., 0]`. Made from numbers, ranges, `..` and
 /// integer tensors; see [`Tensor::index`].
 #[derive(Clone, Debug)]
@@ -241,8 +57,11 @@ pub enum Index {
     At(isize),
     /// Positions from the first up to, without, the second, by steps. `None` is the end there.
     Range(Option<isize>, Option<isize>, isize),
-    /// The positions that an integer tensor lists; its dimensions take the place of the one indexed.
+    /// The positions that an integer tensor lists, or those where a bool tensor holds. Several such lists are
+    /// broadcast together and name elements one by one.
     List(Tensor),
+    /// Everything (`true`) or nothing, as a new dimension of size 1 or 0.
+    Whether(bool),
     /// A new dimension of size one.
     New,
     /// As many whole dimensions as the other parts leave.
@@ -292,6 +111,11 @@ impl From<RangeFull> for Index {
         Index::Range(None, None, 1)
     }
 }
+impl From<bool> for Index {
+    fn from(b: bool) -> Index {
+        Index::Whether(b)
+    }
+}
 impl From<&Tensor> for Index {
     fn from(t: &Tensor) -> Index {
         Index::List(t.clone())
@@ -324,25 +148,259 @@ macro_rules! tuples {
 }
 tuples!((A 0, B 1), (A 0, B 1, C 2), (A 0, B 1, C 2, D 3));
 
-/// Python's rule for slices: ends are clamped, and count from the back where negative.
-fn range(n: usize, from: Option<isize>, to: Option<isize>, step: isize) -> (usize, usize) {
-    let n = n as isize;
-    let clamp = |i: isize, low: isize, high: isize| (if i < 0 { i + n } else { i }).clamp(low, high);
-    let (start, len) = if step > 0 {
-        let (a, b) = (clamp(from.unwrap_or(0), 0, n), clamp(to.unwrap_or(n), 0, n));
-        (a, (b - a).max(0).unsigned_abs().div_ceil(step.unsigned_abs()))
-    } else {
-        let a = from.map_or(n - 1, |i| clamp(i, -1, n - 1));
-        let b = to.map_or(-1, |i| clamp(i, -1, n - 1));
-        (a, (a - b).max(0).unsigned_abs().div_ceil(step.unsigned_abs()))
+/// An index, worked out for a tensor: a part of it, seen as it is, and lists of places in some of the part's
+/// dimensions.
+struct Plan {
+    part: Part,
+    shape: Shape,
+    lists: Vec<List>,
+}
+
+/// Places in `count` neighbouring dimensions from `dim` on, which count as one.
+struct List {
+    dim: usize,
+    count: usize,
+    places: Tensor,
+}
+
+fn plan(op: &'static str, shape: &Shape, index: &[Index]) -> Result<Plan> {
+    let takes = |part: &Index| match part {
+        Index::At(_) | Index::Range(..) => 1,
+        Index::List(t) if is_mask(t) => t.dim(),
+        Index::List(_) => 1,
+        Index::Whether(_) | Index::New | Index::Ellipsis => 0,
     };
-    (start.max(0) as usize, len)
+    let taken: usize = index.iter().map(takes).sum();
+    if taken > shape.rank() {
+        let message = format!("{taken} indices are too many for shape {shape}");
+        return Err(Error::new(ErrorKind::Index, op, message));
+    }
+    let (mut steps, mut lists, mut now, mut d) = (Vec::new(), Vec::new(), shape.clone(), 0);
+    let mut ellipsis = false;
+    for part in index {
+        match part {
+            Index::At(i) => {
+                let start = position(op, *i, d, &now)?;
+                steps.extend([
+                    Step::Slice {
+                        dim: d,
+                        start,
+                        len: 1,
+                        step: 1,
+                    },
+                    Step::Drop(d),
+                ]);
+                now = now.remove(d);
+            }
+            Index::Range(_, _, 0) => {
+                return Err(Error::new(ErrorKind::Value, op, "a step of zero goes nowhere"));
+            }
+            Index::Range(None, None, 1) => d += 1,
+            Index::Range(a, b, step) => {
+                let (start, len) = span(now[d], *a, *b, *step);
+                steps.push(Step::Slice {
+                    dim: d,
+                    start,
+                    len,
+                    step: *step,
+                });
+                now = now.with(d, len);
+                d += 1;
+            }
+            Index::New => {
+                steps.push(Step::Insert(d));
+                now = now.insert(d, 1);
+                d += 1;
+            }
+            Index::Ellipsis if ellipsis => {
+                return Err(Error::new(
+                    ErrorKind::Index,
+                    op,
+                    "only one ellipsis can stand in an index",
+                ));
+            }
+            Index::Ellipsis => {
+                ellipsis = true;
+                d += shape.rank() - taken;
+            }
+            Index::Whether(yes) => {
+                steps.push(Step::Insert(d));
+                now = now.insert(d, 1);
+                let places = Tensor::from_vec(vec![0i64; usize::from(*yes)], [usize::from(*yes)]);
+                lists.push(List {
+                    dim: d,
+                    count: 1,
+                    places,
+                });
+                d += 1;
+            }
+            Index::List(t) if is_mask(t) => {
+                let (mask, count) = (t.shape(), t.dim());
+                if mask[..] != now[d..d + count] {
+                    let of: Shape = now[d..d + count].iter().copied().collect();
+                    let message = format!("a mask of shape {mask} does not fit dimensions of shape {of}");
+                    return Err(Error::new(ErrorKind::Index, op, message)
+                        .note(format!("they are dimensions {d} and on of {now}")));
+                }
+                let places = Tensor::constant(kernels::nonzero(&t.array()));
+                if count == 0 {
+                    steps.push(Step::Insert(d));
+                    now = now.insert(d, 1);
+                }
+                let count = count.max(1);
+                lists.push(List {
+                    dim: d,
+                    count,
+                    places,
+                });
+                d += count;
+            }
+            Index::List(t) if t.dim() == 0 && t.dtype().is_integer() => {
+                let start = position(op, t.item() as isize, d, &now)?;
+                steps.extend([
+                    Step::Slice {
+                        dim: d,
+                        start,
+                        len: 1,
+                        step: 1,
+                    },
+                    Step::Drop(d),
+                ]);
+                now = now.remove(d);
+            }
+            Index::List(t) => {
+                lists.push(List {
+                    dim: d,
+                    count: 1,
+                    places: positions(op, t, now[d])?,
+                });
+                d += 1;
+            }
+        }
+    }
+    let part = Part { name: op, steps };
+    Ok(Plan {
+        part,
+        shape: now,
+        lists,
+    })
+}
+
+fn is_mask(t: &Tensor) -> bool {
+    // Bytes as masks are PyTorch's old custom, which still holds there.
+    matches!(t.dtype(), DType::Bool | DType::U8)
+}
+
+/// Lists of places made one: where they lie in the part with its dimensions in another order and some merged.
+struct Merged {
+    /// The new order of dimensions, where it is another.
+    order: Option<Vec<isize>>,
+    /// The shape in that order.
+    ordered: Shape,
+    /// The dimension that the merged ones become, and that shape.
+    dim: usize,
+    merged: Shape,
+    /// The places there, in one list, and the shape they were given in.
+    places: Tensor,
+    listed: Shape,
+}
+
+impl Merged {
+    fn new(op: &str, shape: &Shape, lists: &[List]) -> Result<Merged> {
+        let mut listed = Shape::default();
+        for list in lists {
+            listed = listed.broadcast(&list.places.shape()).ok_or_else(|| {
+                let shapes: Vec<String> = lists.iter().map(|l| l.places.shape().to_string()).collect();
+                let message = format!(
+                    "index lists of shapes {} do not broadcast together",
+                    shapes.join(" and ")
+                );
+                Error::new(ErrorKind::Index, op, message)
+            })?;
+        }
+        // Lists of dimensions that follow each other stay where they are; else what they pick comes first.
+        let together = lists.windows(2).all(|w| w[0].dim + w[0].count == w[1].dim);
+        let dims: Vec<usize> = lists.iter().flat_map(|l| l.dim..l.dim + l.count).collect();
+        let (order, dim) = match together {
+            true => (None, lists[0].dim),
+            false => {
+                let others = (0..shape.rank()).filter(|d| !dims.contains(d));
+                let order: Vec<isize> = dims.iter().copied().chain(others).map(|d| d as isize).collect();
+                (Some(order), 0)
+            }
+        };
+        let ordered: Shape = match &order {
+            Some(order) => order.iter().map(|d| shape[*d as usize]).collect(),
+            None => shape.clone(),
+        };
+        let picked = dims.len();
+        let size = ordered[dim..dim + picked].iter().product();
+        let merged = chain(&ordered[..dim], &[size], &ordered[dim + picked..]);
+        let mut places: Option<Tensor> = None;
+        for list in lists {
+            let size: usize = shape[list.dim..list.dim + list.count].iter().product();
+            places = Some(match places {
+                None => list.places.clone(),
+                Some(before) => {
+                    before * Tensor::constant(kernels::arange(size as f64, 1.0, 1, DType::I64)) + &list.places
+                }
+            });
+        }
+        let places = places
+            .expect("there is a list")
+            .expand(&listed)
+            .reshape([listed.numel()]);
+        Ok(Merged {
+            order,
+            ordered,
+            dim,
+            merged,
+            places,
+            listed,
+        })
+    }
+
+    /// The shape of what is picked.
+    fn result(&self) -> Shape {
+        chain(
+            &self.merged[..self.dim],
+            &self.listed,
+            &self.merged[self.dim + 1..],
+        )
+    }
+
+    #[track_caller]
+    fn arrange(&self, x: &Tensor) -> Tensor {
+        match &self.order {
+            Some(order) => Permute(order.clone()).apply([x]).reshape(&self.merged),
+            None => x.reshape(&self.merged),
+        }
+    }
+
+    #[track_caller]
+    fn back(&self, x: &Tensor) -> Tensor {
+        let x = x.reshape(&self.ordered);
+        let Some(order) = &self.order else { return x };
+        let mut back = vec![0; order.len()];
+        order
+            .iter()
+            .enumerate()
+            .for_each(|(new, old)| back[*old as usize] = new as isize);
+        Permute(back).apply([&x])
+    }
+}
+
+fn chain(a: &[usize], b: &[usize], c: &[usize]) -> Shape {
+    a.iter().chain(b).chain(c).copied().collect()
 }
 
 impl Tensor {
     /// The part that `index` picks: `x.index(0)`, `x.index((.., 1..3))`, `x.index((0, s(.., -1)))`,
-    /// `x.index(&rows)`. Numbers drop their dimension, ranges keep it; both may count from the end, and ranges
-    /// are clamped as in Python. Numbers and ranges make views; integer tensors copy.
+    /// `x.index(&rows)`, `x.index(&x.gt(0.0))`. Numbers drop their dimension, ranges keep it; both may count from the
+    /// end, and ranges are clamped as in Python. Numbers and ranges make views; integer and bool tensors copy.
+    ///
+    /// As in NumPy, several tensors are broadcast together and name elements one by one; what they pick takes
+    /// the place of their dimensions if these follow each other, and else comes first.
     ///
     /// ```
     /// # use wengert::{Tensor, s};
@@ -351,96 +409,203 @@ impl Tensor {
     /// assert_eq!(x.index((.., -1)).to_vec::<f32>(), [3.0, 6.0]);
     /// assert_eq!(x.index((0, s(.., -2))).to_vec::<f32>(), [3.0, 1.0]);
     /// assert_eq!(x.index(&Tensor::new([1, 0, 1])).shape().dims(), [3, 3]);
+    /// assert_eq!(x.index(&x.gt(4.5)).to_vec::<f32>(), [5.0, 6.0]);
     /// ```
     #[track_caller]
     pub fn index(&self, index: impl Indices) -> Tensor {
-        let parts = index.parts();
-        let taken = parts
-            .iter()
-            .filter(|p| !matches!(p, Index::New | Index::Ellipsis))
-            .count();
-        let rank = self.dim();
-        if taken > rank {
-            let message = format!("{taken} indices are too many for shape {}", self.shape());
-            raise(Error::new(ErrorKind::Index, "index", message));
+        let plan = ok(plan("index", &self.shape(), &index.parts()));
+        let part = match plan.part.steps.is_empty() {
+            true => self.clone(),
+            false => See(plan.part).apply([self]),
+        };
+        if plan.lists.is_empty() {
+            return part;
         }
-        let (mut x, mut d) = (self.clone(), 0isize);
-        for part in &parts {
-            match part {
-                Index::At(i) => x = x.select(d, *i),
-                Index::Range(_, _, 0) => raise(Error::new(
-                    ErrorKind::Value,
-                    "index",
-                    "a step of zero goes nowhere",
-                )),
-                Index::Range(None, None, 1) => d += 1,
-                Index::Range(a, b, step) => {
-                    let (start, len) = range(x.size(d), *a, *b, *step);
-                    x = Slice {
-                        dim: d,
-                        start,
-                        len,
-                        step: *step,
-                    }
-                    .apply([&x]);
-                    d += 1;
-                }
-                Index::List(list) => {
-                    x = x.take(d, list);
-                    d += list.dim() as isize;
-                }
-                Index::New => {
-                    x = x.unsqueeze(d);
-                    d += 1;
-                }
-                Index::Ellipsis => d += (rank - taken) as isize,
+        let lists = ok(Merged::new("index", &plan.shape, &plan.lists));
+        let picked = IndexSelect(lists.dim as isize).apply([&lists.arrange(&part), &lists.places]);
+        let result = lists.result();
+        if picked.shape() == result {
+            picked
+        } else {
+            picked.reshape(result)
+        }
+    }
+
+    /// With the part that `index` picks replaced by `values`, a number or a tensor that broadcasts to it; or
+    /// (`accumulate`) with them added. Where an index names an element twice, the last value stays.
+    ///
+    /// ```
+    /// # use wengert::Tensor;
+    /// let x = Tensor::zeros([2, 3]);
+    /// let y = x.index_put((.., 1), 5.0, false);
+    /// assert_eq!(y.to_vec::<f32>(), [0.0, 5.0, 0.0, 0.0, 5.0, 0.0]);
+    /// let y = y.index_put(&y.gt(0.0), 1.0, true);
+    /// assert_eq!(y.to_vec::<f32>(), [0.0, 6.0, 0.0, 0.0, 6.0, 0.0]);
+    /// ```
+    #[track_caller]
+    pub fn index_put(&self, index: impl Indices, values: impl Operand, accumulate: bool) -> Tensor {
+        let plan = ok(plan("index_put", &self.shape(), &index.parts()));
+        let values = values.operand(self).to(self.dtype());
+        let whole = plan.part.steps.is_empty();
+        if plan.lists.is_empty() {
+            let values = match accumulate {
+                true => See(plan.part.clone()).apply([self]) + leading(&values, plan.shape.rank()),
+                false => leading(&values, plan.shape.rank()),
+            };
+            return Overwrite(plan.part).apply([self, &values]);
+        }
+        let part = if whole {
+            self.clone()
+        } else {
+            See(plan.part.clone()).apply([self])
+        };
+        let lists = ok(Merged::new("index_put", &plan.shape, &plan.lists));
+        let (result, rows) = (lists.result(), lists.merged.with(lists.dim, lists.listed.numel()));
+        let values = leading(&values, result.rank());
+        if values.shape().broadcast(&result).as_ref() != Some(&result) {
+            let message = format!("cannot put {} into a part of shape {result}", values.shape());
+            raise(
+                Error::new(ErrorKind::Shape, "index_put", message)
+                    .note("it must broadcast to the part's shape"),
+            );
+        }
+        let values = values.expand(&result).reshape(rows);
+        let (dim, arranged) = (lists.dim as isize, lists.arrange(&part));
+        let changed = match accumulate {
+            true => {
+                let shape = lists.merged.clone();
+                &arranged + IndexAdd { dim, shape }.apply([&values, &lists.places])
             }
-        }
-        x
-    }
-
-    /// The parts at `index` along `dim`; the dimensions of `index` take the place of `dim`.
-    #[track_caller]
-    fn take(&self, dim: isize, index: &Tensor) -> Tensor {
-        let (shape, list) = (self.shape(), index.shape());
-        let flat = index.detach().reshape([index.numel()]);
-        let part = self.index_select(dim, &flat);
-        let d = dim as usize;
-        let shape: Shape = shape[..d]
-            .iter()
-            .chain(list.iter())
-            .chain(&shape[d + 1..])
-            .copied()
-            .collect();
-        part.reshape(shape)
-    }
-
-    /// The parts at `index`, a list of integers, along `dim`. Indices may repeat, and may count from the end.
-    #[track_caller]
-    pub fn index_select(&self, dim: isize, index: &Tensor) -> Tensor {
-        let index = axis("index_select", dim, self.dim())
-            .and_then(|d| positions("index_select", index, self.shape()[d]));
-        match index {
-            Ok(index) => IndexSelect(dim).apply([self, &index]),
-            Err(error) => raise(error),
+            false => IndexCopy(dim).apply([&arranged, &lists.places, &values]),
+        };
+        let changed = lists.back(&changed);
+        if whole {
+            changed
+        } else {
+            Overwrite(plan.part).apply([self, &changed])
         }
     }
 
-    /// Element by element, what lies at `index` along `dim`: `y[i][j] = x[i][index[i][j]]` for `dim` 1.
+    /// [`index_put`](Tensor::index_put) on this leaf itself: every handle on it sees the new value.
     #[track_caller]
-    pub fn gather(&self, dim: isize, index: &Tensor) -> Tensor {
-        let checked =
-            axis("gather", dim, self.dim()).and_then(|d| positions("gather", index, self.shape()[d]));
-        match checked {
-            Ok(index) => Gather(dim).apply([self, &index]),
-            Err(error) => raise(error),
+    pub fn index_put_(&self, index: impl Indices, values: impl Operand, accumulate: bool) -> Tensor {
+        let (parts, values) = (index.parts(), values.operand(self).detach());
+        let (shape, dtype) = (self.shape(), self.dtype());
+        let plan = ok(plan("index_put_", &shape, &parts));
+        let whole = plan.part.steps.is_empty();
+        // The usual cases write into the array itself. All is checked before it is taken.
+        if plan.lists.is_empty() && !accumulate {
+            let place = ok(plan.part.layout(&shape));
+            let values = ok(filling(&values, place.shape()));
+            self.update(|x| kernels::write(x, &place, &values.cast(dtype)));
+        } else if let (true, false, Ok(lists @ Merged { order: None, .. })) = (
+            whole,
+            accumulate,
+            Merged::new("index_put_", &plan.shape, &plan.lists),
+        ) {
+            let values = ok(filling(&values, &lists.result())).cast(dtype);
+            let rows = values.reshape(lists.merged.with(lists.dim, lists.listed.numel()));
+            self.update(|x| {
+                let flat = x.reshape(&lists.merged);
+                drop(x);
+                kernels::index_write(flat, lists.dim, &lists.places.array(), &rows).reshape(&shape)
+            });
+        } else {
+            let new = self.detach().index_put(parts, &values, accumulate).into_array();
+            self.update(|_| new);
         }
+        self.clone()
     }
 }
 
-contract! {
-    index_select: IndexSelect,
-    index_add: IndexAdd,
-    gather: Gather,
-    scatter_add: ScatterAdd,
+/// The values, repeated to fill a part of this shape.
+fn filling(values: &Tensor, part: &Shape) -> Result<Array> {
+    let values = leading(values, part.rank());
+    if values.shape().broadcast(part).as_ref() != Some(part) {
+        let message = format!("cannot put {} into a part of shape {part}", values.shape());
+        return Err(
+            Error::new(ErrorKind::Shape, "index_put_", message).note("it must broadcast to the part's shape")
+        );
+    }
+    Ok(values.array().broadcast_to(part))
+}
+
+/// Without dimensions of size one that lead beyond `rank`, which an assignment passes over.
+fn leading(values: &Tensor, rank: usize) -> Tensor {
+    let shape = values.shape();
+    let extra = shape.rank().saturating_sub(rank);
+    let ones = shape[..extra].iter().take_while(|n| **n == 1).count();
+    if ones == 0 {
+        values.clone()
+    } else {
+        values.reshape(&shape[ones..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cube() -> Tensor {
+        Tensor::arange(0, 24).reshape([2, 3, 4])
+    }
+
+    #[test]
+    fn lists_pick_one_by_one() {
+        let x = cube();
+        let (i, j) = (Tensor::new([0, 1]), Tensor::new([[2], [0]]));
+        assert_eq!(x.index((&i, &i)).to_vec::<i64>(), [0, 1, 2, 3, 16, 17, 18, 19]);
+        assert_eq!(x.index((&i, .., &i)).shape(), [2, 3]);
+        assert_eq!(x.index((&i, .., &i)).to_vec::<i64>(), [0, 4, 8, 13, 17, 21]);
+        assert_eq!(x.index((0, &j, &i)).to_vec::<i64>(), [8, 9, 0, 1]);
+        assert_eq!(x.index((Index::New, .., &j)).shape(), [1, 2, 2, 1, 4]);
+        assert_eq!(x.index((true, 0)).shape(), [1, 3, 4]);
+        assert_eq!(x.index(false).shape(), [0, 2, 3, 4]);
+        assert_eq!(x.index((Index::Ellipsis, &Tensor::new(-1))).shape(), [2, 3]);
+    }
+
+    #[test]
+    fn masks_pick_where_they_hold() {
+        let x = cube();
+        let m = Tensor::new([[true, false, false], [false, false, true]]);
+        assert_eq!(x.index(&m).to_vec::<i64>(), [0, 1, 2, 3, 20, 21, 22, 23]);
+        assert_eq!(x.index((&m, &Tensor::new([1, 2]))).to_vec::<i64>(), [1, 22]);
+        let rows = Tensor::new([false, true]);
+        assert_eq!(x.index((&rows, .., 0)).to_vec::<i64>(), [12, 16, 20]);
+        assert_eq!(Tensor::new(3.0).index(&Tensor::new(true)).shape(), [1]);
+    }
+
+    #[test]
+    fn gradients_go_where_the_index_leads() {
+        let x = Tensor::zeros([3, 4]).requires_grad_(true);
+        let v = Tensor::ones([2]).requires_grad_(true);
+        let (i, j) = (Tensor::new([0, 2]), Tensor::new([1, 1]));
+        let y = x.index_put((&i, &j), &v, false);
+        (&y * 2.0).sum().backward();
+        assert_eq!(v.grad().unwrap().to_vec::<f32>(), [2.0, 2.0]);
+        let g = x.grad().unwrap().to_vec::<f32>();
+        assert_eq!((g[1], g[9], g.iter().sum::<f32>()), (0.0, 0.0, 20.0));
+        let z = Tensor::ones([3]).requires_grad_(true);
+        z.index(&Tensor::new([1, 1])).sum().backward();
+        assert_eq!(z.grad().unwrap().to_vec::<f32>(), [0.0, 2.0, 0.0]);
+    }
+
+    #[test]
+    fn puts_go_where_indices_lead() {
+        let x = Tensor::zeros([2, 3, 4]);
+        let (i, j) = (Tensor::new([0, 1]), Tensor::new([3, 0]));
+        let y = x.index_put((&i, 1..3, &j), &Tensor::new([[1.0, 2.0], [3.0, 4.0]]), false);
+        let want = |k: usize| {
+            [(7, 1.0), (11, 2.0), (16, 3.0), (20, 4.0)]
+                .iter()
+                .find(|w| w.0 == k)
+                .map_or(0.0, |w| w.1)
+        };
+        assert_eq!(y.to_vec::<f64>(), (0..24).map(want).collect::<Vec<_>>());
+        let z = Tensor::zeros([3]).index_put(&Tensor::new([1, 1, 2]), &Tensor::ones([1, 1, 3]), true);
+        assert_eq!(z.to_vec::<f32>(), [0.0, 2.0, 1.0]);
+        let leaf = Tensor::zeros([2, 2]);
+        leaf.index_put_((0, s(.., -1)), &Tensor::new([5.0, 6.0]), false);
+        assert_eq!(leaf.to_vec::<f32>(), [6.0, 5.0, 0.0, 0.0]);
+    }
 }

@@ -208,7 +208,7 @@ impl Tensor {
         match (self.dim(), other.dim()) {
             (1, 1) if self.numel() == other.numel() => MatMul
                 .apply([&self.unsqueeze(0), &other.unsqueeze(1)])
-                .reshape([]),
+                .reshape(Shape::default()),
             (1, n) if n >= 2 && other.size(-2) == self.numel() => {
                 MatMul.apply([&self.unsqueeze(0), other]).squeeze(-2)
             }

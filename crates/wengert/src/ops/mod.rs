@@ -3,11 +3,13 @@
 
 pub mod activation;
 pub mod arithmetic;
+pub mod arrange;
 pub mod attention;
 pub mod cast;
 pub mod common;
 pub mod compare;
 pub mod conv;
+pub mod diagonal;
 pub mod distance;
 pub mod dropout;
 pub mod embed;
@@ -16,26 +18,44 @@ pub mod functional;
 pub mod grid;
 pub mod index;
 pub mod interpolate;
+pub mod join;
 pub mod loss;
+pub mod mask;
 pub mod matmul;
 pub mod norm;
+pub mod pad;
 pub mod pointwise;
 pub mod pool;
 pub mod reduce;
+pub mod rows;
+pub mod scatter;
+pub mod search;
 pub mod shape;
+pub mod slice;
 pub mod softmax;
+pub mod sort;
 pub mod trigonometric;
+pub mod window;
 
 pub use compare::where_;
-pub use index::{Index, s};
+pub use index::{Index, Indices, s};
+pub use join::{
+    Indexing, block_diag, broadcast_tensors, cartesian_prod, cat, column_stack, dstack, hstack, meshgrid,
+    result_type, stack, vstack,
+};
 pub use loss::{Reduction, cross_entropy, mse_loss};
 
 pub use matmul::linear;
+pub use pad::{PadMode, Sliding};
 pub use pointwise::{Kind, Map, Pointwise};
 pub use reduce::Dims;
-pub use shape::{cat, stack};
+pub use scatter::ScatterMode;
+pub use search::searchsorted;
+pub use shape::Sizes;
+pub use slice::Sections;
+pub use sort::Unique;
 
-use wengert_array::{Error, ErrorKind, Result};
+use wengert_array::{Error, ErrorKind, Result, raise};
 
 /// Writes the contract test of each operation, as module `$name` with one test for each clause.
 macro_rules! contract {
@@ -51,6 +71,15 @@ macro_rules! contract {
     };
 }
 pub(crate) use contract;
+
+/// What was asked for; or a panic with the error, at the line of the program that asked.
+#[track_caller]
+pub(crate) fn ok<T>(result: Result<T>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => raise(error),
+    }
+}
 
 /// The dimension that `dim` means in a tensor of `rank` dimensions: negative ones count from the end.
 pub(crate) fn axis(op: &str, dim: isize, rank: usize) -> Result<usize> {

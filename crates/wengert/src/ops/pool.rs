@@ -2,8 +2,8 @@
 
 use super::common::{Sizes, last, numbers, or_raise};
 use super::contract;
-use super::index::{Gather, ScatterAdd};
 use super::interpolate::Resample;
+use super::scatter::{Gather, ScatterAdd};
 use crate::autograd::Ctx;
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;

@@ -39,6 +39,11 @@ impl From<Vec<isize>> for Dims {
 }
 
 impl Dims {
+    /// The dimensions that are named, if any are.
+    pub(crate) fn list(self) -> Option<Vec<isize>> {
+        self.0
+    }
+
     /// As sorted dimension numbers of a tensor of `rank` dimensions; no dimensions mean all, as in PyTorch.
     fn resolve(&self, op: &str, rank: usize) -> Result<Vec<usize>> {
         let Some(dims) = self.0.as_ref().filter(|d| !d.is_empty()) else {
@@ -450,7 +455,7 @@ impl Tensor {
         }
         .apply([self]);
         if self.dim() == 0 {
-            return (self.reshape([]), index.reshape([]));
+            return (self.reshape(Shape::default()), index.reshape(Shape::default()));
         }
         let values = self.gather(dim, &index);
         if keepdim {

@@ -1,12 +1,12 @@
 //! The same numbers seen in another shape: views, which take no memory.
 
-use super::{axis, contract};
+use super::{Dims, axis, contract, ok};
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves, Variadic};
+use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
-use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
+use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, raise};
 
-fn block() -> Array {
+pub(super) fn block() -> Array {
     let data = [0.5, -1.0, 2.0, 3.0, -0.25, 1.5, 0.75, -2.0, 1.0, 4.0, -3.0, 0.125];
     Array::from_slice(&data, [2, 3, 2])
 }
@@ -131,197 +131,63 @@ impl Op for Expand {
     }
 }
 
-/// y = every `step`-th element along a dimension, `len` of them from `start` on; dx = dy there, 0 elsewhere.
-#[derive(Clone, Debug)]
-pub struct Slice {
-    /// Along which dimension.
-    pub dim: isize,
-    /// The first element.
-    pub start: usize,
-    /// How many.
-    pub len: usize,
-    /// How far apart; negative to go backwards.
-    pub step: isize,
+/// Sizes of dimensions, where −1 may stand for one that follows from the rest.
+pub trait Sizes {
+    /// As signed numbers.
+    fn sizes(self) -> Vec<isize>;
 }
 
-impl Op for Slice {
-    type Inputs = Fixed<1>;
-    const NAME: &'static str = "slice";
-    const SAVES: &'static [Saves] = &[Saves::NOTHING];
-    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
-        let d = axis("slice", self.dim, x.shape.rank())?;
-        let last = (self.len.max(1) as isize - 1)
-            .checked_mul(self.step)
-            .and_then(|n| n.checked_add(self.start as isize));
-        let inside =
-            last.is_some_and(|last| self.start < x.shape[d] && (0..x.shape[d] as isize).contains(&last));
-        if self.len > 0 && !inside {
-            let message = format!(
-                "{} elements from {} by steps of {} leave dimension {d} of {}",
-                self.len, self.start, self.step, x.shape
-            );
-            return Err(Error::new(ErrorKind::Index, "slice", message));
-        }
-        Ok(x.with_shape(x.shape.with(d, self.len)))
-    }
-    fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
-        x.slice(
-            axis("", self.dim, x.rank()).expect("infer has checked it"),
-            self.start,
-            self.len,
-            self.step,
-        )
-    }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
-        [Some(
-            Embed {
-                slice: self.clone(),
-                shape: cx.meta(0).shape.clone(),
+macro_rules! sizes {
+    ($($t:ty),*) => {$(
+        impl<const N: usize> Sizes for [$t; N] {
+            fn sizes(self) -> Vec<isize> {
+                self[..].sizes()
             }
-            .apply([&dy]),
-        )]
-    }
-    fn samples() -> Vec<Sample<Self>> {
-        let slice = |dim, start, len, step| Slice {
-            dim,
-            start,
-            len,
-            step,
-        };
-        vec![
-            Sample::new(slice(1, 1, 2, 1), [block()]),
-            Sample::new(slice(-2, 2, 2, -2), [block()])
-                .gives([-0.25, 1.5, 0.5, -1.0, -3.0, 0.125, 0.75, -2.0]),
-            Sample::new(slice(0, 0, 0, 1), [block()]).gives([]),
-        ]
-    }
-}
-
-/// The reverse of [`Slice`]: y = 0 but for x where the slice would look; dx = dy there.
-#[derive(Clone, Debug)]
-pub struct Embed {
-    /// Where.
-    pub slice: Slice,
-    /// The result's shape.
-    pub shape: Shape,
-}
-
-impl Op for Embed {
-    type Inputs = Fixed<1>;
-    const NAME: &'static str = "embed";
-    const SAVES: &'static [Saves] = &[Saves::NOTHING];
-    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
-        let whole = x.with_shape(&self.shape);
-        let part = self.slice.infer([In {
-            shape: &whole.shape,
-            ..x
-        }])?;
-        if part.shape != *x.shape {
-            let message = format!("{} does not fit the slice of shape {}", x.shape, part.shape);
-            return Err(Error::new(ErrorKind::Shape, "embed", message));
         }
-        Ok(whole)
-    }
-    fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
-        let mut slices = vec![(0, 1); x.rank()];
-        let d = axis("", self.slice.dim, x.rank()).expect("infer has checked it");
-        slices[d] = (self.slice.start, self.slice.step);
-        kernels::embed(&self.shape, &slices, &x)
-    }
-    fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
-        [Some(self.slice.clone().apply([&dy]))]
-    }
-    fn samples() -> Vec<Sample<Self>> {
-        let slice = Slice {
-            dim: 1,
-            start: 3,
-            len: 2,
-            step: -2,
-        };
-        let x = Array::from_slice(&[1.0, 2.0, 3.0, 4.0], [2, 2]);
-        vec![
-            Sample::new(
-                Embed {
-                    slice,
-                    shape: [2, 4].into(),
-                },
-                [x],
-            )
-            .gives([0.0, 2.0, 0.0, 1.0, 0.0, 4.0, 0.0, 3.0]),
-        ]
-    }
-}
-
-/// y = the inputs end to end along a dimension; each input's gradient is its part of dy.
-#[derive(Clone, Debug)]
-pub struct Cat(pub isize);
-
-impl Op for Cat {
-    type Inputs = Variadic;
-    const NAME: &'static str = "cat";
-    const SAVES: &'static [Saves] = &[Saves::NOTHING];
-    fn infer(&self, x: Vec<In<'_>>) -> Result<Meta> {
-        let Some(first) = x.first() else {
-            return Err(Error::new(ErrorKind::Value, "cat", "needs at least one tensor"));
-        };
-        let d = axis("cat", self.0, first.shape.rank())?;
-        let mut size = 0;
-        for (i, x) in x.iter().enumerate() {
-            let fits = x.shape.rank() == first.shape.rank() && x.shape.with(d, 0) == first.shape.with(d, 0);
-            if !fits {
-                let message = format!(
-                    "cannot join {} and {} (tensors 0 and {i}) along dimension {d}",
-                    first.shape, x.shape
-                );
-                return Err(Error::new(ErrorKind::Shape, "cat", message)
-                    .note(format!("all sizes but that of dimension {d} must be equal")));
+        impl<const N: usize> Sizes for &[$t; N] {
+            fn sizes(self) -> Vec<isize> {
+                self[..].sizes()
             }
-            size += x.shape[d];
         }
-        let dtype = x
-            .iter()
-            .map(|x| x.dtype)
-            .reduce(|a, b| a.promote(b))
-            .expect("there is a first");
-        Ok(Meta {
-            shape: first.shape.with(d, size),
-            dtype,
-            device: first.device,
-        })
+        impl Sizes for Vec<$t> {
+            fn sizes(self) -> Vec<isize> {
+                self[..].sizes()
+            }
+        }
+        impl Sizes for &Vec<$t> {
+            fn sizes(self) -> Vec<isize> {
+                self[..].sizes()
+            }
+        }
+        impl Sizes for &[$t] {
+            fn sizes(self) -> Vec<isize> {
+                let signed = |n: &$t| (*n as i128).clamp(isize::MIN as i128, isize::MAX as i128) as isize;
+                self.iter().map(signed).collect()
+            }
+        }
+    )*};
+}
+sizes!(usize, isize, i32, i64);
+
+impl Sizes for Shape {
+    fn sizes(self) -> Vec<isize> {
+        self.dims().sizes()
     }
-    fn forward(&self, x: Vec<Array>, y: &Meta, _: &mut Extra) -> Array {
-        let x: Vec<Array> = x.iter().map(|x| x.cast(y.dtype)).collect();
-        kernels::concat(
-            &x,
-            axis("", self.0, y.shape.rank()).expect("infer has checked it"),
-        )
-    }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
-        let d = axis("", self.0, dy.dim()).expect("infer has checked it");
-        let mut start = 0;
-        let part = |i| {
-            let len = cx.meta(i).shape[d];
-            start += len;
-            cx.grad(i, || dy.narrow(d as isize, start - len, len))
-        };
-        (0..cx.inputs()).map(part).collect()
-    }
-    fn samples() -> Vec<Sample<Self>> {
-        let (a, b) = (
-            Array::from_slice(&[1.0, 2.0], [2, 1]),
-            Array::from_slice(&[3.0, 4.0, 5.0, 6.0], [2, 2]),
-        );
-        vec![
-            Sample::new(Cat(1), vec![a.clone(), b.clone()]).gives([1.0, 3.0, 4.0, 2.0, 5.0, 6.0]),
-            Sample::new(Cat(-2), vec![b.clone(), b]),
-            Sample::new(Cat(0), vec![a]).gives([1.0, 2.0]),
-        ]
+}
+impl Sizes for &Shape {
+    fn sizes(self) -> Vec<isize> {
+        self.dims().sizes()
     }
 }
 
-/// A size in [`Tensor::view`]: −1 is worked out from the others.
-fn sizes(op: &str, dims: &[isize], numel: usize, shape: &Shape) -> Result<Shape> {
-    let known: usize = dims.iter().filter(|d| **d >= 0).map(|d| *d as usize).product();
+/// The shape that `dims` means for `numel` elements: −1 is worked out from the others.
+fn resolve(op: &str, dims: &[isize], shape: &Shape) -> Result<Shape> {
+    let numel = shape.numel();
+    let known = dims
+        .iter()
+        .filter(|d| **d >= 0)
+        .try_fold(1usize, |n, d| n.checked_mul(*d as usize))
+        .unwrap_or(usize::MAX);
     let mut free = dims.iter().filter(|d| **d < 0);
     let bad = |text: String| Err(Error::new(ErrorKind::Shape, op, text));
     match (free.next(), free.next()) {
@@ -340,71 +206,164 @@ fn sizes(op: &str, dims: &[isize], numel: usize, shape: &Shape) -> Result<Shape>
     }
 }
 
+/// The shape that an expansion to `dims` means: −1 keeps a size.
+fn expanded(dims: &[isize], shape: &Shape) -> Result<Shape> {
+    let new = dims.len().checked_sub(shape.rank());
+    let size = |(i, d): (usize, &isize)| match (*d, new.and_then(|new| i.checked_sub(new))) {
+        (0.., _) => Ok(*d as usize),
+        (-1, Some(old)) => Ok(shape[old]),
+        _ => Err(Error::new(
+            ErrorKind::Shape,
+            "expand",
+            format!("{d} is not a size, in {dims:?}"),
+        )
+        .note(format!("−1 keeps the size of a dimension that {shape} has"))),
+    };
+    dims.iter().enumerate().map(size).collect()
+}
+
+/// The distinct dimensions that `dims` names, in its order; all of them where it names none.
+pub(crate) fn axes(op: &str, dims: Dims, rank: usize) -> Result<Vec<usize>> {
+    let Some(dims) = dims.list() else {
+        return Ok((0..rank).collect());
+    };
+    let mut axes = Vec::with_capacity(dims.len());
+    for dim in dims {
+        // As PyTorch has it, a 0-d tensor has one dimension where only its name is asked for.
+        let d = axis(op, dim, rank.max(1))?;
+        if axes.contains(&d) {
+            let message = format!("dimension {d} is named twice");
+            return Err(Error::new(ErrorKind::Value, op, message));
+        }
+        axes.push(d);
+    }
+    Ok(axes)
+}
+
 /// Views.
 impl Tensor {
-    /// The same elements in another shape of equal count; a view where the strides allow it, else a copy.
+    /// The same elements in another shape of equal count; a view where the strides allow it, else a copy. One
+    /// size may be −1: what is left over.
+    ///
+    /// ```
+    /// # use wengert::Tensor;
+    /// let x = Tensor::arange(0, 6);
+    /// assert_eq!(x.reshape([2, -1]).shape().dims(), [2, 3]);
+    /// ```
     #[track_caller]
-    pub fn reshape(&self, shape: impl Into<Shape>) -> Tensor {
-        Reshape(shape.into()).apply([self])
+    pub fn reshape(&self, sizes: impl Sizes) -> Tensor {
+        Reshape(ok(resolve("reshape", &sizes.sizes(), &self.shape()))).apply([self])
     }
 
-    /// As [`reshape`](Tensor::reshape), where one size may be −1: what is left over.
+    /// As [`reshape`](Tensor::reshape).
     #[track_caller]
-    pub fn view<const N: usize>(&self, sizes_or_minus_one: [isize; N]) -> Tensor {
-        match sizes("view", &sizes_or_minus_one, self.numel(), &self.shape()) {
-            Ok(shape) => Reshape(shape).apply([self]),
-            Err(error) => raise(error),
+    pub fn view(&self, sizes: impl Sizes) -> Tensor {
+        Reshape(ok(resolve("view", &sizes.sizes(), &self.shape()))).apply([self])
+    }
+
+    /// In the shape of `other`.
+    #[track_caller]
+    pub fn reshape_as(&self, other: &Tensor) -> Tensor {
+        Reshape(other.shape()).apply([self])
+    }
+
+    /// In the shape of `other`.
+    #[track_caller]
+    pub fn view_as(&self, other: &Tensor) -> Tensor {
+        Reshape(other.shape()).apply([self])
+    }
+
+    /// The bits of the elements read as another dtype of the same size; without history, since bits have no
+    /// gradient.
+    ///
+    /// # Panics
+    /// If the sizes differ, or if the dtype is bool.
+    #[track_caller]
+    pub fn view_dtype(&self, dtype: DType) -> Tensor {
+        let from = self.dtype();
+        if dtype.size() != from.size() || (dtype == DType::Bool && from != DType::Bool) {
+            let message = format!("cannot read the bits of {from} as {dtype}");
+            raise(
+                Error::new(ErrorKind::DType, "view", message)
+                    .note("both must have as many bytes, and not every byte is a bool"),
+            );
         }
+        Tensor::constant(self.array().bitcast(dtype))
     }
 
     /// Dimensions `start` to `end`, both included, as one.
     #[track_caller]
     pub fn flatten(&self, start: isize, end: isize) -> Tensor {
         let shape = self.shape();
+        let rank = shape.rank().max(1);
+        let (a, b) = (ok(axis("flatten", start, rank)), ok(axis("flatten", end, rank)));
+        if a > b {
+            let message = format!("dimension {a} comes after {b}");
+            raise(Error::new(ErrorKind::Value, "flatten", message));
+        }
         if shape.rank() == 0 {
-            return self.reshape([1]);
+            return Reshape([1].into()).apply([self]);
         }
-        let range =
-            axis("flatten", start, shape.rank()).and_then(|a| Ok((a, axis("flatten", end, shape.rank())?)));
-        match range {
-            Ok((a, b)) if a <= b => {
-                let merged = shape[a..=b].iter().product();
-                let flat: Shape = shape[..a]
-                    .iter()
-                    .copied()
-                    .chain([merged])
-                    .chain(shape[b + 1..].iter().copied())
-                    .collect();
-                Reshape(flat).apply([self])
-            }
-            Ok((a, b)) => raise(Error::new(
-                ErrorKind::Value,
-                "flatten",
-                format!("dimension {a} comes after {b}"),
-            )),
-            Err(error) => raise(error),
+        let merged = shape[a..=b].iter().product();
+        let flat: Shape = shape[..a]
+            .iter()
+            .chain([&merged])
+            .chain(&shape[b + 1..])
+            .copied()
+            .collect();
+        Reshape(flat).apply([self])
+    }
+
+    /// All elements in row-major order, in one dimension.
+    #[track_caller]
+    pub fn ravel(&self) -> Tensor {
+        Reshape([self.numel()].into()).apply([self])
+    }
+
+    /// Dimension `dim` as several of these sizes, of which one may be −1.
+    #[track_caller]
+    pub fn unflatten(&self, dim: isize, sizes: impl Sizes) -> Tensor {
+        let shape = self.shape();
+        let (d, sizes) = (ok(axis("unflatten", dim, shape.rank())), sizes.sizes());
+        let parts = ok(resolve("unflatten", &sizes, &[shape[d]].into()));
+        if parts.numel() != shape[d] {
+            let message = format!("cannot see a dimension of size {} as {parts}", shape[d]);
+            raise(Error::new(ErrorKind::Shape, "unflatten", message));
         }
+        let whole: Shape = shape[..d]
+            .iter()
+            .chain(parts.iter())
+            .chain(&shape[d + 1..])
+            .copied()
+            .collect();
+        Reshape(whole).apply([self])
     }
 
     /// The dimensions in a new order.
     #[track_caller]
-    pub fn permute<const N: usize>(&self, order: [isize; N]) -> Tensor {
-        Permute(order.to_vec()).apply([self])
+    pub fn permute(&self, order: impl AsRef<[isize]>) -> Tensor {
+        Permute(order.as_ref().to_vec()).apply([self])
     }
 
     /// Dimensions `a` and `b` exchanged.
     #[track_caller]
     pub fn transpose(&self, a: isize, b: isize) -> Tensor {
         let rank = self.dim();
-        let axes = axis("transpose", a, rank).and_then(|a| Ok((a, axis("transpose", b, rank)?)));
-        match axes {
-            Ok((a, b)) => {
-                let mut order: Vec<isize> = (0..rank as isize).collect();
-                order.swap(a, b);
-                Permute(order).apply([self])
-            }
-            Err(error) => raise(error),
+        let (a, b) = (
+            ok(axis("transpose", a, rank.max(1))),
+            ok(axis("transpose", b, rank.max(1))),
+        );
+        let mut order: Vec<isize> = (0..rank as isize).collect();
+        if rank > 0 {
+            order.swap(a, b);
         }
+        Permute(order).apply([self])
+    }
+
+    /// Dimensions `a` and `b` exchanged; NumPy's name for [`transpose`](Tensor::transpose).
+    #[track_caller]
+    pub fn swapaxes(&self, a: isize, b: isize) -> Tensor {
+        self.transpose(a, b)
     }
 
     /// A matrix with rows and columns exchanged; tensors of lower rank are left as they are.
@@ -427,116 +386,127 @@ impl Tensor {
         }
     }
 
-    /// Repeated along dimensions of size one and new leading ones, without taking memory.
+    /// Matrices, in the last two dimensions, with rows and columns exchanged.
     #[track_caller]
-    pub fn expand(&self, shape: impl Into<Shape>) -> Tensor {
-        Expand(shape.into()).apply([self])
+    pub fn mt(&self) -> Tensor {
+        if self.dim() < 2 {
+            let message = format!("needs two or more dimensions, and got shape {}", self.shape());
+            raise(Error::new(ErrorKind::Shape, "mT", message));
+        }
+        self.transpose(-2, -1)
     }
 
-    /// Without dimension `dim` if its size is one; else unchanged, as in PyTorch.
+    /// The dimensions `from`, one or several, moved to places `to`; the others keep their order.
+    ///
+    /// ```
+    /// # use wengert::Tensor;
+    /// let x = Tensor::zeros([2, 3, 4]);
+    /// assert_eq!(x.movedim(0, -1).shape().dims(), [3, 4, 2]);
+    /// assert_eq!(x.movedim([0, 1], [1, 2]).shape().dims(), [4, 2, 3]);
+    /// ```
     #[track_caller]
-    pub fn squeeze(&self, dim: isize) -> Tensor {
-        let shape = self.shape();
-        match axis("squeeze", dim, shape.rank()) {
-            Ok(d) if shape[d] == 1 => Reshape(shape.remove(d)).apply([self]),
-            Ok(_) => self.clone(),
-            Err(error) => raise(error),
+    pub fn movedim(&self, from: impl Into<Dims>, to: impl Into<Dims>) -> Tensor {
+        let rank = self.dim();
+        let from = ok(axes("movedim", from.into(), rank));
+        let to = ok(axes("movedim", to.into(), rank));
+        if from.len() != to.len() {
+            let message = format!("{} dimensions cannot go to {} places", from.len(), to.len());
+            raise(Error::new(ErrorKind::Value, "movedim", message));
         }
+        let mut order = vec![None; rank];
+        for (from, to) in from.iter().zip(&to).filter(|_| rank > 0) {
+            order[*to] = Some(*from as isize);
+        }
+        let mut others = (0..rank).filter(|d| !from.contains(d));
+        let order: Vec<isize> = order
+            .into_iter()
+            .map(|d| d.unwrap_or_else(|| others.next().expect("as many as places") as isize))
+            .collect();
+        Permute(order).apply([self])
+    }
+
+    /// NumPy's name for [`movedim`](Tensor::movedim).
+    #[track_caller]
+    pub fn moveaxis(&self, from: impl Into<Dims>, to: impl Into<Dims>) -> Tensor {
+        self.movedim(from, to)
+    }
+
+    /// Repeated along dimensions of size one and new leading ones, without taking memory; −1 keeps a size.
+    #[track_caller]
+    pub fn expand(&self, sizes: impl Sizes) -> Tensor {
+        Expand(ok(expanded(&sizes.sizes(), &self.shape()))).apply([self])
+    }
+
+    /// Expanded to the shape of `other`.
+    #[track_caller]
+    pub fn expand_as(&self, other: &Tensor) -> Tensor {
+        Expand(other.shape()).apply([self])
+    }
+
+    /// NumPy's name for [`expand`](Tensor::expand).
+    #[track_caller]
+    pub fn broadcast_to(&self, sizes: impl Sizes) -> Tensor {
+        self.expand(sizes)
+    }
+
+    /// Without those of the dimensions `dims` whose size is one; `()` means all dimensions.
+    #[track_caller]
+    pub fn squeeze(&self, dims: impl Into<Dims>) -> Tensor {
+        let shape = self.shape();
+        let axes = ok(axes("squeeze", dims.into(), shape.rank()));
+        let kept: Shape = (0..shape.rank())
+            .filter(|d| shape[*d] != 1 || !axes.contains(d))
+            .map(|d| shape[d])
+            .collect();
+        if kept.rank() == shape.rank() {
+            return self.clone();
+        }
+        Reshape(kept).apply([self])
     }
 
     /// With a dimension of size one put in at `dim`.
     #[track_caller]
     pub fn unsqueeze(&self, dim: isize) -> Tensor {
         let shape = self.shape();
-        match axis("unsqueeze", dim, shape.rank() + 1) {
-            Ok(d) => Reshape(shape.insert(d, 1)).apply([self]),
-            Err(error) => raise(error),
-        }
-    }
-
-    /// `len` elements from `start` on along `dim`.
-    #[track_caller]
-    pub fn narrow(&self, dim: isize, start: usize, len: usize) -> Tensor {
-        Slice {
-            dim,
-            start,
-            len,
-            step: 1,
-        }
-        .apply([self])
-    }
-
-    /// The part at index `index` along `dim`, which goes away. The index may count from the end.
-    #[track_caller]
-    pub fn select(&self, dim: isize, index: isize) -> Tensor {
-        let shape = self.shape();
-        match axis("select", dim, shape.rank())
-            .and_then(|d| Ok((d, super::index::position("select", index, d, &shape)?)))
-        {
-            Ok((d, start)) => {
-                let part = Slice {
-                    dim: d as isize,
-                    start,
-                    len: 1,
-                    step: 1,
-                }
-                .apply([self]);
-                Reshape(shape.remove(d)).apply([&part])
-            }
-            Err(error) => raise(error),
-        }
-    }
-
-    /// In the reverse order along `dim`; a view.
-    #[track_caller]
-    pub fn flip(&self, dim: isize) -> Tensor {
-        let n = self.size(dim);
-        Slice {
-            dim,
-            start: n.saturating_sub(1),
-            len: n,
-            step: -1,
-        }
-        .apply([self])
+        let d = ok(axis("unsqueeze", dim, shape.rank() + 1));
+        Reshape(shape.insert(d, 1)).apply([self])
     }
 
     /// Row-major without gaps: itself where it is so, else a copy.
+    #[track_caller]
     pub fn contiguous(&self) -> Tensor {
         if self.is_contiguous() {
-            self.clone()
-        } else {
-            self * 1.0
+            return self.clone();
         }
+        Contiguous.apply([self])
     }
 }
 
-/// The tensors end to end along `dim`.
-#[track_caller]
-pub fn cat(tensors: &[&Tensor], dim: isize) -> Tensor {
-    Cat(dim).apply(tensors.to_vec())
-}
+/// y = a row-major copy of x; dx = dy.
+#[derive(Clone, Debug)]
+pub struct Contiguous;
 
-/// Tensors of one shape, side by side along a new dimension `dim`.
-#[track_caller]
-pub fn stack(tensors: &[&Tensor], dim: isize) -> Tensor {
-    if let Some(other) = tensors.iter().find(|t| t.shape() != tensors[0].shape()) {
-        let message = format!(
-            "the tensors have shapes {} and {}",
-            tensors[0].shape(),
-            other.shape()
-        );
-        raise(Error::new(ErrorKind::Shape, "stack", message).note("all must have the same shape"));
+impl Op for Contiguous {
+    type Inputs = Fixed<1>;
+    const NAME: &'static str = "contiguous";
+    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+        Ok(x.with_shape(x.shape))
     }
-    let tensors: Vec<Tensor> = tensors.iter().map(|t| t.unsqueeze(dim)).collect();
-    // The new dimension exists in every part, so it can be named from the front.
-    Cat(dim).apply(tensors.iter().collect())
+    fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
+        x.contiguous()
+    }
+    fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        [Some(dy)]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        vec![Sample::new(Contiguous, [block().permute(&[2, 0, 1])])]
+    }
 }
 
 contract! {
     reshape: Reshape,
     permute: Permute,
     expand: Expand,
-    slice: Slice,
-    embed: Embed,
-    cat: Cat,
+    contiguous: Contiguous,
 }

@@ -120,7 +120,7 @@ pub fn gumbel_softmax(logits: &Tensor, tau: f64, hard: bool, dim: isize) -> Tens
     }
     let shape = logits.shape();
     // Uniform in (0, 1]: its logarithm is never infinite.
-    let uniform = crate::create::with_generator(|g| g.uniform(&shape, 0.0, 1.0, DType::F64));
+    let uniform = crate::random::with_generator(|g| g.uniform(&shape, 0.0, 1.0, DType::F64));
     let noise = -(-(1.0 - Tensor::constant(uniform)).log() + f64::MIN_POSITIVE).log();
     let soft = ((logits + noise.to(logits.dtype())) / tau).softmax(dim);
     if !hard || soft.dim() == 0 || soft.numel() == 0 {

@@ -3,9 +3,9 @@
 use super::Tree;
 use crate::autograd::node::{Ctx, next_id};
 use crate::autograd::{Backward, Source, enable_grad, is_recording, lock, no_grad};
-use crate::create::with_generator;
 use crate::op::{Extra, In, Op, Sample, Saves, Variadic};
-use crate::ops::shape::{Reshape, cat};
+use crate::ops::{cat, shape::Reshape};
+use crate::random::with_generator;
 use crate::tensor::Tensor;
 use std::collections::HashSet;
 use std::fmt;

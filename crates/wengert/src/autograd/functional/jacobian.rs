@@ -3,7 +3,7 @@
 use super::reverse::Transposed;
 use super::{Level, Tree, grad};
 use crate::autograd::Backward;
-use crate::ops::shape::stack;
+use crate::ops::stack;
 use crate::tensor::Tensor;
 use std::panic::Location;
 use wengert_array::{Array, Shape};

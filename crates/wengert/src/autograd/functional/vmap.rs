@@ -3,7 +3,7 @@
 use super::Tree;
 use crate::autograd::no_grad;
 use crate::ops::axis;
-use crate::ops::shape::stack;
+use crate::ops::stack;
 use crate::tensor::Tensor;
 use std::panic::Location;
 use wengert_array::{Array, Error, ErrorKind, raise};

@@ -5,7 +5,7 @@ use crate::autograd::{Ctx, is_recording};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::ops::common::{numbers, recorded_grads};
 use crate::ops::contract;
-use crate::ops::shape::stack;
+use crate::ops::stack;
 use crate::tensor::Tensor;
 use std::sync::Arc;
 use wengert_array::kernels::{self, Alignment};

@@ -1,0 +1,478 @@
+//! Padding, and sliding windows with their reverse.
+
+use super::rows::IndexSelect;
+use super::slice::{Part, Place, See, Step};
+use super::{axis, contract, ok};
+use crate::autograd::Ctx;
+use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::tensor::Tensor;
+use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
+
+/// What [`Tensor::pad`] puts around a tensor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PadMode {
+    /// This number.
+    Constant(f64),
+    /// The tensor mirrored at its border elements.
+    Reflect,
+    /// The border elements again and again.
+    Replicate,
+    /// The tensor from its other end.
+    Circular,
+}
+
+impl Tensor {
+    /// With elements put before and after along the last dimensions: `pad` is `[before, after]` of the last
+    /// dimension, then of the one before it, and so on. Negative numbers cut elements away.
+    ///
+    /// ```
+    /// # use wengert::{Tensor, ops::PadMode};
+    /// let x = Tensor::new([1, 2, 3]);
+    /// assert_eq!(x.pad([1, 2], PadMode::Constant(0.0)).to_vec::<i64>(), [0, 1, 2, 3, 0, 0]);
+    /// assert_eq!(x.pad([2, 1], PadMode::Reflect).to_vec::<i64>(), [3, 2, 1, 2, 3, 2]);
+    /// assert_eq!(x.pad([1, -1], PadMode::Replicate).to_vec::<i64>(), [1, 1, 2]);
+    /// assert_eq!(x.pad([1, 1], PadMode::Circular).to_vec::<i64>(), [3, 1, 2, 3, 1]);
+    /// ```
+    #[track_caller]
+    pub fn pad(&self, pad: impl AsRef<[isize]>, mode: PadMode) -> Tensor {
+        let (pad, shape) = (pad.as_ref(), self.shape());
+        if !pad.len().is_multiple_of(2) || pad.len() / 2 > shape.rank() {
+            let message = format!("{} numbers of elements do not fit shape {shape}", pad.len());
+            raise(
+                Error::new(ErrorKind::Value, "pad", message)
+                    .note("they come in pairs, at most one pair for each dimension, that of the last first"),
+            );
+        }
+        let pairs = pad
+            .chunks(2)
+            .enumerate()
+            .map(|(i, p)| (shape.rank() - 1 - i, p[0], p[1]));
+        let pairs: Vec<(usize, isize, isize)> = pairs.filter(|(_, a, b)| (*a, *b) != (0, 0)).collect();
+        for &(d, before, after) in &pairs {
+            if shape[d] as isize + before + after < 0 {
+                let message = format!(
+                    "cannot cut {} elements from dimension {d} of {shape}",
+                    -before - after
+                );
+                raise(Error::new(ErrorKind::Shape, "pad", message));
+            }
+        }
+        if let PadMode::Constant(value) = mode {
+            return self.surrounded(&pairs, value);
+        }
+        let mut x = self.clone();
+        for (d, before, after) in pairs {
+            let index = ok(border(mode, &shape, d, before, after));
+            x = IndexSelect(d as isize).apply([&x, &Tensor::constant(index)]);
+        }
+        x
+    }
+
+    #[track_caller]
+    fn surrounded(&self, pairs: &[(usize, isize, isize)], value: f64) -> Tensor {
+        let slice = |dim, start: isize, len: usize| Step::Slice {
+            dim,
+            start: start as usize,
+            len,
+            step: 1,
+        };
+        let (mut inner, mut outer) = (self.shape(), self.shape());
+        let (mut cuts, mut places) = (Vec::new(), Vec::new());
+        for &(d, before, after) in pairs {
+            let n = inner[d] as isize;
+            let kept = (n + before.min(0) + after.min(0)).max(0) as usize;
+            if kept < inner[d] {
+                cuts.push(slice(d, (-before).clamp(0, n), kept));
+            }
+            inner = inner.with(d, kept);
+            outer = outer.with(d, (n + before + after) as usize);
+            places.push(slice(d, before.max(0).min(n + before + after), kept));
+        }
+        let mut x = self.clone();
+        if !cuts.is_empty() {
+            x = See(Part {
+                name: "pad",
+                steps: cuts,
+            })
+            .apply([&x]);
+        }
+        if inner == outer {
+            return x;
+        }
+        let part = Part {
+            name: "pad",
+            steps: places,
+        };
+        Place {
+            part,
+            shape: outer,
+            value,
+        }
+        .apply([&x])
+    }
+}
+
+/// For each element of a padded dimension, which element of the dimension it is.
+fn border(mode: PadMode, shape: &Shape, d: usize, before: isize, after: isize) -> Result<Array> {
+    let n = shape[d] as isize;
+    let most = match mode {
+        PadMode::Reflect => n - 1,
+        PadMode::Circular => n,
+        _ if n == 0 => 0,
+        _ => isize::MAX,
+    };
+    if before.max(after) > most {
+        let message = format!(
+            "cannot put {} elements beside dimension {d} of {shape}",
+            before.max(after)
+        );
+        return Err(Error::new(ErrorKind::Shape, "pad", message).note(format!(
+            "in mode {mode:?} there are at most {} to take",
+            most.max(0)
+        )));
+    }
+    let from = |i: isize| match mode {
+        PadMode::Reflect if i < 0 => -i,
+        PadMode::Reflect if i >= n => 2 * (n - 1) - i,
+        PadMode::Circular => i.rem_euclid(n.max(1)),
+        _ => i.clamp(0, n.max(1) - 1),
+    };
+    let index: Vec<i64> = (-before..n + after).map(|i| from(i) as i64).collect();
+    Ok(Array::from_slice(&index, [index.len()]))
+}
+
+/// y = windows along a dimension: a new last dimension holds the elements of each, the dimension counts them. A view;
+/// dx = dy added up where windows overlap.
+#[derive(Clone, Debug)]
+pub struct Windows {
+    /// Along which dimension, from the front.
+    pub dim: usize,
+    /// How many elements each has.
+    pub size: usize,
+    /// How far apart they begin.
+    pub step: usize,
+    /// How far apart their elements are.
+    pub dilation: usize,
+}
+
+impl Windows {
+    /// How many fit in `n` elements.
+    fn count(&self, n: usize) -> Option<usize> {
+        let reach = self.dilation * self.size.saturating_sub(1) + usize::from(self.size > 0);
+        Some(n.checked_sub(reach)? / self.step + 1)
+    }
+
+    /// Where in the dimension element `i` of each window lies, window by window.
+    fn places(&self, count: usize) -> Array {
+        let place = |w: usize| (0..self.size).map(move |i| (w * self.step + i * self.dilation) as i64);
+        let all: Vec<i64> = (0..count).flat_map(place).collect();
+        Array::from_slice(&all, [all.len()])
+    }
+}
+
+impl Op for Windows {
+    type Inputs = Fixed<1>;
+    const NAME: &'static str = "unfold";
+    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+        let d = axis("unfold", self.dim as isize, x.shape.rank())?;
+        if self.step == 0 || self.dilation == 0 {
+            return Err(Error::new(
+                ErrorKind::Value,
+                "unfold",
+                "a step of zero goes nowhere",
+            ));
+        }
+        let Some(count) = self.count(x.shape[d]) else {
+            let message = format!(
+                "a window of {} elements, {} apart, does not fit dimension {d} of {}",
+                self.size, self.dilation, x.shape
+            );
+            return Err(Error::new(ErrorKind::Shape, "unfold", message));
+        };
+        Ok(x.with_shape(x.shape.with(d, count).insert(x.shape.rank(), self.size)))
+    }
+    fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
+        x.windows(self.dim, self.size, self.step, self.dilation)
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        let windows = self.clone();
+        let size = cx.meta(0).shape[self.dim];
+        [Some(Overlap { windows, size }.apply([&dy]))]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let x = || Array::from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0], [5]);
+        let windows = |dim, size, step, dilation| Windows {
+            dim,
+            size,
+            step,
+            dilation,
+        };
+        vec![
+            Sample::new(windows(0, 2, 1, 2), [x()]).gives([1.0, 3.0, 2.0, 4.0, 3.0, 5.0]),
+            Sample::new(windows(0, 2, 3, 1), [x()]).gives([1.0, 2.0, 4.0, 5.0]),
+            Sample::new(windows(1, 2, 1, 1), [super::shape::block()]),
+        ]
+    }
+}
+
+/// The reverse of [`Windows`]: the elements of windows added up where they lie in a dimension of this size.
+#[derive(Clone, Debug)]
+pub struct Overlap {
+    /// The windows.
+    pub windows: Windows,
+    /// The size of the dimension that they lie in.
+    pub size: usize,
+}
+
+impl Op for Overlap {
+    type Inputs = Fixed<1>;
+    const NAME: &'static str = "fold";
+    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+        let (d, last) = (self.windows.dim, x.shape.rank() - 1);
+        let count = self.windows.count(self.size);
+        if count != Some(x.shape[d]) || x.shape[last] != self.windows.size {
+            let message = format!(
+                "{} windows of {} elements do not lie in a dimension of size {}",
+                x.shape[d], x.shape[last], self.size
+            );
+            return Err(Error::new(ErrorKind::Shape, "fold", message));
+        }
+        Ok(x.with_shape(x.shape.remove(last).with(d, self.size)))
+    }
+    fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
+        let (d, last, count) = (self.windows.dim, x.rank() - 1, x.shape()[self.windows.dim]);
+        // The windows' elements behind their dimension, both as one.
+        let order: Vec<usize> = (0..=d).chain([last]).chain(d + 1..last).collect();
+        let rows = x
+            .permute(&order)
+            .reshape(y.shape.with(d, count * self.windows.size));
+        kernels::index_add(&y.shape, d, &self.windows.places(count), &rows)
+    }
+    fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        [Some(self.windows.clone().apply([&dy]))]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let windows = |dim, size, step| Windows {
+            dim,
+            size,
+            step,
+            dilation: 1,
+        };
+        let x = Array::from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [3, 2]);
+        vec![
+            Sample::new(
+                Overlap {
+                    windows: windows(0, 2, 1),
+                    size: 4,
+                },
+                [x.clone()],
+            )
+            .gives([1.0, 5.0, 9.0, 6.0]),
+            Sample::new(
+                Overlap {
+                    windows: windows(0, 2, 3),
+                    size: 9,
+                },
+                [x],
+            )
+            .gives([1.0, 2.0, 0.0, 3.0, 4.0, 0.0, 5.0, 6.0, 0.0]),
+            Sample::new(
+                Overlap {
+                    windows: windows(1, 2, 2),
+                    size: 6,
+                },
+                [super::shape::block()],
+            ),
+        ]
+    }
+}
+
+/// How a window moves over an image, in each of its two directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sliding {
+    /// Its size.
+    pub kernel: [usize; 2],
+    /// How far apart its elements are.
+    pub dilation: [usize; 2],
+    /// How many zeros surround the image.
+    pub padding: [usize; 2],
+    /// How far it moves.
+    pub stride: [usize; 2],
+}
+
+impl Sliding {
+    /// A window of this size that moves by one, undilated, over an image without padding.
+    pub fn new(kernel: [usize; 2]) -> Sliding {
+        Sliding {
+            kernel,
+            dilation: [1, 1],
+            padding: [0, 0],
+            stride: [1, 1],
+        }
+    }
+
+    /// The windows in direction `i`, along dimension `dim`.
+    fn windows(&self, i: usize, dim: usize) -> Windows {
+        Windows {
+            dim,
+            size: self.kernel[i],
+            step: self.stride[i],
+            dilation: self.dilation[i],
+        }
+    }
+}
+
+impl Tensor {
+    /// Windows of `size` elements that begin every `step` elements along `dim`: a new last dimension holds the
+    /// elements of each. A view.
+    ///
+    /// ```
+    /// # use wengert::Tensor;
+    /// let x = Tensor::arange(0, 5).unfold(0, 3, 1);
+    /// assert_eq!(x.to_vec::<i64>(), [0, 1, 2, 1, 2, 3, 2, 3, 4]);
+    /// ```
+    #[track_caller]
+    pub fn unfold(&self, dim: isize, size: usize, step: usize) -> Tensor {
+        if self.dim() == 0 {
+            return self.reshape([1]).unfold(dim, size, step).squeeze(0);
+        }
+        let dim = ok(axis("unfold", dim, self.dim()));
+        Windows {
+            dim,
+            size,
+            step,
+            dilation: 1,
+        }
+        .apply([self])
+    }
+
+    /// The windows of images as columns (im2col): [n, c, h, w] becomes [n, c·kh·kw, windows]. The batch dimension
+    /// may be missing.
+    #[track_caller]
+    pub fn im2col(&self, sliding: Sliding) -> Tensor {
+        let shape = self.shape();
+        match shape.rank() {
+            3 => return self.unsqueeze(0).im2col(sliding).squeeze(0),
+            4 => {}
+            _ => {
+                let message = format!("needs images of three or four dimensions, and got shape {shape}");
+                raise(Error::new(ErrorKind::Shape, "unfold", message))
+            }
+        }
+        let [ph, pw] = sliding.padding.map(|p| p as isize);
+        let x = self.pad([pw, pw, ph, ph], PadMode::Constant(0.0));
+        let x = sliding.windows(0, 2).apply([&x]);
+        let x = sliding.windows(1, 3).apply([&x]);
+        let [kh, kw] = sliding.kernel;
+        let (oh, ow) = (x.shape()[2], x.shape()[3]);
+        x.permute([0, 1, 4, 5, 2, 3])
+            .reshape([shape[0], shape[1] * kh * kw, oh * ow])
+    }
+
+    /// Columns added up to images (col2im), the reverse of [`im2col`](Tensor::im2col): [n, c·kh·kw, windows] becomes
+    /// [n, c, h, w]. The batch dimension may be missing.
+    #[track_caller]
+    pub fn col2im(&self, size: [usize; 2], sliding: Sliding) -> Tensor {
+        let shape = self.shape();
+        if shape.rank() == 2 {
+            return self.unsqueeze(0).col2im(size, sliding).squeeze(0);
+        }
+        let [kh, kw] = sliding.kernel;
+        let padded = [0, 1].map(|i| size[i] + 2 * sliding.padding[i]);
+        let counts = [0, 1].map(|i| match sliding.stride[i] {
+            0 => None,
+            _ => sliding.windows(i, 0).count(padded[i]),
+        });
+        let fits = match (shape.rank(), counts) {
+            (3, [Some(oh), Some(ow)]) => shape[1].is_multiple_of((kh * kw).max(1)) && shape[2] == oh * ow,
+            _ => false,
+        };
+        let (true, [Some(oh), Some(ow)]) = (fits, counts) else {
+            let message = format!(
+                "columns of shape {shape} do not make images of {} by {}",
+                size[0], size[1]
+            );
+            let error = Error::new(ErrorKind::Shape, "fold", message);
+            raise(match counts {
+                [Some(oh), Some(ow)] => error.note(format!(
+                    "they need a multiple of {} rows, and {oh} · {ow} windows",
+                    kh * kw
+                )),
+                _ => error.note("the window is larger than the image"),
+            })
+        };
+        let c = shape[1] / (kh * kw).max(1);
+        let x = self
+            .reshape([shape[0], c, kh, kw, oh, ow])
+            .permute([0, 1, 4, 5, 2, 3]);
+        let across = Overlap {
+            windows: sliding.windows(1, 3),
+            size: padded[1],
+        };
+        let down = Overlap {
+            windows: sliding.windows(0, 2),
+            size: padded[0],
+        };
+        let image = down.apply([&across.apply([&x])]);
+        let [ph, pw] = sliding.padding.map(|p| -(p as isize));
+        image.pad([pw, pw, ph, ph], PadMode::Constant(0.0))
+    }
+}
+
+contract! {
+    windows: Windows,
+    overlap: Overlap,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wengert_array::DType;
+
+    #[test]
+    fn padding_has_the_gradient_of_its_copies() {
+        let x = Tensor::new([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).requires_grad_(true);
+        let grad = |pad: &[isize], mode| {
+            x.zero_grad();
+            x.pad(pad, mode).sum().backward();
+            x.grad().unwrap().to_vec::<f32>()
+        };
+        assert_eq!(
+            grad(&[1, 1, 2, -1], PadMode::Constant(9.0)),
+            [1., 1., 1., 0., 0., 0.]
+        );
+        assert_eq!(grad(&[2, 0], PadMode::Reflect), [1., 2., 2., 1., 2., 2.]);
+        assert_eq!(grad(&[2, 0], PadMode::Replicate), [3., 1., 1., 3., 1., 1.]);
+        assert_eq!(grad(&[1, -1, 1, 0], PadMode::Circular), [1., 1., 1., 2., 2., 2.]);
+    }
+
+    #[test]
+    fn images_to_columns_and_back() {
+        let x = Tensor::arange(0, 9)
+            .to(DType::F64)
+            .reshape([1, 1, 3, 3])
+            .requires_grad_(true);
+        let sliding = Sliding::new([2, 2]);
+        let columns = x.im2col(sliding);
+        assert_eq!(
+            columns.to_vec::<f64>(),
+            [0., 1., 3., 4., 1., 2., 4., 5., 3., 4., 6., 7., 4., 5., 7., 8.]
+        );
+        let back = columns.col2im([3, 3], sliding);
+        assert_eq!(back.to_vec::<f64>(), [0., 2., 2., 6., 16., 10., 6., 14., 8.]);
+        back.sum().backward();
+        assert_eq!(
+            x.grad().unwrap().to_vec::<f64>(),
+            [1., 2., 1., 2., 4., 2., 1., 2., 1.]
+        );
+        let wide = Sliding {
+            padding: [1, 0],
+            stride: [2, 1],
+            dilation: [1, 2],
+            ..sliding
+        };
+        assert_eq!(x.im2col(wide).shape(), [1, 4, 2]);
+    }
+}

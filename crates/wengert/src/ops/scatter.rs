@@ -1,0 +1,543 @@
+//! Elements and rows moved by tensors of indices: gathering them, and scattering into them.
+
+use super::index::positions;
+use super::{axis, contract, ok};
+use crate::autograd::Ctx;
+use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::tensor::Tensor;
+use wengert_array::kernels::{self, Scatter as How};
+use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, raise};
+
+fn table() -> Array {
+    Array::from_slice(&[0.5, -1.0, 2.0, 3.0, -0.25, 1.5], [3, 2])
+}
+
+/// y = x at `index` along a dimension, element by element; dx = dy added up at the indices.
+#[derive(Clone, Debug)]
+pub struct Gather(pub isize);
+
+fn infer_gather(op: &str, dim: isize, x: &Shape, index: &Shape) -> Result<()> {
+    let d = axis(op, dim, x.rank())?;
+    let fits = x.rank() == index.rank() && (0..x.rank()).all(|i| i == d || index[i] <= x[i]);
+    if !fits {
+        let message = format!("indices of shape {index} do not fit {x}");
+        return Err(Error::new(ErrorKind::Shape, op, message).note(format!(
+            "they need as many dimensions, and no larger sizes but in dimension {d}"
+        )));
+    }
+    Ok(())
+}
+
+impl Op for Gather {
+    type Inputs = Fixed<2>;
+    const NAME: &'static str = "gather";
+    const SAVES: &'static [Saves] = &[Saves::x(1)];
+    fn infer(&self, [x, index]: [In<'_>; 2]) -> Result<Meta> {
+        infer_gather("gather", self.0, x.shape, index.shape)?;
+        Ok(x.with_shape(index.shape))
+    }
+    fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
+        kernels::gather(
+            &x,
+            axis("", self.0, x.rank()).expect("infer has checked it"),
+            &index,
+        )
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
+        let add = ScatterAdd {
+            dim: self.0,
+            shape: cx.meta(0).shape.clone(),
+        };
+        [cx.grad(0, || add.apply([&dy, &cx.x(1).detach()])), None]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let index = Array::from_slice(&[1i64, 0, 0, 0], [2, 2]);
+        vec![Sample::new(Gather(1), [table(), index]).gives([-1.0, 0.5, 2.0, 2.0])]
+    }
+}
+
+/// The reverse of [`Gather`]: zeros with x added at `index`; dx = dy there.
+#[derive(Clone, Debug)]
+pub struct ScatterAdd {
+    /// Along which dimension.
+    pub dim: isize,
+    /// The result's shape.
+    pub shape: Shape,
+}
+
+impl Op for ScatterAdd {
+    type Inputs = Fixed<2>;
+    const NAME: &'static str = "scatter_add";
+    const SAVES: &'static [Saves] = &[Saves::x(1)];
+    fn infer(&self, [x, index]: [In<'_>; 2]) -> Result<Meta> {
+        infer_gather("scatter_add", self.dim, &self.shape, index.shape)?;
+        if x.shape != index.shape {
+            let message = format!(
+                "values of shape {} and indices of shape {} differ",
+                x.shape, index.shape
+            );
+            return Err(Error::new(ErrorKind::Shape, "scatter_add", message));
+        }
+        Ok(x.with_shape(&self.shape))
+    }
+    fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
+        kernels::scatter_add(
+            &self.shape,
+            axis("", self.dim, x.rank()).expect("infer has checked it"),
+            &index,
+            &x,
+        )
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
+        [
+            cx.grad(0, || Gather(self.dim).apply([&dy, &cx.x(1).detach()])),
+            None,
+        ]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let index = Array::from_slice(&[1i64, 1, 0, 1, 0, 0], [3, 2]);
+        let add = ScatterAdd {
+            dim: 1,
+            shape: [3, 2].into(),
+        };
+        vec![Sample::new(add, [table(), index]).gives([0.0, -0.5, 2.0, 3.0, 1.25, 0.0])]
+    }
+}
+
+/// y = x with v written to the elements at `index` along a dimension, the last one where several meet; dx = dy
+/// without those elements, dv = dy at them.
+#[derive(Clone, Debug)]
+pub struct Scatter(pub isize);
+
+impl Op for Scatter {
+    type Inputs = Fixed<3>;
+    const NAME: &'static str = "scatter";
+    const SAVES: &'static [Saves] = &[Saves::x(1), Saves::NOTHING, Saves::x(1)];
+    fn infer(&self, [x, index, v]: [In<'_>; 3]) -> Result<Meta> {
+        infer_scatter("scatter", self.0, x, index, v)
+    }
+    fn forward(&self, [x, index, v]: [Array; 3], _: &Meta, _: &mut Extra) -> Array {
+        let d = axis("", self.0, x.rank()).expect("infer has checked it");
+        kernels::scatter(x, d, &index, &v, How::Set)
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 3] {
+        let index = cx.x(1).detach();
+        [
+            cx.grad(0, || blank(&dy, self.0, &index)),
+            None,
+            cx.grad(2, || Gather(self.0).apply([&dy, &index])),
+        ]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let index = Array::from_slice(&[2i64, 0, 0, 1], [2, 2]);
+        let v = Array::from_slice(&[7.0, 8.0, 9.0, 10.0], [2, 2]);
+        vec![Sample::new(Scatter(0), [table(), index, v]).gives([9.0, 8.0, 2.0, 10.0, 7.0, 1.5])]
+    }
+}
+
+fn infer_scatter(op: &str, dim: isize, x: In<'_>, index: In<'_>, v: In<'_>) -> Result<Meta> {
+    infer_gather(op, dim, x.shape, index.shape)?;
+    if v.shape != index.shape {
+        let message = format!(
+            "values of shape {} and indices of shape {} differ",
+            v.shape, index.shape
+        );
+        return Err(Error::new(ErrorKind::Shape, op, message));
+    }
+    if v.dtype != x.dtype {
+        let message = format!("cannot put {} elements among {} ones", v.dtype, x.dtype);
+        return Err(Error::new(ErrorKind::DType, op, message).help("convert them first: `.to(x.dtype())`"));
+    }
+    Ok(x.with_shape(x.shape))
+}
+
+/// `x` with zeros at `index`.
+fn blank(x: &Tensor, dim: isize, index: &Tensor) -> Tensor {
+    let zeros = Array::fill(index.shape(), 0.0, x.dtype());
+    Scatter(dim).apply([x, index, &Tensor::constant(zeros)])
+}
+
+/// y = x with the largest or the smallest of itself and all v at `index` along a dimension; those equal to the
+/// result share dy. Where x is not included, elements that are written to have no gradient in x, nor a share (PyTorch
+/// leaves them the share).
+#[derive(Clone, Debug)]
+pub struct ScatterExtreme {
+    /// Along which dimension.
+    pub dim: isize,
+    /// The largest, not the smallest.
+    pub largest: bool,
+    /// Whether x's own elements take part where others are written.
+    pub include_self: bool,
+}
+
+/// `x` combined with `v`; where x takes no part, beginning from `first` in its place.
+fn combine(how: How, dim: isize, first: Option<Array>, x: Array, index: &Array, v: &Array) -> Array {
+    let d = axis("", dim, x.rank()).expect("infer has checked it");
+    let x = match first {
+        Some(first) => kernels::scatter(x, d, index, &first, How::Set),
+        None => x,
+    };
+    kernels::scatter(x, d, index, v, how)
+}
+
+impl Op for ScatterExtreme {
+    type Inputs = Fixed<3>;
+    const NAME: &'static str = "scatter_reduce";
+    const SAVES: &'static [Saves] = &[
+        Saves::ALL_X.and(Saves::Y),
+        Saves::NOTHING,
+        Saves::ALL_X.and(Saves::Y),
+    ];
+    fn infer(&self, [x, index, v]: [In<'_>; 3]) -> Result<Meta> {
+        infer_scatter("scatter_reduce", self.dim, x, index, v)
+    }
+    fn forward(&self, [x, index, v]: [Array; 3], _: &Meta, _: &mut Extra) -> Array {
+        let how = if self.largest { How::Max } else { How::Min };
+        // To begin with, any of the values written to a place will do.
+        let first = (!self.include_self).then(|| v.clone());
+        combine(how, self.dim, first, x, &index, &v)
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 3] {
+        let (x, index, v) = (cx.x(0).detach(), cx.x(1).detach(), cx.x(2).detach());
+        let (y, dtype) = (cx.y().detach(), dy.dtype());
+        let at = |t: &Tensor| Gather(self.dim).apply([t, &index]);
+        let mut mine = x.eq(&y).to(dtype);
+        if !self.include_self {
+            mine = blank(&mine, self.dim, &index);
+        }
+        let theirs = v.eq(&at(&y)).to(dtype);
+        let (dim, shape) = (self.dim, x.shape());
+        let one = Tensor::constant(Array::full([], 1.0, dtype));
+        // NaN equals nothing: where it won, nobody shares.
+        let count = (&mine + ScatterAdd { dim, shape }.apply([&theirs, &index])).maximum(&one);
+        let share = dy / count;
+        [
+            cx.grad(0, || &mine * &share),
+            None,
+            cx.grad(2, || &theirs * at(&share)),
+        ]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let op = |largest, include_self| ScatterExtreme {
+            dim: 0,
+            largest,
+            include_self,
+        };
+        let given = |op| Sample::new(op, meeting());
+        vec![
+            given(op(true, true)).gives([4.0, -1.0, 2.0, 3.0, 0.75, 2.5]),
+            given(op(false, false)).gives([3.0, -2.0, 2.0, 0.25, 0.75, 2.5]),
+            given(op(true, false)),
+            given(op(false, true)),
+        ]
+    }
+}
+
+/// A table, indices some of which meet, and values.
+fn meeting() -> [Array; 3] {
+    let index = Array::from_slice(&[2i64, 0, 0, 1, 0, 2], [3, 2]);
+    let v = Array::from_slice(&[0.75, -2.0, 4.0, 0.25, 3.0, 2.5], [3, 2]);
+    [table(), index, v]
+}
+
+/// y = x with the product of itself and all v at `index` along a dimension; each factor's gradient is dy times
+/// the product of the others. Where x is not included, elements that are written to have no gradient in x.
+#[derive(Clone, Debug)]
+pub struct ScatterProd {
+    /// Along which dimension.
+    pub dim: isize,
+    /// Whether x's own elements take part where others are written.
+    pub include_self: bool,
+}
+
+impl Op for ScatterProd {
+    type Inputs = Fixed<3>;
+    const NAME: &'static str = "scatter_reduce";
+    const SAVES: &'static [Saves] = &[Saves::ALL_X, Saves::NOTHING, Saves::ALL_X];
+    fn infer(&self, [x, index, v]: [In<'_>; 3]) -> Result<Meta> {
+        infer_scatter("scatter_reduce", self.dim, x, index, v)
+    }
+    fn forward(&self, [x, index, v]: [Array; 3], _: &Meta, _: &mut Extra) -> Array {
+        let first = (!self.include_self).then(|| Array::fill(index.shape(), 1.0, v.dtype()));
+        combine(How::Prod, self.dim, first, x, &index, &v)
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 3] {
+        let (x, index, v, dtype) = (cx.x(0), cx.x(1).detach(), cx.x(2), dy.dtype());
+        let at = |t: &Tensor| Gather(self.dim).apply([t, &index]);
+        let own = |t: Tensor| {
+            if self.include_self {
+                t
+            } else {
+                blank(&t, self.dim, &index)
+            }
+        };
+        // Zeros are taken out of each product and counted: a product with one zero has a gradient there, and
+        // one with more has none.
+        let (x_zero, v_zero) = (x.detach().eq(0.0), v.detach().eq(0.0));
+        let (dim, shape) = (self.dim, x.shape());
+        let zeros = own(x_zero.to(dtype)) + ScatterAdd { dim, shape }.apply([&v_zero.to(dtype), &index]);
+        let (x1, v1) = (x.masked_fill(&x_zero, 1.0), v.masked_fill(&v_zero, 1.0));
+        let product = self.clone().apply([&x1, &index, &v1]);
+        let others = |zeros: &Tensor, product: &Tensor, factor: &Tensor, is_zero: &Tensor| {
+            product / factor * zeros.eq(&is_zero.to(dtype)).to(dtype)
+        };
+        [
+            cx.grad(0, || own(&dy * others(&zeros, &product, &x1, &x_zero))),
+            None,
+            cx.grad(2, || at(&dy) * others(&at(&zeros), &at(&product), &v1, &v_zero)),
+        ]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let op = |include_self| ScatterProd { dim: 0, include_self };
+        vec![
+            Sample::new(op(true), meeting()).gives([6.0, 2.0, 2.0, 0.75, -0.1875, 3.75]),
+            Sample::new(op(false), meeting()).gives([12.0, -2.0, 2.0, 0.25, 0.75, 2.5]),
+        ]
+    }
+}
+
+/// How [`Tensor::scatter_reduce`] combines values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScatterMode {
+    /// Their sum.
+    Sum,
+    /// Their product.
+    Prod,
+    /// Their mean.
+    Mean,
+    /// The largest.
+    Amax,
+    /// The smallest.
+    Amin,
+}
+
+impl std::str::FromStr for ScatterMode {
+    type Err = Error;
+    /// From PyTorch's names.
+    fn from_str(name: &str) -> Result<ScatterMode> {
+        Ok(match name {
+            "sum" | "add" => ScatterMode::Sum,
+            "prod" | "multiply" => ScatterMode::Prod,
+            "mean" => ScatterMode::Mean,
+            "amax" => ScatterMode::Amax,
+            "amin" => ScatterMode::Amin,
+            _ => {
+                let message = format!("there is no reduction `{name}`");
+                return Err(Error::new(ErrorKind::Value, "scatter_reduce", message)
+                    .note("it is one of sum, prod, mean, amax, amin"));
+            }
+        })
+    }
+}
+
+/// Elements by index.
+impl Tensor {
+    /// The index along `dim`, checked against the size there. For a 0-d tensor, which counts as a vector of one.
+    fn places(&self, op: &str, dim: isize, index: &Tensor) -> Result<Tensor> {
+        let shape = self.shape();
+        let d = axis(op, dim, shape.rank())?;
+        positions(op, index, shape[d])
+    }
+
+    /// Element by element, what lies at `index` along `dim`: `y[i][j] = x[i][index[i][j]]` for `dim` 1.
+    #[track_caller]
+    pub fn gather(&self, dim: isize, index: &Tensor) -> Tensor {
+        if self.dim() == 0 || index.dim() == 0 {
+            return self
+                .atleast_1d()
+                .gather(dim, &index.atleast_1d())
+                .reshape(index.shape());
+        }
+        let index = ok(self.places("gather", dim, index));
+        Gather(dim).apply([self, &index])
+    }
+
+    /// As [`gather`](Tensor::gather) where sizes but that of `dim` broadcast; without `dim`, of the elements in
+    /// row-major order.
+    #[track_caller]
+    pub fn take_along_dim(&self, index: &Tensor, dim: Option<isize>) -> Tensor {
+        let Some(dim) = dim else {
+            return self.ravel().gather(0, &index.ravel());
+        };
+        let (a, b) = (self.shape(), index.shape());
+        let d = ok(axis("take_along_dim", dim, a.rank()));
+        let both = (a.rank() == b.rank())
+            .then(|| a.with(d, 1).broadcast(&b.with(d, 1)))
+            .flatten();
+        let Some(both) = both else {
+            let message = format!("indices of shape {b} do not fit {a}");
+            raise(
+                Error::new(ErrorKind::Shape, "take_along_dim", message)
+                    .note(format!("all sizes but that of dimension {d} must broadcast")),
+            )
+        };
+        let (x, index) = (self.expand(both.with(d, a[d])), index.expand(both.with(d, b[d])));
+        x.gather(d as isize, &index)
+    }
+
+    /// The values to be scattered to `index`: a number as a tensor, a larger tensor cut to the index's shape.
+    #[track_caller]
+    fn values(&self, op: &'static str, src: &Tensor, index: &Tensor) -> Tensor {
+        let (have, want) = (src.shape(), index.shape());
+        if have == want {
+            return src.clone();
+        }
+        if have.rank() != want.rank() || (0..want.rank()).any(|d| want[d] > have[d]) {
+            let message = format!("values of shape {have} are too few for indices of shape {want}");
+            raise(Error::new(ErrorKind::Shape, op, message));
+        }
+        let mut src = src.clone();
+        for d in 0..want.rank() {
+            src = src.narrow(d as isize, 0, want[d]);
+        }
+        src
+    }
+
+    /// With the values `src` written to the elements at `index` along `dim`; the reverse of
+    /// [`gather`](Tensor::gather). Where several meet, the last one stays.
+    #[track_caller]
+    pub fn scatter(&self, dim: isize, index: &Tensor, src: &Tensor) -> Tensor {
+        if self.dim() == 0 || index.dim() == 0 {
+            let y = self
+                .atleast_1d()
+                .scatter(dim, &index.atleast_1d(), &src.atleast_1d());
+            return y.reshape(self.shape());
+        }
+        let places = ok(self.places("scatter", dim, index));
+        Scatter(dim).apply([self, &places, &self.values("scatter", src, index)])
+    }
+
+    /// As [`scatter`](Tensor::scatter), with the same number everywhere.
+    #[track_caller]
+    pub fn scatter_value(&self, dim: isize, index: &Tensor, value: f64) -> Tensor {
+        let value = Tensor::constant(Array::fill(index.shape(), value, self.dtype()));
+        self.scatter(dim, index, &value)
+    }
+
+    /// With `src` added to the elements at `index` along `dim`.
+    #[track_caller]
+    pub fn scatter_add(&self, dim: isize, index: &Tensor, src: &Tensor) -> Tensor {
+        ok(super::rows::same_dtype("scatter_add", self, src));
+        if self.dim() == 0 || index.dim() == 0 {
+            let y = self
+                .atleast_1d()
+                .scatter_add(dim, &index.atleast_1d(), &src.atleast_1d());
+            return y.reshape(self.shape());
+        }
+        let places = ok(self.places("scatter_add", dim, index));
+        let shape = self.shape();
+        self + ScatterAdd { dim, shape }.apply([&self.values("scatter_add", src, index), &places])
+    }
+
+    /// With the elements at `index` along `dim` combined with `src`; without `include_self`, replaced by what
+    /// `src` has for them alone.
+    #[track_caller]
+    pub fn scatter_reduce(
+        &self,
+        dim: isize,
+        index: &Tensor,
+        src: &Tensor,
+        mode: ScatterMode,
+        include_self: bool,
+    ) -> Tensor {
+        ok(super::rows::same_dtype("scatter_reduce", self, src));
+        if self.dim() == 0 || index.dim() == 0 {
+            let (index, src) = (index.atleast_1d(), src.atleast_1d());
+            let y = self
+                .atleast_1d()
+                .scatter_reduce(dim, &index, &src, mode, include_self);
+            return y.reshape(self.shape());
+        }
+        let places = ok(self.places("scatter_reduce", dim, index));
+        let src = self.values("scatter_reduce", src, index);
+        let (shape, dtype) = (self.shape(), self.dtype());
+        match mode {
+            ScatterMode::Prod => ScatterProd { dim, include_self }.apply([self, &places, &src]),
+            ScatterMode::Amax | ScatterMode::Amin => {
+                let largest = mode == ScatterMode::Amax;
+                ScatterExtreme {
+                    dim,
+                    largest,
+                    include_self,
+                }
+                .apply([self, &places, &src])
+            }
+            ScatterMode::Sum | ScatterMode::Mean => {
+                let onto = ScatterAdd { dim, shape };
+                let own = if include_self {
+                    self.clone()
+                } else {
+                    blank(self, dim, &places)
+                };
+                let sum = own + onto.clone().apply([&src, &places]);
+                if mode == ScatterMode::Sum {
+                    return sum;
+                }
+                let number = |v| Tensor::constant(Array::full([], v, dtype));
+                let count = onto.apply([&number(1.0).expand(places.shape()), &places]);
+                // A place that nothing was written to divides by one.
+                let count = if include_self {
+                    count + number(1.0)
+                } else {
+                    count.maximum(&number(1.0))
+                };
+                match dtype.is_float() {
+                    true => sum / count,
+                    // Integers, as in PyTorch, are divided and rounded down.
+                    false => floor_divide(&sum, &count),
+                }
+            }
+        }
+    }
+}
+
+fn floor_divide(a: &Tensor, b: &Tensor) -> Tensor {
+    let (a64, b64) = (a.to_vec::<i64>(), b.to_vec::<i64>());
+    let y: Vec<i64> = a64.iter().zip(&b64).map(|(a, b)| a.div_euclid(*b)).collect();
+    Tensor::from_vec(y, a.shape()).to(a.dtype())
+}
+
+contract! {
+    gather: Gather,
+    scatter_add: ScatterAdd,
+    scatter: Scatter,
+    scatter_extreme: ScatterExtreme,
+    scatter_prod: ScatterProd,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_with_zeros_have_the_gradients_of_products() {
+        let x = Tensor::new([2.0, 0.0, 3.0]).requires_grad_(true);
+        let v = Tensor::new([0.0, 5.0, 0.0, 7.0, 0.0]).requires_grad_(true);
+        let index = Tensor::new([0, 0, 1, 2, 2]);
+        let y = x.scatter_reduce(0, &index, &v, ScatterMode::Prod, true);
+        assert_eq!(y.to_vec::<f32>(), [0., 0., 0.]);
+        y.sum().backward();
+        assert_eq!(x.grad().unwrap().to_vec::<f32>(), [0., 0., 0.]);
+        assert_eq!(v.grad().unwrap().to_vec::<f32>(), [10., 0., 0., 0., 21.]);
+    }
+
+    #[test]
+    fn means_count_what_takes_part() {
+        let x = Tensor::new([1.0, 10.0]);
+        let (index, v) = (Tensor::new([0, 0]), Tensor::new([3.0, 5.0]));
+        let mean = |own| {
+            x.scatter_reduce(0, &index, &v, ScatterMode::Mean, own)
+                .to_vec::<f32>()
+        };
+        assert_eq!((mean(true), mean(false)), (vec![3.0, 10.0], vec![4.0, 10.0]));
+        let i =
+            Tensor::new([1, 1]).scatter_reduce(0, &index, &Tensor::new([-4, 0]), ScatterMode::Mean, false);
+        assert_eq!(i.to_vec::<i64>(), [-2, 1]);
+        assert_eq!(
+            x.scatter_value(0, &Tensor::new([-1]), 4.0).to_vec::<f32>(),
+            [1.0, 4.0]
+        );
+        let wide = Tensor::new([[1.0, 2.0, 3.0]]).take_along_dim(&Tensor::new([[2], [0]]), Some(1));
+        assert_eq!(wide.to_vec::<f32>(), [3.0, 1.0]);
+    }
+}

@@ -1,0 +1,240 @@
+//! Searching sorted tensors, and counting.
+
+use super::ok;
+use super::rows::IndexAdd;
+use crate::op::Op;
+use crate::tensor::Tensor;
+use wengert_array::{Array, DType, Error, ErrorKind, Result, kernels, raise};
+
+/// For each of `values`, where it would be put in the row of `sorted` beside it so that the row stays sorted:
+/// before equal elements, or (`right`) after them. `sorted` may be one row for all.
+///
+/// ```
+/// # use wengert::{Tensor, ops::searchsorted};
+/// let edges = Tensor::new([1.0, 3.0, 5.0]);
+/// let at = searchsorted(&edges, &Tensor::new([0.0, 3.0, 9.0]), false);
+/// assert_eq!(at.to_vec::<i64>(), [0, 1, 3]);
+/// ```
+#[track_caller]
+pub fn searchsorted(sorted: &Tensor, values: &Tensor, right: bool) -> Tensor {
+    ok(search("searchsorted", sorted, values, right))
+}
+
+fn search(op: &str, sorted: &Tensor, values: &Tensor, right: bool) -> Result<Tensor> {
+    let (edges, shape) = (sorted.shape(), values.shape());
+    let rank = edges.rank();
+    let fits = match rank {
+        0 => false,
+        1 => true,
+        _ => shape.rank() == rank && edges[..rank - 1] == shape[..rank - 1],
+    };
+    if !fits {
+        let message = format!("cannot look for values of shape {shape} in rows of shape {edges}");
+        return Err(Error::new(ErrorKind::Shape, op, message)
+            .note("there must be one row for all, or all sizes but the last must be equal"));
+    }
+    let dtype = sorted.dtype().promote(values.dtype());
+    let (edges, values) = (sorted.array().cast(dtype), values.array().cast(dtype));
+    Ok(Tensor::constant(kernels::search_sorted(&edges, &values, right)))
+}
+
+impl Tensor {
+    /// For each element, the number of the bucket between `boundaries`, a sorted vector, that it lies in; one on a
+    /// boundary lies before it, or (`right`) after it.
+    #[track_caller]
+    pub fn bucketize(&self, boundaries: &Tensor, right: bool) -> Tensor {
+        if boundaries.dim() != 1 {
+            let message = format!(
+                "the boundaries must be a vector, and have shape {}",
+                boundaries.shape()
+            );
+            raise(Error::new(ErrorKind::Shape, "bucketize", message));
+        }
+        ok(search("bucketize", boundaries, self, right))
+    }
+
+    /// How often each of the numbers 0, 1, … occurs in a vector of non-negative integers; or, given weights, their
+    /// sums, which have a gradient. At least `minlength` results.
+    #[track_caller]
+    pub fn bincount(&self, weights: Option<&Tensor>, minlength: usize) -> Tensor {
+        let (array, shape) = (self.array(), self.shape());
+        if shape.rank() != 1 || !(array.dtype().is_integer() || array.dtype() == DType::Bool) {
+            let message = format!(
+                "needs a vector of integers, and got {} of shape {shape}",
+                array.dtype()
+            );
+            raise(Error::new(ErrorKind::DType, "bincount", message));
+        }
+        let numbers = array.cast(DType::I64).contiguous();
+        if let Some(bad) = numbers.as_slice::<i64>().iter().find(|i| **i < 0) {
+            let message = format!("{bad} is negative");
+            raise(Error::new(ErrorKind::Value, "bincount", message));
+        }
+        if let Some(w) = weights
+            && w.shape() != shape
+        {
+            let message = format!(
+                "weights of shape {} do not fit numbers of shape {shape}",
+                w.shape()
+            );
+            raise(Error::new(ErrorKind::Shape, "bincount", message));
+        }
+        let most = numbers.as_slice::<i64>().iter().max().map_or(0, |m| m + 1);
+        let shape = [minlength.max(most as usize)].into();
+        let terms = match weights {
+            // As in PyTorch, f32 stays, and all else is summed in f64.
+            Some(w) if w.dtype() == DType::F32 => w.clone(),
+            Some(w) => w.to(DType::F64),
+            None => Tensor::constant(Array::fill([numbers.numel()], 1.0, DType::I64)),
+        };
+        IndexAdd { dim: 0, shape }.apply([&terms, &Tensor::constant(numbers)])
+    }
+
+    /// How many elements lie in each of `bins` equal parts of `low ..= high`; where both are equal, of the range of
+    /// the elements. Elements outside, and NaN, are left out.
+    #[track_caller]
+    pub fn histc(&self, bins: usize, low: f64, high: f64) -> Tensor {
+        if !self.dtype().is_float() {
+            let message = format!("needs floats, and got {}", self.dtype());
+            raise(Error::new(ErrorKind::DType, "histc", message));
+        }
+        let (low, high) = self.bounds("histc", bins, low, high);
+        Tensor::constant(kernels::histogram(
+            &self.array(),
+            None,
+            low,
+            high,
+            bins,
+            self.dtype(),
+        ))
+    }
+
+    /// The range of a histogram: as given, or that of the elements.
+    #[track_caller]
+    fn bounds(&self, op: &str, bins: usize, mut low: f64, mut high: f64) -> (f64, f64) {
+        if bins == 0 {
+            raise(Error::new(ErrorKind::Value, op, "needs at least one bin"));
+        }
+        if low == high && self.numel() > 0 {
+            let all = self.to_vec::<f64>();
+            low = all
+                .iter()
+                .copied()
+                .fold(f64::INFINITY, |a, b| if b < a || b.is_nan() { b } else { a });
+            high = all
+                .iter()
+                .copied()
+                .fold(f64::NEG_INFINITY, |a, b| if b > a || b.is_nan() { b } else { a });
+        }
+        if low == high {
+            (low, high) = if op == "histc" {
+                (low - 1.0, high + 1.0)
+            } else {
+                (low - 0.5, high + 0.5)
+            };
+        }
+        if !low.is_finite() || !high.is_finite() || low > high {
+            let message = format!("{low} to {high} is not a range");
+            raise(Error::new(ErrorKind::Value, op, message));
+        }
+        (low, high)
+    }
+
+    /// A histogram with `bins` equal parts of `range`, or of the range of the elements, and its `bins + 1` edges.
+    /// Counts each element as its weight; `density` divides by the sum and by the widths.
+    #[track_caller]
+    pub fn histogram(
+        &self,
+        bins: usize,
+        range: Option<(f64, f64)>,
+        weight: Option<&Tensor>,
+        density: bool,
+    ) -> (Tensor, Tensor) {
+        let (dtype, shape) = (self.dtype(), self.shape());
+        if !dtype.is_float() {
+            raise(Error::new(
+                ErrorKind::DType,
+                "histogram",
+                format!("needs floats, and got {dtype}"),
+            ));
+        }
+        if let Some(w) = weight
+            && w.shape() != shape
+        {
+            let message = format!(
+                "weights of shape {} do not fit elements of shape {shape}",
+                w.shape()
+            );
+            raise(Error::new(ErrorKind::Shape, "histogram", message));
+        }
+        let (low, high) = range.unwrap_or((0.0, 0.0));
+        let (low, high) = self.bounds("histogram", bins, low, high);
+        let edges = Tensor::linspace_as(low, high, bins + 1, dtype);
+        let weights = weight.map(|w| w.array());
+        let mut counts = kernels::histogram(&self.array(), weights.as_ref(), low, high, bins, DType::F64);
+        if density {
+            let total: f64 = counts.as_slice::<f64>().iter().sum();
+            let width = (high - low) / bins as f64;
+            counts
+                .make_mut::<f64>()
+                .iter_mut()
+                .for_each(|c| *c /= total * width);
+        }
+        (Tensor::constant(counts.cast(dtype)), edges)
+    }
+
+    /// For each element, whether it is one of `test`, or (`invert`) is not. NaN equals nothing.
+    #[track_caller]
+    pub fn isin(&self, test: &Tensor, invert: bool) -> Tensor {
+        let dtype = self.dtype().promote(test.dtype());
+        let (x, test) = (self.array().cast(dtype), test.ravel().array().cast(dtype));
+        let n = test.numel();
+        let order = kernels::order(&test, 0, false, 0, n);
+        let sorted = kernels::gather(&test, 0, &order);
+        let (left, right) = (
+            kernels::search_sorted(&sorted, &x, false),
+            kernels::search_sorted(&sorted, &x, true),
+        );
+        // A value that is there has room between its two places.
+        let pairs = left.as_slice::<i64>().iter().zip(right.as_slice::<i64>());
+        let found: Vec<bool> = pairs.map(|(l, r)| (l < r) != invert).collect();
+        Tensor::from_vec(found, self.shape())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts() {
+        let x = Tensor::new([1, 3, 1]);
+        assert_eq!(x.bincount(None, 0).to_vec::<i64>(), [0, 2, 0, 1]);
+        let w = Tensor::new([0.5, 1.0, 2.0]).requires_grad_(true);
+        let y = x.bincount(Some(&w), 6);
+        assert_eq!(y.to_vec::<f32>(), [0., 2.5, 0., 1., 0., 0.]);
+        (&y * &y).sum().backward();
+        assert_eq!(w.grad().unwrap().to_vec::<f32>(), [5., 2., 5.]);
+        let v = Tensor::new([1.0, 2.0, 1.0, f64::NAN]);
+        assert_eq!(v.histc(4, 0.0, 3.0).to_vec::<f32>(), [0., 2., 1., 0.]);
+        let (h, edges) = Tensor::new([1.0, 2.0, 1.0]).histogram(4, Some((0.0, 3.0)), None, true);
+        assert_eq!(edges.to_vec::<f32>(), [0., 0.75, 1.5, 2.25, 3.]);
+        assert!((h.to_vec::<f64>()[1] - 2.0 / 3.0 / 0.75).abs() < 1e-6);
+        assert_eq!(
+            Tensor::new([1.0, f64::NAN, 4.0])
+                .isin(&Tensor::new([4, 1]), false)
+                .to_vec::<bool>(),
+            [true, false, true]
+        );
+        assert_eq!(
+            Tensor::new([1, 2]).isin(&Tensor::new([2]), true).to_vec::<bool>(),
+            [true, false]
+        );
+        assert_eq!(
+            Tensor::new([3.0, 1.0])
+                .bucketize(&Tensor::new([1, 3]), true)
+                .to_vec::<i64>(),
+            [2, 1]
+        );
+    }
+}

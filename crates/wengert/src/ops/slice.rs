@@ -1,0 +1,699 @@
+//! Parts of a tensor that have strides of their own: slices, diagonals, and writing to them.
+
+use super::shape::block;
+use super::{Dims, axis, contract, ok};
+use crate::autograd::Ctx;
+use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::tensor::Tensor;
+use wengert_array::{Array, Error, ErrorKind, Layout, Meta, Result, Shape, kernels, raise};
+
+/// One step to a part of a tensor. Dimensions count from the front, in the tensor that the steps before give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Every `step`-th element along a dimension, `len` of them from `start` on; `step` may be negative.
+    Slice {
+        /// Along which dimension.
+        dim: usize,
+        /// The first element.
+        start: usize,
+        /// How many.
+        len: usize,
+        /// How far apart.
+        step: isize,
+    },
+    /// Without this dimension, which has size one.
+    Drop(usize),
+    /// With a dimension of size one before this one.
+    Insert(usize),
+    /// A diagonal of two dimensions, which go away, as a new last one.
+    Diagonal {
+        /// How far above the main diagonal.
+        offset: isize,
+        /// The dimension of its rows.
+        rows: usize,
+        /// The dimension of its columns.
+        cols: usize,
+    },
+}
+
+/// A part of a tensor: steps that lead to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The operation that asks, for messages and pictures.
+    pub name: &'static str,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+}
+
+impl Part {
+    fn of(name: &'static str, step: Step) -> Part {
+        Part {
+            name,
+            steps: vec![step],
+        }
+    }
+
+    fn see(&self, mut x: Array) -> Array {
+        for step in &self.steps {
+            x = match *step {
+                Step::Slice {
+                    dim,
+                    start,
+                    len,
+                    step,
+                } => x.slice(dim, start, len, step),
+                Step::Drop(d) => x.squeeze(d),
+                Step::Insert(d) => x.unsqueeze(d),
+                Step::Diagonal { offset, rows, cols } => x.diagonal(offset, rows, cols),
+            };
+        }
+        x
+    }
+
+    /// Where the part lies in a contiguous array of this shape, if it does.
+    pub(super) fn layout(&self, shape: &Shape) -> Result<Layout> {
+        let mut at = Layout::contiguous(shape.clone());
+        for step in &self.steps {
+            at = match *step {
+                Step::Slice {
+                    dim,
+                    start,
+                    len,
+                    step,
+                } => {
+                    let size = at.shape()[dim];
+                    let last = (len.max(1) as isize - 1)
+                        .checked_mul(step)
+                        .and_then(|n| n.checked_add(start as isize));
+                    let inside = last.is_some_and(|last| start < size && (0..size as isize).contains(&last));
+                    if len > 0 && (!inside || (step == 0 && len > 1)) {
+                        let by = if step == 1 {
+                            String::new()
+                        } else {
+                            format!(" by steps of {step}")
+                        };
+                        let message = format!(
+                            "{len} elements from {start}{by} leave dimension {dim} of {}",
+                            at.shape()
+                        );
+                        return Err(Error::new(ErrorKind::Index, self.name, message));
+                    }
+                    at.slice(dim, start, len, step)
+                }
+                Step::Drop(d) => at.squeeze(d),
+                Step::Insert(d) => at.unsqueeze(d),
+                Step::Diagonal { offset, rows, cols } => at.diagonal(offset, rows, cols),
+            };
+        }
+        Ok(at)
+    }
+}
+
+/// y = a part of x, without a copy; dx = dy there, 0 elsewhere.
+#[derive(Clone, Debug)]
+pub struct See(pub Part);
+
+impl Op for See {
+    type Inputs = Fixed<1>;
+    const NAME: &'static str = "slice";
+    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+        Ok(x.with_shape(self.0.layout(x.shape)?.shape()))
+    }
+    fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
+        self.0.see(x)
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        let place = Place {
+            part: self.0.clone(),
+            shape: cx.meta(0).shape.clone(),
+            value: 0.0,
+        };
+        [Some(place.apply([&dy]))]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let slice = |dim, start, len, step| {
+            See(Part::of(
+                "slice",
+                Step::Slice {
+                    dim,
+                    start,
+                    len,
+                    step,
+                },
+            ))
+        };
+        let steps = vec![
+            Step::Slice {
+                dim: 1,
+                start: 2,
+                len: 1,
+                step: 1,
+            },
+            Step::Drop(1),
+            Step::Insert(0),
+            Step::Slice {
+                dim: 2,
+                start: 1,
+                len: 2,
+                step: -1,
+            },
+        ];
+        vec![
+            Sample::new(slice(1, 1, 2, 1), [block()]),
+            Sample::new(slice(1, 2, 2, -2), [block()])
+                .gives([-0.25, 1.5, 0.5, -1.0, -3.0, 0.125, 0.75, -2.0]),
+            Sample::new(slice(0, 0, 0, 1), [block()]).gives([]),
+            Sample::new(See(Part { name: "index", steps }), [block()]).gives([1.5, -0.25, 0.125, -3.0]),
+            Sample::new(See(Part::of("diagonal", above())), [block()]).gives([2.0, 1.5, 1.0, 0.125]),
+        ]
+    }
+    fn name(&self) -> &'static str {
+        self.0.name
+    }
+}
+
+/// For samples: a diagonal of a [2, 3, 2] block's last and second dimensions.
+fn above() -> Step {
+    Step::Diagonal {
+        offset: 1,
+        rows: 2,
+        cols: 1,
+    }
+}
+
+/// The reverse of [`See`]: y = `value` everywhere but for x at the part; dx = dy there.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Where.
+    pub part: Part,
+    /// The result's shape.
+    pub shape: Shape,
+    /// What lies around it.
+    pub value: f64,
+}
+
+impl Op for Place {
+    type Inputs = Fixed<1>;
+    const NAME: &'static str = "place";
+    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+        let part = self.part.layout(&self.shape)?;
+        if part.shape() != x.shape {
+            let message = format!("{} does not fit a part of shape {}", x.shape, part.shape());
+            return Err(Error::new(ErrorKind::Shape, self.part.name, message));
+        }
+        Ok(x.with_shape(&self.shape))
+    }
+    fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
+        let part = self.part.layout(&self.shape).expect("infer has checked it");
+        kernels::write(Array::full(&y.shape, self.value, y.dtype), &part, &x)
+    }
+    fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        [Some(See(self.part.clone()).apply([&dy]))]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let part = Part::of(
+            "slice",
+            Step::Slice {
+                dim: 1,
+                start: 3,
+                len: 2,
+                step: -2,
+            },
+        );
+        let x = Array::from_slice(&[1.0, 2.0, 3.0, 4.0], [2, 2]);
+        let place = |value| Place {
+            part: part.clone(),
+            shape: [2, 4].into(),
+            value,
+        };
+        let diagonal = Place {
+            part: Part::of("diag_embed", above()),
+            shape: [2, 3, 2].into(),
+            value: 0.0,
+        };
+        vec![
+            Sample::new(place(0.0), [x.clone()]).gives([0.0, 2.0, 0.0, 1.0, 0.0, 4.0, 0.0, 3.0]),
+            Sample::new(place(7.0), [x.clone()]).gives([7.0, 2.0, 7.0, 1.0, 7.0, 4.0, 7.0, 3.0]),
+            Sample::new(diagonal, [x.slice(0, 0, 2, 1)]),
+        ]
+    }
+}
+
+/// y = x with a part of it replaced by v, which broadcasts; dx = dy without that part, dv = dy there.
+#[derive(Clone, Debug)]
+pub struct Overwrite(pub Part);
+
+impl Op for Overwrite {
+    type Inputs = Fixed<2>;
+    const NAME: &'static str = "overwrite";
+    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    fn infer(&self, [x, v]: [In<'_>; 2]) -> Result<Meta> {
+        let part = self.0.layout(x.shape)?;
+        if v.shape.broadcast(part.shape()).as_ref() != Some(part.shape()) {
+            let message = format!("cannot put {} into a part of shape {}", v.shape, part.shape());
+            return Err(Error::new(ErrorKind::Shape, self.0.name, message)
+                .note("it must broadcast to the part's shape"));
+        }
+        Ok(x.with_shape(x.shape))
+    }
+    fn forward(&self, [x, v]: [Array; 2], y: &Meta, _: &mut Extra) -> Array {
+        let part = self.0.layout(&y.shape).expect("infer has checked it");
+        let v = v.cast(y.dtype).broadcast_to(part.shape());
+        kernels::write(x, &part, &v)
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
+        let zero = Tensor::constant(Array::full([], 0.0, dy.dtype()));
+        [
+            cx.grad(0, || Overwrite(self.0.clone()).apply([&dy, &zero])),
+            cx.grad(1, || See(self.0.clone()).apply([&dy])),
+        ]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let part = Part::of(
+            "slice",
+            Step::Slice {
+                dim: 1,
+                start: 0,
+                len: 2,
+                step: 2,
+            },
+        );
+        let v = Array::from_slice(&[5.0, 6.0], [2, 1]);
+        let whole = [5.0, 5.0, 2.0, 3.0, 6.0, 6.0, 5.0, 5.0, 1.0, 4.0, 6.0, 6.0];
+        vec![
+            Sample::new(Overwrite(part), [block(), v.clone()]).gives(whole),
+            Sample::new(Overwrite(Part::of("diagonal_scatter", above())), [block(), v]),
+        ]
+    }
+    fn name(&self) -> &'static str {
+        self.0.name
+    }
+}
+
+/// Python's rule for slices: ends are clamped, and count from the back where negative. Gives the first element and
+/// how many there are.
+pub(crate) fn span(n: usize, from: Option<isize>, to: Option<isize>, step: isize) -> (usize, usize) {
+    let n = n as isize;
+    let clamp =
+        |i: isize, low: isize, high: isize| (if i < 0 { i.saturating_add(n) } else { i }).clamp(low, high);
+    let (start, len) = if step > 0 {
+        let (a, b) = (clamp(from.unwrap_or(0), 0, n), clamp(to.unwrap_or(n), 0, n));
+        (a, (b - a).max(0).unsigned_abs().div_ceil(step.unsigned_abs()))
+    } else {
+        let a = from.map_or(n - 1, |i| clamp(i, -1, n - 1));
+        let b = to.map_or(-1, |i| clamp(i, -1, n - 1));
+        (a, (a - b).max(0).unsigned_abs().div_ceil(step.unsigned_abs()))
+    };
+    (start.max(0) as usize, len)
+}
+
+/// The diagonal of two dimensions that may count from the end, as a step.
+pub(super) fn diagonal(op: &'static str, offset: isize, a: isize, b: isize, rank: usize) -> Result<Step> {
+    let (rows, cols) = (axis(op, a, rank)?, axis(op, b, rank)?);
+    if rows == cols {
+        let message = format!("a diagonal needs two dimensions, and {a} and {b} are the same");
+        return Err(Error::new(ErrorKind::Value, op, message));
+    }
+    Ok(Step::Diagonal { offset, rows, cols })
+}
+
+/// How [`Tensor::split`] cuts.
+#[derive(Clone, Debug)]
+pub enum Sections {
+    /// A number: of parts, or the size of each.
+    Number(usize),
+    /// A list: of sizes, or of the places where to cut.
+    List(Vec<isize>),
+}
+
+impl From<usize> for Sections {
+    fn from(n: usize) -> Sections {
+        Sections::Number(n)
+    }
+}
+impl<const N: usize> From<[isize; N]> for Sections {
+    fn from(list: [isize; N]) -> Sections {
+        Sections::List(list.to_vec())
+    }
+}
+impl From<Vec<isize>> for Sections {
+    fn from(list: Vec<isize>) -> Sections {
+        Sections::List(list)
+    }
+}
+impl From<&[isize]> for Sections {
+    fn from(list: &[isize]) -> Sections {
+        Sections::List(list.to_vec())
+    }
+}
+
+/// Parts.
+impl Tensor {
+    #[track_caller]
+    fn part(&self, name: &'static str, dim: usize, start: usize, len: usize, step: isize) -> Tensor {
+        See(Part::of(
+            name,
+            Step::Slice {
+                dim,
+                start,
+                len,
+                step,
+            },
+        ))
+        .apply([self])
+    }
+
+    /// `len` elements from `start` on along `dim`.
+    #[track_caller]
+    pub fn narrow(&self, dim: isize, start: usize, len: usize) -> Tensor {
+        let d = ok(axis("narrow", dim, self.dim()));
+        self.part("narrow", d, start, len, 1)
+    }
+
+    /// The part at index `index` along `dim`, which goes away. The index may count from the end.
+    #[track_caller]
+    pub fn select(&self, dim: isize, index: isize) -> Tensor {
+        let shape = self.shape();
+        let d = ok(axis("select", dim, shape.rank()));
+        let start = ok(super::index::position("select", index, d, &shape));
+        See(at("select", d, start)).apply([self])
+    }
+
+    /// With the part at index `index` along `dim` replaced by `src`.
+    #[track_caller]
+    pub fn select_scatter(&self, src: &Tensor, dim: isize, index: isize) -> Tensor {
+        let shape = self.shape();
+        let d = ok(axis("select_scatter", dim, shape.rank()));
+        let start = ok(super::index::position("select_scatter", index, d, &shape));
+        ok(same_shape("select_scatter", src, &shape.remove(d)));
+        Overwrite(at("select_scatter", d, start)).apply([self, src])
+    }
+
+    /// With the slice `start .. end` by steps of `step` along `dim` replaced by `src`; ends are clamped as in
+    /// Python.
+    #[track_caller]
+    pub fn slice_scatter(
+        &self,
+        src: &Tensor,
+        dim: isize,
+        start: Option<isize>,
+        end: Option<isize>,
+        step: usize,
+    ) -> Tensor {
+        let shape = self.shape();
+        let dim = ok(axis("slice_scatter", dim, shape.rank()));
+        if step == 0 {
+            raise(Error::new(
+                ErrorKind::Value,
+                "slice_scatter",
+                "a step of zero goes nowhere",
+            ));
+        }
+        let step = step as isize;
+        let (start, len) = span(shape[dim], start, end, step);
+        ok(same_shape("slice_scatter", src, &shape.with(dim, len)));
+        Overwrite(Part::of(
+            "slice_scatter",
+            Step::Slice {
+                dim,
+                start,
+                len,
+                step,
+            },
+        ))
+        .apply([self, src])
+    }
+
+    /// With a diagonal of two dimensions replaced by `src`.
+    #[track_caller]
+    pub fn diagonal_scatter(&self, src: &Tensor, offset: isize, dim1: isize, dim2: isize) -> Tensor {
+        let step = ok(diagonal("diagonal_scatter", offset, dim1, dim2, self.dim()));
+        let part = Part::of("diagonal_scatter", step);
+        let place = ok(part.layout(&self.shape()));
+        ok(same_shape("diagonal_scatter", src, place.shape()));
+        Overwrite(part).apply([self, src])
+    }
+
+    /// In the reverse order along `dims`, one or several; a view.
+    #[track_caller]
+    pub fn flip(&self, dims: impl Into<Dims>) -> Tensor {
+        let shape = self.shape();
+        let axes = ok(super::shape::axes("flip", dims.into(), shape.rank()));
+        let reversed = |dim: usize| Step::Slice {
+            dim,
+            start: shape[dim].saturating_sub(1),
+            len: shape[dim],
+            step: -1,
+        };
+        let steps = axes
+            .into_iter()
+            .filter(|_| shape.rank() > 0)
+            .map(reversed)
+            .collect();
+        See(Part { name: "flip", steps }).apply([self])
+    }
+
+    /// Columns, along the second dimension, in reverse order.
+    #[track_caller]
+    pub fn fliplr(&self) -> Tensor {
+        self.flip(1)
+    }
+
+    /// Rows, along the first dimension, in reverse order.
+    #[track_caller]
+    pub fn flipud(&self) -> Tensor {
+        self.flip(0)
+    }
+
+    /// A diagonal of dimensions `dim1` and `dim2`, which go away, as a new last dimension; a view. `offset` counts
+    /// diagonals above the main one.
+    #[track_caller]
+    pub fn diagonal(&self, offset: isize, dim1: isize, dim2: isize) -> Tensor {
+        let step = ok(diagonal("diagonal", offset, dim1, dim2, self.dim()));
+        See(Part::of("diagonal", step)).apply([self])
+    }
+
+    /// Parts along `dim`: of a given size, the last one smaller where it does not fit; or of the sizes in a list.
+    ///
+    /// ```
+    /// # use wengert::Tensor;
+    /// let x = Tensor::arange(0, 5);
+    /// assert_eq!(x.split(2, 0)[2].to_vec::<i64>(), [4]);
+    /// assert_eq!(x.split([1, 4], 0)[1].to_vec::<i64>(), [1, 2, 3, 4]);
+    /// ```
+    #[track_caller]
+    pub fn split(&self, sizes: impl Into<Sections>, dim: isize) -> Vec<Tensor> {
+        let shape = self.shape();
+        let d = ok(axis("split", dim, shape.rank()));
+        let n = shape[d];
+        let sizes = match sizes.into() {
+            Sections::Number(0) if n > 0 => {
+                let message = format!("parts of size 0 do not make up dimension {d} of {shape}");
+                raise(Error::new(ErrorKind::Value, "split", message))
+            }
+            Sections::Number(size) => (0..n.div_ceil(size.max(1)).max(1))
+                .map(|i| size.min(n - i * size))
+                .collect(),
+            Sections::List(sizes) => sizes.iter().map(|s| *s as usize).collect::<Vec<_>>(),
+        };
+        if sizes.iter().try_fold(0usize, |a, b| a.checked_add(*b)) != Some(n) {
+            let signed: Vec<isize> = sizes.iter().map(|s| *s as isize).collect();
+            let message = format!("parts of sizes {signed:?} do not make up dimension {d} of {shape}");
+            raise(Error::new(ErrorKind::Value, "split", message));
+        }
+        let mut start = 0;
+        let mut parts = Vec::with_capacity(sizes.len());
+        for len in sizes {
+            parts.push(self.part("split", d, start, len, 1));
+            start += len;
+        }
+        parts
+    }
+
+    /// At most `chunks` parts along `dim`, all but the last of the same size.
+    #[track_caller]
+    pub fn chunk(&self, chunks: usize, dim: isize) -> Vec<Tensor> {
+        if chunks == 0 {
+            raise(Error::new(
+                ErrorKind::Value,
+                "chunk",
+                "there is no dividing into 0 parts",
+            ));
+        }
+        let n = self.shape()[ok(axis("chunk", dim, self.dim()))];
+        match n.div_ceil(chunks) {
+            // No elements: as many empty parts as were asked for.
+            0 => self.split(vec![0; chunks], dim),
+            size => self.split(size, dim),
+        }
+    }
+
+    /// So many parts along `dim`, the first ones larger by one where they cannot be equal; or the parts between the
+    /// places in a list.
+    #[track_caller]
+    pub fn tensor_split(&self, sections: impl Into<Sections>, dim: isize) -> Vec<Tensor> {
+        self.cut("tensor_split", sections.into(), dim)
+    }
+
+    #[track_caller]
+    fn cut(&self, name: &'static str, sections: Sections, dim: isize) -> Vec<Tensor> {
+        let d = ok(axis(name, dim, self.dim()));
+        let n = self.shape()[d];
+        let ends: Vec<(usize, usize)> = match sections {
+            Sections::Number(0) => raise(Error::new(
+                ErrorKind::Value,
+                name,
+                "there is no dividing into 0 parts",
+            )),
+            Sections::Number(k) => {
+                let at = |i: usize| i * (n / k) + i.min(n % k);
+                (0..k).map(|i| (at(i), at(i + 1))).collect()
+            }
+            Sections::List(cuts) => {
+                let place = |i: isize| span(n, Some(i), None, 1).0;
+                let starts = [0].into_iter().chain(cuts.iter().map(|i| place(*i)));
+                let ends = cuts.iter().map(|i| place(*i)).chain([n]);
+                starts.zip(ends).collect()
+            }
+        };
+        let mut parts = Vec::with_capacity(ends.len());
+        for (from, to) in ends {
+            parts.push(self.part(name, d, from, to.saturating_sub(from), 1));
+        }
+        parts
+    }
+
+    /// [`tensor_split`](Tensor::tensor_split) into equal parts by columns: along dimension 1, or 0 where there is
+    /// no other.
+    #[track_caller]
+    pub fn hsplit(&self, sections: impl Into<Sections>) -> Vec<Tensor> {
+        let dim = if self.dim() == 1 { 0 } else { 1 };
+        self.equal_cut("hsplit", sections.into(), dim, 1)
+    }
+
+    /// [`tensor_split`](Tensor::tensor_split) into equal parts along dimension 0.
+    #[track_caller]
+    pub fn vsplit(&self, sections: impl Into<Sections>) -> Vec<Tensor> {
+        self.equal_cut("vsplit", sections.into(), 0, 2)
+    }
+
+    /// [`tensor_split`](Tensor::tensor_split) into equal parts along dimension 2.
+    #[track_caller]
+    pub fn dsplit(&self, sections: impl Into<Sections>) -> Vec<Tensor> {
+        self.equal_cut("dsplit", sections.into(), 2, 3)
+    }
+
+    #[track_caller]
+    fn equal_cut(&self, name: &'static str, sections: Sections, dim: isize, least: usize) -> Vec<Tensor> {
+        let shape = self.shape();
+        if shape.rank() < least {
+            let message = format!("needs {least} or more dimensions, and got shape {shape}");
+            raise(Error::new(ErrorKind::Shape, name, message));
+        }
+        if let Sections::Number(k) = sections
+            && (k == 0 || !shape[dim as usize].is_multiple_of(k))
+        {
+            let message = format!("dimension {dim} of {shape} does not divide into {k} equal parts");
+            raise(Error::new(ErrorKind::Value, name, message));
+        }
+        self.cut(name, sections, dim)
+    }
+
+    /// The parts at each index along `dim`, which goes away.
+    #[track_caller]
+    pub fn unbind(&self, dim: isize) -> Vec<Tensor> {
+        let d = ok(axis("unbind", dim, self.dim()));
+        let mut parts = Vec::new();
+        for start in 0..self.shape()[d] {
+            parts.push(See(at("unbind", d, start)).apply([self]));
+        }
+        parts
+    }
+}
+
+/// One index of a dimension, which goes away.
+fn at(name: &'static str, dim: usize, start: usize) -> Part {
+    let one = Step::Slice {
+        dim,
+        start,
+        len: 1,
+        step: 1,
+    };
+    Part {
+        name,
+        steps: vec![one, Step::Drop(dim)],
+    }
+}
+
+fn same_shape(op: &str, src: &Tensor, part: &Shape) -> Result<()> {
+    if src.shape() == *part {
+        return Ok(());
+    }
+    let message = format!(
+        "a source of shape {} does not fit a part of shape {part}",
+        src.shape()
+    );
+    Err(Error::new(ErrorKind::Shape, op, message))
+}
+
+contract! {
+    see: See,
+    place: Place,
+    overwrite: Overwrite,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lists(parts: &[Tensor]) -> Vec<Vec<i64>> {
+        parts.iter().map(|p| p.to_vec()).collect()
+    }
+
+    #[test]
+    fn cuts_follow_pytorch() {
+        let x = Tensor::arange(0, 7);
+        assert_eq!(lists(&x.split(3, 0)), [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
+        assert_eq!(
+            lists(&x.chunk(4, 0)),
+            [vec![0, 1], vec![2, 3], vec![4, 5], vec![6]]
+        );
+        assert_eq!(
+            lists(&x.tensor_split(3, 0)),
+            [vec![0, 1, 2], vec![3, 4], vec![5, 6]]
+        );
+        assert_eq!(
+            lists(&x.tensor_split([2, -1, 9], 0)),
+            [vec![0, 1], vec![2, 3, 4, 5], vec![6], vec![]]
+        );
+        assert_eq!(
+            lists(&x.tensor_split([4, 2], 0)),
+            [vec![0, 1, 2, 3], vec![], vec![2, 3, 4, 5, 6]]
+        );
+        let none = Tensor::arange(0, 0);
+        assert_eq!((none.split(2, 0).len(), none.chunk(3, 0).len()), (1, 3));
+        let y = Tensor::zeros([4, 6]);
+        assert_eq!(
+            (y.hsplit(3)[0].shape(), y.vsplit([1])[1].shape()),
+            ([4, 2].into(), [3, 6].into())
+        );
+        assert_eq!(y.unbind(-1).len(), 6);
+    }
+
+    #[test]
+    fn scatters_replace_parts() {
+        let x = Tensor::zeros([2, 3]).requires_grad_(true);
+        let v = Tensor::ones([3]).requires_grad_(true);
+        let y = x.select_scatter(&v, 0, -1);
+        assert_eq!(y.to_vec::<f32>(), [0., 0., 0., 1., 1., 1.]);
+        y.sum().backward();
+        assert_eq!(x.grad().unwrap().to_vec::<f32>(), [1., 1., 1., 0., 0., 0.]);
+        assert_eq!(v.grad().unwrap().to_vec::<f32>(), [1., 1., 1.]);
+        let y = x.slice_scatter(&Tensor::ones([2, 2]), 1, None, None, 2);
+        assert_eq!(y.to_vec::<f32>(), [1., 0., 1., 1., 0., 1.]);
+        let y = x.diagonal_scatter(&Tensor::new([5.0, 6.0]), 1, 0, 1);
+        assert_eq!(y.to_vec::<f32>(), [0., 5., 0., 0., 0., 6.]);
+    }
+}

@@ -1,0 +1,192 @@
+//! Sorting, and what comes of it: the order has no gradient, the values are gathered by it and so have one.
+
+use super::scatter::Gather;
+use super::{axis, ok};
+use crate::op::Op;
+use crate::tensor::Tensor;
+use wengert_array::{Error, ErrorKind, kernels, raise};
+
+/// Distinct elements, or rows: see [`Tensor::unique`].
+#[derive(Clone, Debug)]
+pub struct Unique {
+    /// Each once. The gradient of each goes to its first occurrence.
+    pub values: Tensor,
+    /// For each element, or row, which of the values it is.
+    pub inverse: Tensor,
+    /// How often each value occurs.
+    pub counts: Tensor,
+}
+
+impl Tensor {
+    /// Elements `from .. to` of the order along `dim`, and their indices.
+    #[track_caller]
+    fn ordered(&self, d: usize, descending: bool, from: usize, to: usize) -> (Tensor, Tensor) {
+        if self.dim() == 0 {
+            let (values, index) = self.reshape([1]).ordered(0, descending, from, to);
+            return match to - from {
+                1 => (values.squeeze(0), index.squeeze(0)),
+                _ => (values, index),
+            };
+        }
+        let index = Tensor::constant(kernels::order(&self.array(), d, descending, from, to));
+        (Gather(d as isize).apply([self, &index]), index)
+    }
+
+    /// The elements along `dim` in ascending (or descending) order, and their indices. Equal elements keep their
+    /// order; NaN counts as the largest.
+    ///
+    /// ```
+    /// # use wengert::Tensor;
+    /// let (values, index) = Tensor::new([3.0, 1.0, 2.0]).sort(0, false);
+    /// assert_eq!(values.to_vec::<f32>(), [1.0, 2.0, 3.0]);
+    /// assert_eq!(index.to_vec::<i64>(), [1, 2, 0]);
+    /// ```
+    #[track_caller]
+    pub fn sort(&self, dim: isize, descending: bool) -> (Tensor, Tensor) {
+        let d = ok(axis("sort", dim, self.dim().max(1)));
+        let n = self.shape().get(d).copied().unwrap_or(1);
+        self.ordered(d, descending, 0, n)
+    }
+
+    /// The indices that [`sort`](Tensor::sort) gives.
+    #[track_caller]
+    pub fn argsort(&self, dim: isize, descending: bool) -> Tensor {
+        self.detach().sort(dim, descending).1
+    }
+
+    /// Sorted along the first dimension.
+    #[track_caller]
+    pub fn msort(&self) -> Tensor {
+        self.sort(0, false).0
+    }
+
+    /// The `k` largest (or smallest) elements along `dim`, in order, and their indices. NaN counts as the largest.
+    #[track_caller]
+    pub fn topk(&self, k: usize, dim: isize, largest: bool) -> (Tensor, Tensor) {
+        let d = ok(axis("topk", dim, self.dim().max(1)));
+        let n = self.shape().get(d).copied().unwrap_or(1);
+        if k > n {
+            let message = format!(
+                "there are no {k} elements along dimension {d} of {}",
+                self.shape()
+            );
+            raise(Error::new(ErrorKind::Value, "topk", message));
+        }
+        self.ordered(d, largest, 0, k)
+    }
+
+    /// The `k`-th smallest element along `dim`, counted from one, and its index.
+    #[track_caller]
+    pub fn kthvalue(&self, k: usize, dim: isize, keepdim: bool) -> (Tensor, Tensor) {
+        let d = ok(axis("kthvalue", dim, self.dim().max(1)));
+        let n = self.shape().get(d).copied().unwrap_or(1);
+        if k == 0 || k > n {
+            let message = format!(
+                "there is no element number {k} along dimension {d} of {}",
+                self.shape()
+            );
+            raise(Error::new(ErrorKind::Value, "kthvalue", message).note("elements are counted from 1"));
+        }
+        let (values, index) = self.ordered(d, false, k - 1, k);
+        match keepdim || self.dim() == 0 {
+            true => (values, index),
+            false => (values.squeeze(d as isize), index.squeeze(d as isize)),
+        }
+    }
+
+    /// The distinct elements in ascending order. NaN equals nothing, not even itself.
+    ///
+    /// ```
+    /// # use wengert::Tensor;
+    /// let u = Tensor::new([3, 1, 3]).unique();
+    /// assert_eq!(u.values.to_vec::<i64>(), [1, 3]);
+    /// assert_eq!(u.inverse.to_vec::<i64>(), [1, 0, 1]);
+    /// assert_eq!(u.counts.to_vec::<i64>(), [1, 2]);
+    /// ```
+    #[track_caller]
+    pub fn unique(&self) -> Unique {
+        self.grouped(None, false)
+    }
+
+    /// The distinct slices along `dim`, in ascending order of their elements.
+    #[track_caller]
+    pub fn unique_dim(&self, dim: isize) -> Unique {
+        let d = ok(axis("unique", dim, self.dim()));
+        self.grouped(Some(d), false)
+    }
+
+    /// The elements, or slices along `dim`, without those equal to the one before.
+    #[track_caller]
+    pub fn unique_consecutive(&self, dim: Option<isize>) -> Unique {
+        let d = dim.map(|dim| axis("unique_consecutive", dim, self.dim()));
+        let d = ok(d.transpose());
+        self.grouped(d, true)
+    }
+
+    #[track_caller]
+    fn grouped(&self, dim: Option<usize>, consecutive: bool) -> Unique {
+        let n = dim.map_or(self.numel(), |d| self.shape()[d]);
+        let rows = match dim {
+            Some(d) => self.array().transpose(0, d).contiguous(),
+            None => self.array(),
+        };
+        let width = self.numel().checked_div(n).unwrap_or(0);
+        let groups = kernels::unique_rows(&rows.reshape([n, width]), consecutive);
+        let first = Tensor::constant(groups.first);
+        let inverse = Tensor::constant(groups.group);
+        Unique {
+            values: match dim {
+                Some(d) => self.index_select(d as isize, &first),
+                None => self.ravel().index_select(0, &first),
+            },
+            inverse: if dim.is_none() {
+                inverse.reshape(self.shape())
+            } else {
+                inverse
+            },
+            counts: Tensor::constant(groups.count),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gradients_follow_the_order() {
+        let x = Tensor::new([[3.0, 1.0, 2.0], [0.0, f64::NAN, 5.0]]).requires_grad_(true);
+        let (values, index) = x.topk(2, -1, true);
+        assert_eq!(index.to_vec::<i64>(), [0, 2, 1, 2]);
+        let weights = Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
+        (&values * &weights).sum().backward();
+        assert_eq!(x.grad().unwrap().to_vec::<f32>(), [1., 0., 2., 0., 3., 4.]);
+        assert_eq!(x.kthvalue(2, 1, true).0.to_vec::<f32>(), [2.0, 5.0]);
+        assert_eq!(x.kthvalue(1, 0, false).1.to_vec::<i64>(), [1, 0, 0]);
+        assert_eq!(Tensor::new(4.0).sort(-1, true).1.item(), 0.0);
+        assert_eq!(Tensor::zeros([0]).sort(0, false).0.shape(), [0]);
+    }
+
+    #[test]
+    fn distinct_slices() {
+        let x = Tensor::new([[2, 1], [0, 1], [2, 1]])
+            .to(wengert_array::DType::F32)
+            .requires_grad_(true);
+        let u = x.unique_dim(0);
+        assert_eq!(u.values.to_vec::<f32>(), [0., 1., 2., 1.]);
+        assert_eq!(
+            (u.inverse.to_vec::<i64>(), u.counts.to_vec::<i64>()),
+            (vec![1, 0, 1], vec![1, 2])
+        );
+        u.values.sum().backward();
+        assert_eq!(x.grad().unwrap().to_vec::<f32>(), [1., 1., 1., 1., 0., 0.]);
+        assert_eq!(
+            Tensor::new([1, 1, 2, 1])
+                .unique_consecutive(None)
+                .counts
+                .to_vec::<i64>(),
+            [2, 1, 1]
+        );
+        assert_eq!(x.unique_dim(1).values.shape(), [3, 2]);
+    }
+}
