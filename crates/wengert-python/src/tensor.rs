@@ -124,11 +124,24 @@ impl PyTensor {
             Ok(new.to(dtype))
         })?;
         let new = new.map_err(|e| errors::exception(py, &e))?;
-        self.put(py, &new)
+        self.set_value(py, &new)
+    }
+
+    /// The leaf that this object is, if `value` can be written straight into it: no graph hears of that.
+    pub(crate) fn plain_leaf(&self, value: &Tensor) -> Option<Tensor> {
+        match &*self.state() {
+            State::Own(t)
+                if t.is_leaf()
+                    && !(wengert::is_recording() && (t.requires_grad() || value.requires_grad())) =>
+            {
+                Some(t.clone())
+            }
+            _ => None,
+        }
     }
 
     /// Makes this object stand for `new`, which has the same shape and dtype.
-    pub(crate) fn put(&self, py: Python<'_>, new: &Tensor) -> PyResult<()> {
+    pub(crate) fn set_value(&self, py: Python<'_>, new: &Tensor) -> PyResult<()> {
         let mut state = self.state();
         match &mut *state {
             State::Own(t) => {

@@ -1,5 +1,6 @@
 //! The operations, in files by family. `crate`'s documentation says how to add one.
 
+mod arrange;
 mod elementwise;
 mod functional;
 mod index;
@@ -8,6 +9,8 @@ mod neural;
 mod random;
 mod reduce;
 mod shape;
+mod sort;
+mod window;
 
 use pyo3::prelude::*;
 
@@ -15,7 +18,10 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     elementwise::register(m)?;
     reduce::register(m)?;
     shape::register(m)?;
+    arrange::register(m)?;
     index::register(m)?;
+    sort::register(m)?;
+    window::register(m)?;
     neural::register(m)?;
     functional::register(m)?;
     linalg::register(m)?;

@@ -9,7 +9,7 @@ use crate::macros::{functions, ops};
 use crate::tensor::PyTensor;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wengert::kernels::Generator;
 use wengert::{Array, DType, Shape, Tensor};
 
@@ -235,6 +235,239 @@ impl PyTensor {
     }
 }
 
+fn drawn(
+    py: Python<'_>,
+    work: usize,
+    generator: Option<GeneratorArg>,
+    f: impl FnOnce(&mut Generator) -> wengert::Result<Tensor> + Send,
+) -> PyResult<Py<PyAny>> {
+    guard(py, work, move || draw(&generator, f))?.give(py)
+}
+
+/// For each element 1 with that probability (or with `p`), else 0.
+#[pyfunction]
+#[pyo3(signature = (input, p = None, *, generator = None, out = None))]
+fn bernoulli(
+    py: Python<'_>,
+    input: TensorLike,
+    p: Option<f64>,
+    generator: Option<GeneratorArg>,
+    out: Option<NoOut>,
+) -> PyResult<Py<PyAny>> {
+    let _ = out;
+    drawn(py, input.0.numel(), generator, move |g| match p {
+        Some(p) => input.0.full_like(p).bernoulli_from(g),
+        None => input.0.bernoulli_from(g),
+    })
+}
+
+/// For each row of weights, `num_samples` indices drawn with those chances.
+#[pyfunction]
+#[pyo3(signature = (input, num_samples, replacement = false, *, generator = None, out = None))]
+fn multinomial(
+    py: Python<'_>,
+    input: TensorLike,
+    num_samples: usize,
+    replacement: bool,
+    generator: Option<GeneratorArg>,
+    out: Option<NoOut>,
+) -> PyResult<Py<PyAny>> {
+    let _ = out;
+    drawn(py, input.0.numel(), generator, move |g| {
+        input.0.multinomial_from(num_samples, replacement, g)
+    })
+}
+
+/// For each element a number from the Poisson distribution with that rate.
+#[pyfunction]
+#[pyo3(signature = (input, generator = None))]
+fn poisson(py: Python<'_>, input: TensorLike, generator: Option<GeneratorArg>) -> PyResult<Py<PyAny>> {
+    drawn(py, input.0.numel(), generator, move |g| {
+        Ok(Tensor::constant(g.poisson(&input.0.array())))
+    })
+}
+
+/// Random numbers from normal distributions: with means and standard deviations for each element, or with the same
+/// ones in a shape.
+#[pyfunction]
+#[pyo3(signature = (mean, std = None, size = None, *, generator = None, dtype = None, device = None, requires_grad = false, out = None))]
+fn normal(
+    py: Python<'_>,
+    mean: TensorLike,
+    std: Option<TensorLike>,
+    size: Option<SizeArg>,
+    generator: Option<GeneratorArg>,
+    dtype: Dtype,
+    device: Option<DeviceArg>,
+    requires_grad: bool,
+    out: Option<NoOut>,
+) -> PyResult<Py<PyAny>> {
+    let (_, _) = (device, out);
+    let std = std.map(|s| s.0);
+    let work = mean.0.numel();
+    guard(py, work, move || {
+        let (mean, std) = (mean.0.detach(), std.map(|s| s.detach()));
+        let std = std.unwrap_or_else(|| mean.ones_like());
+        let shape = match size {
+            Some(s) => s.0,
+            None => (&mean + &std).shape(),
+        };
+        let float = |t: &Tensor| {
+            if t.dtype().is_float() {
+                t.dtype()
+            } else {
+                DType::F32
+            }
+        };
+        let dtype = dtype.map_or(float(&mean).promote(float(&std)), |d| d.0);
+        let noise = Tensor::constant(draw(&generator, |g| g.normal(&shape, 0.0, 1.0, dtype)));
+        let t = (mean.to(dtype) + std.to(dtype) * noise).detach();
+        if requires_grad { t.requires_grad_(true) } else { t }
+    })?
+    .give(py)
+}
+
+/// Random integers in the shape of `input`.
+#[pyfunction]
+#[pyo3(signature = (input, low, high = None, *, dtype = None, device = None, requires_grad = false))]
+fn randint_like(
+    py: Python<'_>,
+    input: TensorLike,
+    low: i64,
+    high: Option<i64>,
+    dtype: Dtype,
+    device: Option<DeviceArg>,
+    requires_grad: bool,
+) -> PyResult<Py<PyAny>> {
+    let _ = device;
+    let (low, high) = high.map_or((0, low), |high| (low, high));
+    let dtype = dtype.map_or(input.0.dtype(), |d| d.0);
+    guard(py, input.0.numel(), move || {
+        let t = Tensor::randint(low, high, input.0.shape()).to(dtype);
+        if requires_grad { t.requires_grad_(true) } else { t }
+    })?
+    .give(py)
+}
+
+/// A generator in the place of the common one, from which the engine draws; dropping it puts that one back.
+struct StandIn<'a>(MutexGuard<'a, Generator>);
+
+impl Drop for StandIn<'_> {
+    fn drop(&mut self) {
+        wengert::with_generator(|common| std::mem::swap(common, &mut *self.0));
+    }
+}
+
+/// Runs `f` with the generator that was given in the place of the common one.
+fn standing_in<T>(generator: &Option<GeneratorArg>, f: impl FnOnce() -> T) -> T {
+    let _until_the_end = generator.as_ref().map(|GeneratorArg(g)| {
+        let mut own = g.lock().unwrap_or_else(PoisonError::into_inner);
+        wengert::with_generator(|common| std::mem::swap(common, &mut *own));
+        StandIn(own)
+    });
+    f()
+}
+
+macro_rules! redraw {
+    ($($(#[doc = $doc:literal])* $name:ident ($($arg:ident = $default:literal),*);)*) => {
+        #[pymethods]
+        impl PyTensor {$(
+            $(#[doc = $doc])*
+            #[pyo3(signature = ($($arg = $default,)* *, generator = None))]
+            fn $name<'py>(
+                slf: &Bound<'py, Self>, $($arg: f64,)* generator: Option<GeneratorArg>,
+            ) -> PyResult<Bound<'py, Self>> {
+                slf.get().assign(slf.py(), stringify!($name), move |x| {
+                    standing_in(&generator, || x.detach().zeros_like().$name($($arg),*))
+                })?;
+                Ok(slf.clone())
+            }
+        )*}
+    };
+}
+redraw! {
+    /// Fills with random numbers from the exponential distribution.
+    exponential_(lambd = 1.0);
+    /// Fills with random numbers whose logarithm has the normal distribution.
+    log_normal_(mean = 1.0, std = 2.0);
+    /// Fills with random numbers from the Cauchy distribution.
+    cauchy_(median = 0.0, sigma = 1.0);
+}
+
+#[pymethods]
+impl PyTensor {
+    /// For each element 1 with that probability, else 0.
+    #[pyo3(signature = (p = None, *, generator = None))]
+    fn bernoulli(
+        &self,
+        py: Python<'_>,
+        p: Option<f64>,
+        generator: Option<GeneratorArg>,
+    ) -> PyResult<Py<PyAny>> {
+        bernoulli(py, TensorLike(self.get()), p, generator, None)
+    }
+    /// For each row of weights, `num_samples` indices drawn with those chances.
+    #[pyo3(signature = (num_samples, replacement = false, *, generator = None))]
+    fn multinomial(
+        &self,
+        py: Python<'_>,
+        num_samples: usize,
+        replacement: bool,
+        generator: Option<GeneratorArg>,
+    ) -> PyResult<Py<PyAny>> {
+        multinomial(
+            py,
+            TensorLike(self.get()),
+            num_samples,
+            replacement,
+            generator,
+            None,
+        )
+    }
+    /// Fills with numbers of trials until one succeeds, each with probability `p`.
+    #[pyo3(signature = (p, *, generator = None))]
+    fn geometric_<'py>(
+        slf: &Bound<'py, Self>,
+        p: f64,
+        generator: Option<GeneratorArg>,
+    ) -> PyResult<Bound<'py, Self>> {
+        slf.get().assign(slf.py(), "geometric_", move |x| {
+            standing_in(&generator, || x.detach().zeros_like().geometric_(p))
+        })?;
+        Ok(slf.clone())
+    }
+    /// Fills with random integers, from `from` up to and without `to`.
+    #[pyo3(signature = (from_ = 0, to = None, *, generator = None))]
+    fn random_<'py>(
+        slf: &Bound<'py, Self>,
+        from_: i64,
+        to: Option<i64>,
+        generator: Option<GeneratorArg>,
+    ) -> PyResult<Bound<'py, Self>> {
+        redrawn(slf, "random_", generator, move |g, shape, d| {
+            // As far as the dtype counts exactly, where no end is given.
+            let end = to.unwrap_or(match d {
+                DType::Bool => 2,
+                DType::U8 => 256,
+                DType::I8 => 128,
+                DType::I16 => 1 << 15,
+                DType::I32 => 1 << 31,
+                DType::I64 => i64::MAX,
+                DType::F16 => 1 << 11,
+                DType::BF16 => 1 << 8,
+                DType::F32 => 1 << 24,
+                _ => 1 << 53,
+            });
+            let (low, high) = if to.is_none() && from_ > 0 {
+                (0, from_)
+            } else {
+                (from_, end)
+            };
+            g.integers(shape, low, high).cast(d)
+        })
+    }
+}
+
 ops! {}
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -252,6 +485,11 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
         get_rng_state,
         set_rng_state,
         initial_seed,
+        bernoulli,
+        multinomial,
+        poisson,
+        normal,
+        randint_like,
     );
     Ok(())
 }

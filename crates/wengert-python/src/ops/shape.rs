@@ -5,98 +5,26 @@ use crate::give::Give;
 use crate::guard::guard;
 use crate::macros::{functions, ops};
 use crate::tensor::PyTensor;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use wengert::ops::shape::Permute;
-use wengert::{Error, ErrorKind, Op, Result, Shape, Tensor};
+use wengert::ops::Sections;
+use wengert::{Shape, Tensor};
 
-/// `sizes` with −1 replaced by what is left over.
-fn resolve(op: &str, sizes: &[isize], x: &Tensor) -> Result<Shape> {
-    let n = x.numel();
-    let error = |message: String| Err(Error::new(ErrorKind::Shape, op, message));
-    if sizes.iter().filter(|d| **d == -1).count() > 1 {
-        return error("only one size can be −1".into());
-    }
-    if let Some(d) = sizes.iter().find(|d| **d < -1) {
-        return error(format!("a size cannot be negative, as {d} is"));
-    }
-    let known: usize = sizes.iter().filter(|d| **d >= 0).map(|d| *d as usize).product();
-    let left = n.checked_div(known).unwrap_or(0);
-    if sizes.contains(&-1) && (known == 0 || left * known != n) {
-        return error(format!(
-            "shape {:?} does not fit {n} elements of shape {}",
-            sizes,
-            x.shape()
-        ));
-    }
-    Ok(sizes
-        .iter()
-        .map(|&d| if d == -1 { left } else { d as usize })
-        .collect())
-}
-
-fn reshaped(op: &'static str, x: &Tensor, sizes: &[isize]) -> Result<Tensor> {
-    Ok(x.reshape(resolve(op, sizes, x)?))
-}
-
-fn expanded(x: &Tensor, sizes: &[isize]) -> Result<Tensor> {
-    let shape = x.shape();
-    if sizes.len() < shape.rank() {
-        let message = format!("cannot expand {shape} to the {} sizes {sizes:?}", sizes.len());
-        return Err(
-            Error::new(ErrorKind::Shape, "expand", message).note("there must be a size for every dimension")
-        );
-    }
-    let new = sizes.len() - shape.rank();
-    let mut dims = Vec::with_capacity(sizes.len());
-    for (i, &d) in sizes.iter().enumerate() {
-        match usize::try_from(d) {
-            Ok(d) => dims.push(d),
-            // −1 keeps the size.
-            Err(_) if d == -1 && i >= new => dims.push(shape[i - new]),
+/// A number of elements, or a list of sizes.
+fn split_of(x: &Tensor, sizes: &Bound<'_, PyAny>, dim: isize) -> PyResult<Py<PyAny>> {
+    let sections = match sizes.extract::<isize>() {
+        Ok(n) => match usize::try_from(n) {
+            Ok(n) => Sections::Number(n),
             Err(_) => {
-                let message = format!("size {d} of dimension {i} says nothing");
-                return Err(Error::new(ErrorKind::Shape, "expand", message));
+                return Err(PyValueError::new_err(format!(
+                    "split: a size cannot be negative, as {n} is"
+                )));
             }
-        }
-    }
-    Ok(x.expand(Shape::new(&dims)))
-}
-
-fn squeezed(x: &Tensor, dim: crate::args::Dims) -> Tensor {
-    let dims: Vec<isize> = match dim {
-        Some(d) => d.0,
-        None => (0..x.dim() as isize).collect(),
+        },
+        Err(_) => Sections::List(sizes.extract::<Vec<isize>>()?),
     };
-    let rank = x.dim() as isize;
-    let mut dims: Vec<isize> = dims.iter().map(|&d| if d < 0 { d + rank } else { d }).collect();
-    dims.sort_unstable();
-    dims.iter().rev().fold(x.clone(), |x, d| x.squeeze(*d))
-}
-
-/// Sections of `sizes` along `dim`.
-fn sections(x: &Tensor, sizes: &[usize], dim: isize) -> Vec<Tensor> {
-    let mut start = 0;
-    let part = |&n: &usize| {
-        start += n;
-        x.narrow(dim, start - n, n)
-    };
-    sizes.iter().map(part).collect()
-}
-
-fn split_of(x: &Tensor, size: usize, dim: isize) -> Result<Vec<Tensor>> {
-    let n = x.size(dim);
-    if size == 0 {
-        return Err(Error::new(
-            ErrorKind::Value,
-            "split",
-            "sections of no elements do not add up",
-        ));
-    }
-    let sizes: Vec<usize> = (0..n.div_ceil(size).max(1))
-        .map(|i| size.min(n - i * size))
-        .collect();
-    Ok(sections(x, &sizes, dim))
+    guard(sizes.py(), 0, || x.split(sections, dim))?.give(sizes.py())
 }
 
 ops! {
@@ -111,7 +39,7 @@ ops! {
     /// A matrix with rows and columns exchanged.
     fn t(input) => input.t();
     /// Without the dimensions of size one, or without `dim` where its size is one.
-    fn squeeze(input, dim: crate::args::Dims = None) => squeezed(input, dim);
+    fn squeeze(input, dim: crate::args::Dims = None) => input.squeeze(crate::args::dims(dim));
     /// With a dimension of size one put in at `dim`.
     fn unsqueeze(input, dim: isize) => input.unsqueeze(dim);
     /// `length` elements from `start` on along `dim`.
@@ -127,12 +55,9 @@ ops! {
         input.reshape(input.shape())
     };
     /// About equal parts, `chunks` of them at most, along `dim`.
-    fn chunk(input, chunks: usize, dim: isize = 0) => {
-        let n = input.size(dim);
-        split_of(input, n.div_ceil(chunks.max(1)).max(1), dim)
-    };
+    fn chunk(input, chunks: usize, dim: isize = 0) => input.chunk(chunks, dim);
     /// The parts along `dim`, one for each index.
-    fn unbind(input, dim: isize = 0) => (0..input.size(dim) as isize).map(|i| input.select(dim, i)).collect::<Vec<_>>();
+    fn unbind(input, dim: isize = 0) => input.unbind(dim);
 }
 
 /// `memory_format=`, of which there is one.
@@ -147,19 +72,19 @@ impl<'py> FromPyObject<'_, 'py> for MemoryFormat {
 /// The same elements in another shape of equal count; one size may be −1.
 #[pyfunction]
 fn reshape(py: Python<'_>, input: TensorLike, shape: crate::args::DimList) -> PyResult<Py<PyAny>> {
-    guard(py, 0, || reshaped("reshape", &input.0, &shape.0))?.give(py)
+    guard(py, 0, || input.0.reshape(&shape.0))?.give(py)
 }
 
 /// The dimensions in a new order.
 #[pyfunction]
 fn permute(py: Python<'_>, input: TensorLike, dims: crate::args::DimList) -> PyResult<Py<PyAny>> {
-    guard(py, 0, || Permute(dims.0).apply([&input.0]))?.give(py)
+    guard(py, 0, || input.0.permute(&dims.0))?.give(py)
 }
 
 /// In the reverse order along `dims`.
 #[pyfunction]
 fn flip(py: Python<'_>, input: TensorLike, dims: crate::args::DimList) -> PyResult<Py<PyAny>> {
-    guard(py, 0, || dims.0.iter().fold(input.0, |x, d| x.flip(*d)))?.give(py)
+    guard(py, 0, || input.0.flip(dims.0))?.give(py)
 }
 
 /// The tensors end to end along `dim`.
@@ -187,41 +112,14 @@ fn stack(
 ) -> PyResult<Py<PyAny>> {
     let _ = out;
     let work = tensors.0.iter().map(Tensor::numel).sum();
-    guard(py, work, || {
-        if tensors.0.is_empty() {
-            return Err(Error::new(ErrorKind::Value, "stack", "needs at least one tensor"));
-        }
-        Ok(wengert::stack(&tensors.refs(), dim))
-    })?
-    .give(py)
+    guard(py, work, || wengert::stack(&tensors.refs(), dim))?.give(py)
 }
 
 /// Parts along `dim`: of a given size (the last may be smaller), or of given sizes.
 #[pyfunction]
 #[pyo3(signature = (tensor, split_size_or_sections, dim = 0))]
-fn split(
-    py: Python<'_>,
-    tensor: TensorLike,
-    split_size_or_sections: &Bound<'_, PyAny>,
-    dim: isize,
-) -> PyResult<Py<PyAny>> {
-    let x = tensor.0;
-    if let Ok(size) = split_size_or_sections.extract::<usize>() {
-        return guard(py, 0, || split_of(&x, size, dim))?.give(py);
-    }
-    let sizes: Vec<usize> = split_size_or_sections.extract()?;
-    guard(py, 0, || {
-        let n: usize = sizes.iter().sum();
-        if n != x.size(dim) {
-            let message = format!(
-                "sections {sizes:?} hold {n} elements, and dimension {dim} has {}",
-                x.size(dim)
-            );
-            return Err(Error::new(ErrorKind::Shape, "split", message));
-        }
-        Ok(sections(&x, &sizes, dim))
-    })?
-    .give(py)
+fn split(tensor: TensorLike, split_size_or_sections: &Bound<'_, PyAny>, dim: isize) -> PyResult<Py<PyAny>> {
+    split_of(&tensor.0, split_size_or_sections, dim)
 }
 
 #[pymethods]
@@ -230,13 +128,13 @@ impl PyTensor {
     #[pyo3(signature = (*shape))]
     fn reshape(&self, py: Python<'_>, shape: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
         let (x, sizes) = (self.get(), varargs(shape)?);
-        guard(py, 0, || reshaped("reshape", &x, &sizes))?.give(py)
+        guard(py, 0, || x.reshape(&sizes))?.give(py)
     }
     /// The same elements in another shape of equal count; one size may be −1.
     #[pyo3(signature = (*shape))]
     fn view(&self, py: Python<'_>, shape: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
         let (x, sizes) = (self.get(), varargs(shape)?);
-        guard(py, 0, || reshaped("view", &x, &sizes))?.give(py)
+        guard(py, 0, || x.view(&sizes))?.give(py)
     }
     /// In the shape of `other`.
     fn view_as(&self, py: Python<'_>, other: TensorLike) -> PyResult<Py<PyAny>> {
@@ -252,13 +150,13 @@ impl PyTensor {
     #[pyo3(signature = (*dims))]
     fn permute(&self, py: Python<'_>, dims: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
         let (x, dims) = (self.get(), varargs(dims)?);
-        guard(py, 0, || Permute(dims).apply([&x]))?.give(py)
+        guard(py, 0, || x.permute(&dims))?.give(py)
     }
     /// Repeated along dimensions of size one and new leading ones, without taking memory.
     #[pyo3(signature = (*sizes))]
     fn expand(&self, py: Python<'_>, sizes: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
         let (x, sizes) = (self.get(), varargs(sizes)?);
-        guard(py, 0, || expanded(&x, &sizes))?.give(py)
+        guard(py, 0, || x.expand(&sizes))?.give(py)
     }
     /// Expanded to the shape of `other`.
     fn expand_as(&self, py: Python<'_>, other: TensorLike) -> PyResult<Py<PyAny>> {
@@ -269,7 +167,7 @@ impl PyTensor {
     #[pyo3(signature = (*dims))]
     fn flip(&self, py: Python<'_>, dims: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
         let (x, dims) = (self.get(), varargs(dims)?);
-        guard(py, 0, || dims.iter().fold(x, |x, d| x.flip(*d)))?.give(py)
+        guard(py, 0, || x.flip(dims))?.give(py)
     }
     /// Row-major without gaps: itself where it is so, else a copy.
     #[pyo3(signature = (memory_format = None))]
@@ -287,8 +185,8 @@ impl PyTensor {
     }
     /// Parts along `dim`: of a given size (the last may be smaller), or of given sizes.
     #[pyo3(signature = (split_size, dim = 0))]
-    fn split(&self, py: Python<'_>, split_size: &Bound<'_, PyAny>, dim: isize) -> PyResult<Py<PyAny>> {
-        split(py, TensorLike(self.get()), split_size, dim)
+    fn split(&self, split_size: &Bound<'_, PyAny>, dim: isize) -> PyResult<Py<PyAny>> {
+        split_of(&self.get(), split_size, dim)
     }
     /// Zeros in the tensor's dtype.
     #[pyo3(signature = (*size, dtype = None, device = None, requires_grad = false))]

@@ -108,3 +108,7 @@ def triplet_margin_with_distance_loss(
     if reduction == "none":
         return losses
     raise ValueError(f"{reduction} is not a valid value for reduction: there are 'mean', 'sum' and 'none'")
+from .._C import _fold as fold  # noqa: F401, E402
+from .._C import _pad as pad  # noqa: F401, E402
+from .._C import _unfold as unfold  # noqa: F401, E402
+from .._C import channel_shuffle, pixel_shuffle, pixel_unshuffle  # noqa: F401, E402
