@@ -14,7 +14,7 @@ fn window(n: usize, periodic: bool, f: impl Fn(f64) -> f64) -> Tensor {
     Tensor::from_vec(values, [n])
 }
 
-/// Σ (−1)^k a[k] cos(2πkx).
+/// Σ (−1)^k aₖ cos(2πkx).
 #[track_caller]
 pub fn general_cosine(n: usize, a: &[f64], periodic: bool) -> Tensor {
     if a.is_empty() {
