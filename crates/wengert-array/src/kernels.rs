@@ -6,6 +6,7 @@ pub use crate::cpu::conv::{ConvSpec, conv, conv_input, conv_weight};
 pub use crate::cpu::ctc::{Alignment, ctc, ctc_backward};
 pub use crate::cpu::index::{arange, concat, embed, gather, index_add, index_select, scatter_add, triangle};
 pub use crate::cpu::interpolate::{LinearMap, linear_map};
+pub use crate::cpu::interpret::interpret;
 pub use crate::cpu::matmul::matmul;
 pub use crate::cpu::norm::{
     Rows, channel_affine, channel_norm_backward, channel_stats, norm_rows, norm_rows_backward,

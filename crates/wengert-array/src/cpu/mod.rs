@@ -5,6 +5,7 @@ pub(crate) mod conv;
 pub(crate) mod ctc;
 pub(crate) mod index;
 pub(crate) mod interpolate;
+pub(crate) mod interpret;
 pub(crate) mod isa;
 pub(crate) mod matmul;
 pub(crate) mod norm;
