@@ -16,5 +16,6 @@ pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod scatter;
 pub(crate) mod sort;
+pub(crate) mod scan;
 pub(crate) mod threads;
 pub(crate) mod walk;

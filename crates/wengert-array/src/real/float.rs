@@ -12,7 +12,7 @@
 mod double;
 mod single;
 
-use super::{Real, Special};
+use super::{IntOp, Real, Special};
 use double::{
     atan64, cos64, erf64, exp_m1_64, exp64, ln_1p_64, ln64, log2_64, log10_64, pow64, sin64, tanh64,
 };
@@ -207,6 +207,10 @@ macro_rules! real {
             #[inline(always)]
             fn special(self, f: Special) -> Self {
                 $kind::new(f.eval(self.raw().into()) as $raw)
+            }
+            #[inline(always)]
+            fn integer(self, f: IntOp, other: Self) -> Self {
+                $kind::new(f.eval(self.raw() as i64, other.raw() as i64) as $raw)
             }
             #[inline(always)]
             fn copysign(self, sign: Self) -> Self {

@@ -43,7 +43,7 @@ impl IntOp {
     }
 
     #[inline]
-    fn eval(self, a: i64, b: i64) -> i64 {
+    pub(super) fn eval(self, a: i64, b: i64) -> i64 {
         match self {
             IntOp::And => a & b,
             IntOp::Or => a | b,

@@ -76,11 +76,8 @@ pub trait Real:
     fn copysign(self, sign: Self) -> Self;
     /// What the quotient rounded toward zero leaves of `self`, exactly: C's `fmod`.
     fn rem(self, divisor: Self) -> Self;
-    /// A function of integers, which other numbers do not have: they come back as they are.
-    fn integer(self, f: IntOp, other: Self) -> Self {
-        let _ = (f, other);
-        self
-    }
+    /// A function that only integers have; of the whole parts of other numbers.
+    fn integer(self, f: IntOp, other: Self) -> Self;
     /// `self` to the power `p`, as IEEE 754 `pow`.
     fn pow(self, p: Self) -> Self;
     /// The larger one; NaN if either is NaN.

@@ -2,9 +2,11 @@
 //! it is tested on, and its method.
 
 pub mod activation;
+pub mod angle;
 pub mod arithmetic;
 pub mod arrange;
 pub mod attention;
+pub mod bitwise;
 pub mod cast;
 pub mod common;
 pub mod compare;
@@ -13,6 +15,7 @@ pub mod diagonal;
 pub mod distance;
 pub mod dropout;
 pub mod embed;
+pub mod elementwise;
 pub mod exponential;
 pub mod functional;
 pub mod grid;
@@ -34,6 +37,14 @@ pub mod shape;
 pub mod slice;
 pub mod softmax;
 pub mod sort;
+pub mod logarithm;
+pub mod piecewise;
+pub mod rounding;
+pub mod rule;
+pub mod scan;
+pub mod smooth;
+pub mod special;
+pub mod statistics;
 pub mod trigonometric;
 pub mod window;
 
@@ -54,6 +65,8 @@ pub use search::searchsorted;
 pub use shape::Sizes;
 pub use slice::Sections;
 pub use sort::Unique;
+pub use rounding::RoundingMode;
+pub use rule::Rule;
 
 use wengert_array::{Error, ErrorKind, Result, raise};
 
