@@ -245,6 +245,17 @@ impl Tensor {
         self.hardtanh_between(0.0, 6.0)
     }
 
+    /// x above 0, else a slope times x: in training one drawn for each element from between `lower` and `upper`, otherwise
+    /// their mean (Xu et al., 2015).
+    #[track_caller]
+    pub fn rrelu(&self, lower: f64, upper: f64, training: bool) -> Tensor {
+        if !training {
+            return self.leaky_relu(0.5 * (lower + upper));
+        }
+        let slopes = Tensor::uniform(self.shape(), lower, upper).to(self.dtype());
+        self.prelu_each(&slopes)
+    }
+
     /// 0 for NaN, and the largest and smallest finite numbers for infinities, where nothing else is given.
     #[track_caller]
     pub fn nan_to_num(&self, nan: Option<f64>, high: Option<f64>, low: Option<f64>) -> Tensor {

@@ -93,25 +93,23 @@ rules! {
 }
 
 rules2! {
-    /// The quotient rounded toward zero; no gradient.
-    trunc_divide TruncDivide: Numeric on [real(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
+    /// The quotient rounded toward zero; no gradient. Integers divided by zero give 0 here.
+    trunc_divide_unchecked = "div" TruncDivide: Numeric on [real(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
     |a, b| truncated(a / b);
     |_, _, _, _| [S::ZERO; 2];
 
-    /// The quotient rounded down; no gradient.
-    floor_divide_unchecked FloorDivide: Numeric on [real(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
+    /// The quotient rounded down; no gradient. Integers divided by zero give 0 here.
+    floor_divide_unchecked = "floor_divide" FloorDivide: Numeric on [real(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
     |a, b| floored(a, b);
     |_, _, _, _| [S::ZERO; 2];
 
-    /// What [`trunc_divide`](Tensor::trunc_divide) leaves of a, as C's `fmod`: it has a's sign; da = dy,
-    /// db = −dy times the quotient.
-    fmod Fmod: Numeric on [real(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
+    /// As [`fmod`](Tensor::fmod), and 0 for integers divided by zero; da = dy, db = −dy times the quotient.
+    fmod_unchecked = "fmod" Fmod: Numeric on [real(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
     |a, b| a.rem(b);
     |dy, a, b, _| [dy, -dy * truncated(a / b)];
 
-    /// What [`floor_divide`](Tensor::floor_divide) leaves of a, as Python's `%`: it has b's sign; da = dy,
-    /// db = −dy times the quotient.
-    remainder Remainder: Numeric on [real(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
+    /// As [`remainder`](Tensor::remainder), and 0 for integers divided by zero; da = dy, db = −dy times the quotient.
+    remainder_unchecked = "remainder" Remainder: Numeric on [real(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
     |a, b| left_over(a, b);
     |dy, a, b, _| [dy, -dy * (a / b).floor()];
 
@@ -159,6 +157,28 @@ impl Tensor {
         self.floor_divide_unchecked(&other)
     }
 
+    /// What the quotient rounded toward zero leaves of `self`, as C's `fmod`: it has the sign of `self`.
+    ///
+    /// # Panics
+    /// If integers are divided by zero, or bool by bool.
+    #[track_caller]
+    pub fn fmod(&self, other: impl Operand) -> Tensor {
+        let other = other.operand(self);
+        self.refuse_zero("fmod", &other);
+        self.fmod_unchecked(&other)
+    }
+
+    /// What [`floor_divide`](Tensor::floor_divide) leaves of `self`, as Python's `%`: it has the sign of `other`.
+    ///
+    /// # Panics
+    /// If integers are divided by zero, or bool by bool.
+    #[track_caller]
+    pub fn remainder(&self, other: impl Operand) -> Tensor {
+        let other = other.operand(self);
+        self.refuse_zero("remainder", &other);
+        self.remainder_unchecked(&other)
+    }
+
     /// The quotient, rounded.
     ///
     /// # Panics
@@ -168,7 +188,7 @@ impl Tensor {
         let other = other.operand(self);
         self.refuse_zero("div", &other);
         match mode {
-            RoundingMode::Trunc => self.trunc_divide(&other),
+            RoundingMode::Trunc => self.trunc_divide_unchecked(&other),
             RoundingMode::Floor => self.floor_divide_unchecked(&other),
         }
     }

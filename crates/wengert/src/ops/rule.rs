@@ -224,7 +224,7 @@ pub(crate) use rules;
 macro_rules! rules2 {
     ($(
         $(#[$doc:meta])*
-        $method:ident $Rule:ident: $kind:ident on $sample:expr;
+        $method:ident $(= $name:literal)? $Rule:ident: $kind:ident on $sample:expr;
         |$a:ident, $b:ident| $value:expr;
         |$dy:pat_param, $ga:pat_param, $gb:pat_param, $y:pat_param| $grad:expr;
     )*) => {
@@ -234,7 +234,11 @@ macro_rules! rules2 {
             pub struct $Rule;
 
             impl Pointwise<2> for $Rule {
-                const NAME: &'static str = stringify!($method);
+                const NAME: &'static str = {
+                    let name = stringify!($method);
+                    $(let _ = name; let name = $name;)?
+                    name
+                };
                 const KIND: Kind = Kind::$kind;
                 fn value<S: Real>(&self, [$a, $b]: [S; 2]) -> S {
                     $value
