@@ -134,10 +134,11 @@ pub fn log_sum_exp_backward(x: &Array, y: &Array, dy: &Array, axis: usize, rever
             }
         };
         positions(n, !reverse, |j| {
-            let fade = if last.is_nan() && carried == 0.0 {
-                0.0
-            } else {
-                weight(y[j], last)
+            let fade = match carried {
+                // Nothing is carried yet, or the totals are one infinity.
+                0.0 => 0.0,
+                _ if y[j] == last => 1.0,
+                _ => weight(y[j], last),
             };
             carried = dy[j] + carried * fade;
             last = y[j];

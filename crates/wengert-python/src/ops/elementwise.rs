@@ -31,6 +31,7 @@ fn add_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
     };
     match other {
         Operand::Tensor(t) => x + t,
+        Operand::Number(n @ Number::Bool(_)) => x + n.tensor(x.dtype()),
         Operand::Number(n) => n.ready(x) + n.f64(),
     }
 }
@@ -47,6 +48,7 @@ fn sub_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
 fn mul_(x: &Tensor, other: &Operand) -> Tensor {
     match other {
         Operand::Tensor(t) => x * t,
+        Operand::Number(n @ Number::Bool(_)) => x * n.tensor(x.dtype()),
         Operand::Number(n) => n.ready(x) * n.f64(),
     }
 }
@@ -117,7 +119,7 @@ ops! {
     /// `|input|`.
     fn absolute(input) / absolute_ => input.abs();
     /// `input²`.
-    fn square(input) / square_ => input.square();
+    fn square(input) / square_ => if input.dtype() == DType::Bool { input.to(DType::I64).square() } else { input.square() };
     /// `eˣ`.
     fn exp(input) / exp_ => input.exp();
     /// The natural logarithm.

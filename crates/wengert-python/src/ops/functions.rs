@@ -42,6 +42,23 @@ fn float_of(x: &Tensor) -> Tensor {
     }
 }
 
+/// The other side of a function that is computed in floating point: a number need not fit among integers.
+fn float_operand(other: &Operand, x: &Tensor) -> Tensor {
+    match other {
+        Operand::Number(n) if !x.dtype().is_float() => n.tensor(DType::F32),
+        other => other.tensor(x),
+    }
+}
+
+/// An exponent of integers does not change the dtype.
+fn ldexp_(x: &Tensor, exponent: &Tensor) -> Tensor {
+    if x.dtype().is_float() && !exponent.dtype().is_float() {
+        x.ldexp(&exponent.to(x.dtype()))
+    } else {
+        x.ldexp(exponent)
+    }
+}
+
 fn not_integer(x: &Tensor, f: impl Fn(&Tensor) -> Tensor) -> Tensor {
     if x.dtype().is_float() { f(x) } else { x.clone() }
 }
@@ -68,13 +85,13 @@ ops! {
     /// `log₂(2ᵃ + 2ᵇ)`.
     fn logaddexp2(input, other: TensorLike) => input.logaddexp2(&other.0);
     /// `a ln b`, and 0 where a is 0.
-    fn xlogy(input, other: Operand) / xlogy_ => input.xlogy(&other.tensor(input));
+    fn xlogy(input, other: Operand) / xlogy_ => input.xlogy(&float_operand(&other, input));
     /// `a ln(1 + b)`, and 0 where a is 0.
-    fn xlog1py(input, other: Operand) => input.xlog1py(&other.tensor(input));
+    fn xlog1py(input, other: Operand) => input.xlog1py(&float_operand(&other, input));
     /// `−x ln x`.
     fn entr(input) => input.entr();
     /// `input · 2^other`.
-    fn ldexp(input, other: TensorLike) / ldexp_ => input.ldexp(&other.0);
+    fn ldexp(input, other: TensorLike) / ldexp_ => ldexp_(input, &other.0);
     /// The tangent.
     fn tan(input) / tan_ => input.tan();
     /// The inverse sine.
@@ -164,7 +181,7 @@ ops! {
     /// Whether the sign is negative, also of a zero.
     fn signbit(input) => input.signbit();
     /// `|a|` with the sign of b.
-    fn copysign(input, other: Operand) / copysign_ => input.copysign(&other.tensor(input));
+    fn copysign(input, other: Operand) / copysign_ => input.copysign(&float_operand(&other, input));
     /// 0 below zero, 1 above, and `values` at zero.
     fn heaviside(input, values: TensorLike) / heaviside_ => input.heaviside(&values.0);
     /// What the quotient rounded toward zero leaves: it has the sign of `input`.
@@ -259,6 +276,14 @@ impl PyTensor {
     fn __lshift__(&self, py: Python<'_>, other: Operand) -> PyResult<Py<PyAny>> {
         let x = self.get();
         guard(py, x.numel(), move || x.bitwise_left_shift(&other.tensor(&x)))?.give(py)
+    }
+    fn __rlshift__(&self, py: Python<'_>, other: Operand) -> PyResult<Py<PyAny>> {
+        let x = self.get();
+        guard(py, x.numel(), move || other.tensor(&x).bitwise_left_shift(&x))?.give(py)
+    }
+    fn __rrshift__(&self, py: Python<'_>, other: Operand) -> PyResult<Py<PyAny>> {
+        let x = self.get();
+        guard(py, x.numel(), move || other.tensor(&x).bitwise_right_shift(&x))?.give(py)
     }
     fn __rshift__(&self, py: Python<'_>, other: Operand) -> PyResult<Py<PyAny>> {
         let x = self.get();

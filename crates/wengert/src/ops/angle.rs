@@ -89,7 +89,7 @@ rules! {
         let near = (t + (t * (x + S::ONE)).sqrt()).ln_1p();
         S::select(x.gt(S::lit(1e8)), far, near)
     };
-    |dy, x, _| dy / ((x - S::ONE).sqrt() * (x + S::ONE).sqrt());
+    |dy, x, _| dy / ((x - S::ONE) * (x + S::ONE)).sqrt();
 
     /// The inverse of [`tanh`](Tensor::tanh); dx = dy / (1 − x²).
     atanh Atanh: Float on within_one();

@@ -3,7 +3,7 @@
 use super::compare::Operand;
 use super::contract;
 use super::pointwise::{Kind, Map, Pointwise};
-use super::rule::{Rule, contract_rules, not_finite, real, rules, rules2};
+use super::rule::{Rule, between, contract_rules, not_finite, real, rules, rules2};
 use crate::op::{Op, Sample};
 use crate::tensor::Tensor;
 use wengert_array::real::Real;
@@ -28,7 +28,7 @@ impl Pointwise<1> for LeakyRelu {
     }
 }
 
-/// y = x brought into [low, high]; dx = dy where it was there. NaN stays, and a NaN limit makes NaN.
+/// y = x brought into [low, high]; dx = dy where it was strictly there. NaN stays, and a NaN limit makes NaN.
 #[derive(Debug, Clone)]
 pub struct Clamp {
     /// The lower limit, −∞ for none.
@@ -46,8 +46,17 @@ impl Pointwise<1> for Clamp {
     }
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, [x]: [S; 1], _: S) -> [S; 1] {
-        let inside = S::and(x.ge(S::lit(self.low)), x.le(S::lit(self.high)));
-        [S::select(inside, dy, S::ZERO)]
+        // A limit that is not there cannot be met. (They are the same for all elements.)
+        let above = S::select(x.gt(S::lit(self.low)), dy, S::ZERO);
+        let below = S::select(x.lt(S::lit(self.high)), dy, S::ZERO);
+        [
+            match (self.low == f64::NEG_INFINITY, self.high == f64::INFINITY) {
+                (true, true) => dy,
+                (false, true) => above,
+                (true, false) => below,
+                (false, false) => S::select(x.gt(S::lit(self.low)), below, S::ZERO),
+            },
+        ]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(
@@ -70,7 +79,7 @@ rules! {
     };
 
     /// `(x + 3) / 6` brought into [0, 1]; dx = dy/6 strictly within (Howard et al., 2019).
-    hardsigmoid Hardsigmoid: Float on real();
+    hardsigmoid Hardsigmoid: Float on between();
     |x| (x + S::lit(3.0)).max(S::ZERO).min(S::lit(6.0)) / S::lit(6.0);
     |dy, x, _| {
         let inside = S::and(x.gt(S::lit(-3.0)), x.lt(S::lit(3.0)));
@@ -79,7 +88,7 @@ rules! {
 
     /// x times [`hardsigmoid`](Tensor::hardsigmoid) of x; dx = dy (x/3 + 1/2) between −3 and 3, dy above
     /// (Howard et al., 2019).
-    hardswish Hardswish: Float on real();
+    hardswish Hardswish: Float on between();
     |x| x * (x + S::lit(3.0)).max(S::ZERO).min(S::lit(6.0)) / S::lit(6.0);
     |dy, x, _| {
         let inside = S::select(x.lt(S::lit(3.0)), dy * (x / S::lit(3.0) + S::lit(0.5)), dy);
@@ -126,36 +135,24 @@ rules! {
 }
 
 rules2! {
-    /// The larger of the two; the other where one is NaN. The gradient goes to the chosen, of equals to the first.
+    /// The larger of the two; the other where one is NaN. The gradient goes to the chosen, half to each of equals.
     fmax Fmax: Arithmetic on super::arithmetic::pair();
     |a, b| S::select(b.ne(b), a, S::select(a.ne(a), b, a.max(b)));
     |dy, a, b, _| {
-        let first = S::or(a.ge(b), b.ne(b));
-        [S::select(first, dy, S::ZERO), S::select(first, S::ZERO, dy)]
+        let (tie, even) = (dy * S::lit(0.5), a.eq(b));
+        let first = S::or(a.gt(b), b.ne(b));
+        let da = S::select(first, dy, S::select(even, tie, S::ZERO));
+        [da, S::select(first, S::ZERO, S::select(even, tie, dy))]
     };
 
-    /// The smaller of the two; the other where one is NaN. The gradient goes to the chosen, of equals to the first.
+    /// The smaller of the two; the other where one is NaN. The gradient goes to the chosen, half to each of equals.
     fmin Fmin: Arithmetic on super::arithmetic::pair();
     |a, b| S::select(b.ne(b), a, S::select(a.ne(a), b, a.min(b)));
     |dy, a, b, _| {
-        let first = S::or(a.le(b), b.ne(b));
-        [S::select(first, dy, S::ZERO), S::select(first, S::ZERO, dy)]
-    };
-
-    /// The larger of the two, as [`maximum`](Tensor::maximum), but of equals x gets the whole gradient.
-    clamp_min_tensor ClampMin: Arithmetic on super::arithmetic::pair();
-    |x, low| x.max(low);
-    |dy, x, low, _| {
-        let kept = x.ge(low);
-        [S::select(kept, dy, S::ZERO), S::select(x.lt(low), dy, S::ZERO)]
-    };
-
-    /// The smaller of the two, as [`minimum`](Tensor::minimum), but of equals x gets the whole gradient.
-    clamp_max_tensor ClampMax: Arithmetic on super::arithmetic::pair();
-    |x, high| x.min(high);
-    |dy, x, high, _| {
-        let kept = x.le(high);
-        [S::select(kept, dy, S::ZERO), S::select(x.gt(high), dy, S::ZERO)]
+        let (tie, even) = (dy * S::lit(0.5), a.eq(b));
+        let first = S::or(a.lt(b), b.ne(b));
+        let da = S::select(first, dy, S::select(even, tie, S::ZERO));
+        [da, S::select(first, S::ZERO, S::select(even, tie, dy))]
     };
 
     /// x above 0, else a x, elementwise; dx = dy or a dy, da = dy x where x ≤ 0 (He et al., 2015).
@@ -167,7 +164,7 @@ rules2! {
     };
 }
 
-/// y = x brought between two tensors; the gradient goes to whichever was taken.
+/// y = x brought between two tensors; the gradient goes to whichever was taken, half to each of equals.
 #[derive(Debug, Clone)]
 pub struct ClampBetween;
 
@@ -178,10 +175,18 @@ impl Pointwise<3> for ClampBetween {
         x.max(low).min(high)
     }
     fn grad<S: Real>(&self, dy: S, [x, low, high]: [S; 3], _: S) -> [S; 3] {
-        let inside = S::and(x.ge(low), x.le(high));
-        let at_low = S::and(low.lt(high), x.lt(low));
-        let at_high = S::or(x.gt(high), high.lt(low));
-        [inside, at_low, at_high].map(|taken| S::select(taken, dy, S::ZERO))
+        let half = dy * S::lit(0.5);
+        let (below, above) = (x.lt(low), x.gt(high));
+        let (open, crossed) = (low.lt(high), low.gt(high));
+        let (at_low, at_high) = (S::and(open, x.eq(low)), S::and(open, x.eq(high)));
+        let kept = S::select(S::or(at_low, at_high), half, dy);
+        let dx = S::select(S::or(crossed, S::or(below, above)), S::ZERO, kept);
+        let to_low = S::select(at_low, half, S::ZERO);
+        let to_high = S::select(at_high, half, S::ZERO);
+        let ordered = low.le(high);
+        let dlow = S::select(S::and(ordered, below), dy, to_low);
+        let dhigh = S::select(S::or(crossed, S::and(ordered, above)), dy, to_high);
+        [dx, dlow, dhigh]
     }
     fn samples() -> Vec<Sample<Map<Self, 3>>> {
         let [x, low] = super::arithmetic::pair();
@@ -223,8 +228,8 @@ impl Tensor {
     pub fn clamp_tensor(&self, low: Option<&Tensor>, high: Option<&Tensor>) -> Tensor {
         match (low, high) {
             (Some(low), Some(high)) => Rule::new(ClampBetween).apply([self, low, high]),
-            (Some(low), None) => self.clamp_min_tensor(low),
-            (None, Some(high)) => self.clamp_max_tensor(high),
+            (Some(low), None) => self.maximum(low),
+            (None, Some(high)) => self.minimum(high),
             (None, None) => raise(Error::new(
                 ErrorKind::Value,
                 "clamp",
@@ -308,8 +313,6 @@ contract_rules! {
     nan_to_num: NanToNum, 1,
     fmax: Fmax, 2,
     fmin: Fmin, 2,
-    clamp_min: ClampMin, 2,
-    clamp_max: ClampMax, 2,
     prelu: Prelu, 2,
     clamp_between: ClampBetween, 3,
 }

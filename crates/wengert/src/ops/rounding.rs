@@ -2,7 +2,7 @@
 
 use super::compare::Operand;
 use super::pointwise::{Kind, Map, Pointwise};
-use super::rule::{Rule, contract_rules, real, rules, rules2};
+use super::rule::{Rule, between, contract_rules, rules, rules2};
 use crate::op::{Op, Sample};
 use crate::tensor::Tensor;
 use wengert_array::real::Real;
@@ -55,17 +55,17 @@ fn left_over<S: Real>(a: S, b: S) -> S {
 
 rules! {
     /// The smallest integer not below x; dx = 0.
-    ceil Ceil: Arithmetic on real();
+    ceil Ceil: Arithmetic on between();
     |x| -((-x).floor());
     |_, _, _| S::ZERO;
 
     /// The integer next to x on the side of zero; dx = 0.
-    trunc Trunc: Arithmetic on real();
+    trunc Trunc: Arithmetic on between();
     |x| truncated(x);
     |_, _, _| S::ZERO;
 
     /// The nearest number with this many decimals, halves to the even one; dx = 0.
-    round_decimals Round { decimals: i32 = 1 }: Arithmetic on Array::from_slice(&[0.26, -1.53, 2.08, 12.55], [4]);
+    round_decimals Round { decimals: i32 = 1 }: Arithmetic on Array::from_slice(&[0.26, -1.53, 2.08, 12.52], [4]);
     |x| {
         let scale = S::lit(10f64.powi(decimals.abs()));
         if decimals == 0 {
@@ -79,42 +79,42 @@ rules! {
     |_, _, _| S::ZERO;
 
     /// What [`trunc`](Tensor::trunc) takes off: it has x's sign; dx = dy.
-    frac Frac: Float on real();
+    frac Frac: Float on between();
     |x| x - truncated(x);
     |dy, _, _| dy;
 
-    /// 1, 0 or −1 as x is above, at or below zero, NaN where it is NaN; dx = 0.
-    sign Sign: Arithmetic on real();
+    /// 1 above zero, −1 below, else 0; dx = 0.
+    sign Sign: Arithmetic on between();
     |x| {
-        let flat = S::or(x.eq(S::ZERO), x.ne(x));
-        S::select(flat, x * S::ZERO, S::ONE.copysign(x))
+        let low = S::select(x.lt(S::ZERO), -S::ONE, S::ZERO);
+        S::select(x.gt(S::ZERO), S::ONE, low)
     };
     |_, _, _| S::ZERO;
 }
 
 rules2! {
     /// The quotient rounded toward zero; no gradient. Integers divided by zero give 0 here.
-    trunc_divide_unchecked = "div" TruncDivide: Numeric on [real(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
+    trunc_divide_unchecked = "div" TruncDivide: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
     |a, b| truncated(a / b);
     |_, _, _, _| [S::ZERO; 2];
 
     /// The quotient rounded down; no gradient. Integers divided by zero give 0 here.
-    floor_divide_unchecked = "floor_divide" FloorDivide: Numeric on [real(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
+    floor_divide_unchecked = "floor_divide" FloorDivide: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
     |a, b| floored(a, b);
     |_, _, _, _| [S::ZERO; 2];
 
     /// As [`fmod`](Tensor::fmod), and 0 for integers divided by zero; da = dy, db = −dy times the quotient.
-    fmod_unchecked = "fmod" Fmod: Numeric on [real(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
+    fmod_unchecked = "fmod" Fmod: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
     |a, b| a.rem(b);
     |dy, a, b, _| [dy, -dy * truncated(a / b)];
 
     /// As [`remainder`](Tensor::remainder), and 0 for integers divided by zero; da = dy, db = −dy times the quotient.
-    remainder_unchecked = "remainder" Remainder: Numeric on [real(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
+    remainder_unchecked = "remainder" Remainder: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
     |a, b| left_over(a, b);
-    |dy, a, b, _| [dy, -dy * (a / b).floor()];
+    |dy, a, b, _| [dy, -dy * floored(a, b)];
 
     /// `|a|` with the sign of b, also of a zero; da = dy with that change of sign, 0 where a is 0, and db = 0.
-    copysign Copysign: Float on [real(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
+    copysign Copysign: Float on [between(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
     |a, b| a.copysign(b);
     |dy, a, b, _| {
         let turned = dy * S::ONE.copysign(a) * S::ONE.copysign(b);
@@ -124,8 +124,7 @@ rules2! {
     /// 0 below zero, 1 above, and the other's value at zero; no gradient.
     heaviside Heaviside: Arithmetic on [Array::from_slice(&[0.5, -1.5, 0.25], [3]), Array::from_slice(&[2.0, 3.0, 4.0], [3])];
     |a, b| {
-        let side = S::select(a.lt(S::ZERO), S::ZERO, S::ONE);
-        S::select(a.eq(S::ZERO), b, S::select(a.ne(a), a, side))
+        S::select(a.eq(S::ZERO), b, S::select(a.gt(S::ZERO), S::ONE, S::ZERO))
     };
     |_, _, _, _| [S::ZERO; 2];
 }

@@ -156,6 +156,11 @@ pub(crate) fn real() -> Array {
     Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])
 }
 
+/// Numbers away from integers and their halves, where roundings jump.
+pub(crate) fn between() -> Array {
+    Array::from_slice(&[0.4, -1.3, 2.2, -0.45, 2.7, -1.6], [2, 3])
+}
+
 /// Numbers above zero.
 pub(crate) fn positive() -> Array {
     Array::from_slice(&[0.5, 1.5, 2.0, 0.25, 3.0, 1.25], [2, 3])

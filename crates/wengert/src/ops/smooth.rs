@@ -86,11 +86,11 @@ rules! {
     elu_with Elu { alpha: f64 = 0.7, scale: f64 = 1.25, input_scale: f64 = 1.5 }: Float on real();
     |x| {
         let low = (x * S::lit(input_scale)).exp_m1() * S::lit(alpha * scale);
-        S::select(x.gt(S::ZERO), x * S::lit(scale), low)
+        S::select(x.le(S::ZERO), low, x * S::lit(scale))
     };
     |dy, x, _| {
         let low = (x * S::lit(input_scale)).exp() * S::lit(alpha * scale * input_scale);
-        S::select(x.gt(S::ZERO), dy * S::lit(scale), dy * low)
+        S::select(x.le(S::ZERO), dy * low, dy * S::lit(scale))
     };
 }
 

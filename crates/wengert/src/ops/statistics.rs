@@ -380,13 +380,15 @@ impl Tensor {
             Err(error) => raise(error),
         };
         let others: Vec<isize> = (0..self.dim()).filter(|k| *k != d).map(|k| k as isize).collect();
-        let norm = if others.is_empty() {
-            self.abs()
-        } else {
-            self.norm_dim(p, others, true)
+        let norm = |x: &Tensor| match others.is_empty() {
+            true => x.abs(),
+            false => x.norm_dim(p, others.clone(), true),
         };
-        let one = Tensor::full_as([], 1.0, norm.dtype());
-        self * (most / (&norm + 1e-7)).where_(&norm.gt(most), &one)
+        let long = norm(&self.detach()).gt(most);
+        // What is not too long must not reach the quotient, which may be of NaN there.
+        let [zero, one] = [0.0, 1.0].map(|c| Tensor::full_as([], c, self.dtype()));
+        let scale = most / (norm(&self.where_(&long, &zero)) + 1e-7);
+        self * scale.where_(&long, &one)
     }
 
     /// `ln Σ e^x` over dimensions, which stay with size one if `keepdim`; without overflow.
