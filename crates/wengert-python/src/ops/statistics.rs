@@ -7,6 +7,7 @@ use crate::macros::{functions, ops};
 use crate::tensor::PyTensor;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString};
+use wengert::ops::Interpolation;
 use wengert::{Error, ErrorKind, Result, Tensor, cat};
 
 /// `dim=`, or in its place the flag `unbiased=`, as in `x.var(False)`.
@@ -196,6 +197,14 @@ ops! {
     fn median(input, dim: Option<isize> = None, keepdim: bool = false) => median_of(input, dim, keepdim, false);
     /// The median of what is not NaN, or along `dim` and where they are.
     fn nanmedian(input, dim: Option<isize> = None, keepdim: bool = false) => median_of(input, dim, keepdim, true);
+    /// The quantiles `q` of all elements, or along `dim`.
+    fn quantile(input, q: TensorLike, dim: Option<isize> = None, keepdim: bool = false;
+                interpolation: String = (String::from("linear")))
+        => quantiles(input, &q.0, dim, keepdim, &interpolation, false);
+    /// The quantiles `q` of what is not NaN.
+    fn nanquantile(input, q: TensorLike, dim: Option<isize> = None, keepdim: bool = false;
+                   interpolation: String = (String::from("linear")))
+        => quantiles(input, &q.0, dim, keepdim, &interpolation, true);
     /// The differences between neighbours along `dim`, taken `n` times.
     fn diff(input, n: usize = 1, dim: isize = (-1), prepend: Option<TensorLike> = None,
             append: Option<TensorLike> = None) => joined(input, dim, prepend, append).diff(n, dim);
@@ -246,6 +255,46 @@ impl PyTensor {
             None,
         )
     }
+}
+
+/// How a quantile between two numbers is chosen, by PyTorch's name for it.
+fn interpolation(op: &str, name: &str) -> Result<Interpolation> {
+    Ok(match name {
+        "linear" => Interpolation::Linear,
+        "lower" => Interpolation::Lower,
+        "higher" => Interpolation::Higher,
+        "nearest" => Interpolation::Nearest,
+        "midpoint" => Interpolation::Midpoint,
+        other => {
+            let message = format!("there is no interpolation {other:?}");
+            let error = Error::new(ErrorKind::Value, op, message);
+            return Err(error.note("there are 'linear', 'lower', 'higher', 'nearest' and 'midpoint'"));
+        }
+    })
+}
+
+fn quantiles(
+    x: &Tensor,
+    q: &Tensor,
+    dim: Option<isize>,
+    keepdim: bool,
+    how: &str,
+    skip_nan: bool,
+) -> Result<Tensor> {
+    let op = if skip_nan { "nanquantile" } else { "quantile" };
+    if q.dim() > 1 {
+        let message = format!(
+            "q must be a number or one-dimensional, and has shape {}",
+            q.shape()
+        );
+        return Err(Error::new(ErrorKind::Shape, op, message));
+    }
+    let (how, values) = (interpolation(op, how)?, q.to_vec::<f64>());
+    let y = match skip_nan {
+        true => x.nanquantile(&values, dim, keepdim, how),
+        false => x.quantile(&values, dim, keepdim, how),
+    };
+    Ok(if q.dim() == 0 { y.select(0, 0) } else { y })
 }
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
