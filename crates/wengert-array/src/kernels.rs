@@ -2,6 +2,7 @@
 //! operations may call to compute. They take arguments that were checked before.
 
 pub use crate::cpu::attention::{Scores, attention, attention_backward};
+pub use crate::cpu::bits::{frexp, next_after};
 pub use crate::cpu::conv::{ConvSpec, conv, conv_input, conv_weight};
 pub use crate::cpu::ctc::{Alignment, ctc, ctc_backward};
 pub use crate::cpu::index::{arange, concat, embed, gather, index_add, index_select, scatter_add, triangle};

@@ -1,6 +1,7 @@
 //! The kernel families on the processor.
 
 pub(crate) mod attention;
+pub(crate) mod bits;
 pub(crate) mod conv;
 pub(crate) mod ctc;
 pub(crate) mod index;

@@ -1,7 +1,7 @@
 //! Elementwise functions beyond arithmetic: see also `elementwise`.
 
 use crate::args::{Number, Operand, TensorLike};
-use crate::give::Give;
+use crate::give::{Give, Named};
 use crate::guard::guard;
 use crate::macros::{functions, ops};
 use crate::tensor::PyTensor;
@@ -245,6 +245,13 @@ ops! {
     fn rsub(input, other: Operand; alpha: Number = (Number::Int(1))) => {
         let scaled = if alpha.f64() == 1.0 { input.clone() } else { alpha.ready(input) * alpha.f64() };
         other.tensor(input) - scaled
+    };
+    /// The number next to each element on the side of that of `other`.
+    fn nextafter(input, other: TensorLike) / nextafter_ => input.nextafter(&other.0);
+    /// Each element as mantissa and exponent.
+    fn frexp(input) => {
+        let (mantissa, exponent) = input.frexp();
+        Named("frexp", ["mantissa", "exponent"], [mantissa, exponent])
     };
     /// Itself.
     fn positive(input) => input.clone();

@@ -6,6 +6,7 @@ pub mod angle;
 pub mod arithmetic;
 pub mod arrange;
 pub mod attention;
+pub mod bits;
 pub mod bitwise;
 pub mod cast;
 pub mod common;

@@ -164,7 +164,8 @@ impl Op for Norm {
         }
         let y = self.over.put_back(&cx.y(), meta);
         if p.is_infinite() {
-            let hit = x.abs().eq(&y).to(dy.dtype());
+            let hit = x.abs().eq(&y).logical_or(&x.isnan().logical_and(&y.isnan()));
+            let hit = hit.to(dy.dtype());
             let hits = hit.sum_dim(self.over.dims.clone(), true);
             return [Some(x.sign() * hit * (dy / hits))];
         }

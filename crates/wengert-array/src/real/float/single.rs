@@ -264,7 +264,7 @@ pub(super) fn pow32<S: Single>(x: S, p: S) -> S {
 pub(super) fn exp_m1_32<S: Single>(x: S) -> S {
     let w = |c: f64| S::Wide::new(c);
     let x = w(f64::from(x.raw()));
-    let near = (x * x).mul_add(x.mul_add(w(1.0 / 6.0), w(0.5)), x);
+    let near = x * x.mul_add(x.mul_add(w(1.0 / 6.0), w(0.5)), w(1.0));
     let far = x.exp() - w(1.0);
     S::new(Real::select(x.abs().lt(w(1.0 / 1024.0)), near, far).raw() as f32)
 }
@@ -274,7 +274,7 @@ pub(super) fn exp_m1_32<S: Single>(x: S) -> S {
 pub(super) fn ln_1p_32<S: Single>(x: S) -> S {
     let w = |c: f64| S::Wide::new(c);
     let x = w(f64::from(x.raw()));
-    let near = (x * x).mul_add(x.mul_add(w(1.0 / 3.0), w(-0.5)), x);
+    let near = x * x.mul_add(x.mul_add(w(1.0 / 3.0), w(-0.5)), w(1.0));
     let far = (w(1.0) + x).ln();
     S::new(Real::select(x.abs().lt(w(1.0 / 1024.0)), near, far).raw() as f32)
 }
