@@ -202,28 +202,6 @@ pub fn median_index(x: &Array, axis: usize, skip_nan: bool) -> Array {
     unrows(&Array::from_slice(&index, r.shape().with(last, 1)), axis)
 }
 
-/// The indices that put the elements along `axis` in ascending order, equals in the order they stand in and NaN last.
-pub fn argsort(x: &Array, axis: usize) -> Array {
-    let r = rows(x, axis);
-    let n = r.shape()[r.rank() - 1];
-    let mut index = Array::full(r.shape(), 0.0, DType::I64);
-    with_element!(r.dtype(), T => {
-        each_row(r.as_slice::<T>(), index.make_mut::<i64>(), n, |x, index| {
-            index.iter_mut().enumerate().for_each(|(i, slot)| *slot = i as i64);
-            if T::DTYPE.is_float() {
-                let key = |i: &i64| x[*i as usize].load::<f64>();
-                index.sort_by(|a, b| {
-                    let (a, b) = (key(a), key(b));
-                    a.is_nan().cmp(&b.is_nan()).then(a.partial_cmp(&b).unwrap_or(std::cmp::Ordering::Equal))
-                });
-            } else {
-                index.sort_by_key(|i| x[*i as usize].load::<i64>());
-            }
-        });
-    });
-    unrows(&index, axis)
-}
-
 #[allow(clippy::eq_op)]
 fn middle<T: PartialOrd + Copy>(row: &[T], skip_nan: bool) -> i64 {
     let mut order: Vec<usize> = (0..row.len()).filter(|&i| row[i] == row[i]).collect();

@@ -1,7 +1,7 @@
 //! The operations, in files by family. `crate`'s documentation says how to add one.
 
-mod arrange;
 mod activation;
+mod arrange;
 mod elementwise;
 mod functional;
 mod functions;
@@ -12,8 +12,8 @@ mod random;
 mod reduce;
 mod shape;
 mod sort;
-mod window;
 mod statistics;
+mod window;
 
 use pyo3::prelude::*;
 

@@ -77,7 +77,7 @@ impl Tensor {
                 ),
             );
         }
-        let order = Tensor::constant(kernels::argsort(&rows.array(), last));
+        let order = Tensor::constant(kernels::order(&rows.array(), last, false, 0, n));
         let sorted = rows.gather(-1, &order);
         let numbers = rows
             .detach()

@@ -5,7 +5,7 @@ use crate::autograd::{Ctx, is_recording};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Reduce, Scan};
-use wengert_array::{Array, DType, Meta, Result, raise};
+use wengert_array::{Array, DType, Meta, Result, Shape, raise};
 
 /// The dimension a scan runs along; that of a 0-d tensor is its only element.
 fn along(op: &str, dim: isize, rank: usize) -> Result<usize> {
@@ -336,7 +336,7 @@ impl Tensor {
     fn running_extreme(&self, dim: isize, largest: bool) -> (Tensor, Tensor) {
         let index = CumArg { dim, largest }.apply([self]);
         let values = if self.dim() == 0 {
-            self.reshape([])
+            self.reshape(Shape::new(&[]))
         } else {
             self.gather(dim, &index)
         };
