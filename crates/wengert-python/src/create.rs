@@ -317,8 +317,10 @@ fn arange(
         return Err(exception(py, &Error::new(ErrorKind::Value, "arange", message)));
     }
     let t = guard(py, n as usize, || {
-        let wide = if kind.is_float() { DType::F64 } else { DType::I64 };
-        Tensor::constant(wengert::kernels::arange(a, s, n as usize, wide).cast(dtype))
+        // As in PyTorch, numbers on their way to an integer dtype lose their fractions before they are added.
+        let whole = |v: f64| if dtype.is_float() { v } else { v.trunc() };
+        let wide = if dtype.is_float() { DType::F64 } else { DType::I64 };
+        Tensor::constant(wengert::kernels::arange(whole(a), whole(s), n as usize, wide).cast(dtype))
     })?;
     finish(py, t, requires_grad)
 }
@@ -337,24 +339,9 @@ fn linspace(
     out: Option<crate::args::NoOut>,
 ) -> PyResult<Py<PyAny>> {
     let (_, _) = (device, out);
-    let step = if steps > 1 {
-        (end - start) / (steps - 1) as f64
-    } else {
-        0.0
-    };
-    // From both ends to the middle, so that the last number is `end` exactly.
-    let at = |i: usize| match i {
-        _ if steps == 1 => start,
-        i if i < steps / 2 => start + step * i as f64,
-        i => end - step * (steps - 1 - i) as f64,
-    };
-    let data: Vec<f64> = (0..steps).map(at).collect();
     let dtype = dtype.map_or(default_float(), |d| d.0);
-    finish(
-        py,
-        Tensor::constant(Array::from_slice(&data, [steps]).cast(dtype)),
-        requires_grad,
-    )
+    let t = guard(py, steps, || Tensor::linspace_as(start, end, steps, dtype))?;
+    finish(py, t, requires_grad)
 }
 
 /// The identity matrix.

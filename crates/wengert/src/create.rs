@@ -201,7 +201,8 @@ impl Tensor {
         Tensor::arange_as(start, end, step, DType::F32)
     }
 
-    /// As [`arange_step`](Tensor::arange_step), in this dtype. Integers are exact up to 2^53.
+    /// As [`arange_step`](Tensor::arange_step), in this dtype. For integers, as in PyTorch, how many there are is worked
+    /// out first, and then `start` and `step` lose their fractions.
     ///
     /// # Panics
     /// If `step` is zero or leads away from `end`, or a bound is not finite.
@@ -213,7 +214,8 @@ impl Tensor {
             raise(Error::new(ErrorKind::Value, "arange", message));
         }
         fits([n as usize].into(), "arange");
-        Tensor::constant(kernels::arange(start, step, n as usize, dtype))
+        let whole = |v: f64| if dtype.is_float() { v } else { v.trunc() };
+        Tensor::constant(kernels::arange(whole(start), whole(step), n as usize, dtype))
     }
 
     /// `n` f32 numbers evenly spaced from `start` to `end`, both included.
@@ -222,11 +224,12 @@ impl Tensor {
         Tensor::linspace_as(start, end, n, DType::F32)
     }
 
-    /// As [`linspace`](Tensor::linspace), in this dtype.
+    /// As [`linspace`](Tensor::linspace), in this dtype. For integers, as in PyTorch, the ends lose their fractions
+    /// first, and steps are taken in f32.
     #[track_caller]
     pub fn linspace_as(start: f64, end: f64, n: usize, dtype: DType) -> Tensor {
         fits([n].into(), "linspace");
-        Tensor::constant(Array::from_slice(&spaced(start, end, n), [n]).cast(dtype))
+        Tensor::constant(Array::from_slice(&spaced(start, end, n, dtype), [n]).cast(dtype))
     }
 
     /// `n` f32 powers of `base`, whose exponents are evenly spaced from `start` to `end`.
@@ -239,7 +242,10 @@ impl Tensor {
     #[track_caller]
     pub fn logspace_as(start: f64, end: f64, n: usize, base: f64, dtype: DType) -> Tensor {
         fits([n].into(), "logspace");
-        let powers: Vec<f64> = spaced(start, end, n).into_iter().map(|x| base.powf(x)).collect();
+        let powers: Vec<f64> = spaced(start, end, n, dtype)
+            .into_iter()
+            .map(|x| base.powf(x))
+            .collect();
         Tensor::constant(Array::from_slice(&powers, [n]).cast(dtype))
     }
 
@@ -312,17 +318,25 @@ impl Tensor {
     }
 }
 
-/// `n` numbers evenly spaced from `start` to `end`.
-fn spaced(start: f64, end: f64, n: usize) -> Vec<f64> {
+/// `n` numbers evenly spaced from `start` to `end`, on their way to `dtype`.
+fn spaced(start: f64, end: f64, n: usize, dtype: DType) -> Vec<f64> {
+    let whole = !dtype.is_float();
+    let (start, end) = if whole {
+        (start.trunc(), end.trunc())
+    } else {
+        (start, end)
+    };
     let step = if n > 1 {
         (end - start) / (n - 1) as f64
     } else {
         0.0
     };
     // From both ends to the middle, as PyTorch does, so that the last number is `end` exactly.
-    let at = |i: usize| match i < n.div_ceil(2) {
-        true => start + step * i as f64,
-        false => end - step * (n - 1 - i) as f64,
+    let at = |i: usize| match (i < n.div_ceil(2), whole) {
+        (true, false) => start + step * i as f64,
+        (false, false) => end - step * (n - 1 - i) as f64,
+        (true, true) => f64::from(start as f32 + step as f32 * i as f32),
+        (false, true) => f64::from(end as f32 - step as f32 * (n - 1 - i) as f32),
     };
     (0..n).map(at).collect()
 }

@@ -202,8 +202,8 @@ pub fn histogram(
             if v >= low && v <= high {
                 // In the dtype's own precision, so that what lies on an edge falls where PyTorch has it fall.
                 let at = match T::DTYPE.compute() {
-                    DType::F32 => f64::from((v as f32 - low as f32) / (high as f32 - low as f32) * bins as f32),
-                    _ => (v - low) / (high - low) * bins as f64,
+                    DType::F32 => f64::from((v as f32 - low as f32) * bins as f32 / (high as f32 - low as f32)),
+                    _ => (v - low) * bins as f64 / (high - low),
                 };
                 sums[(at as usize).min(bins - 1)] += weights.as_ref().map_or(1.0, |w| w[i]);
             }

@@ -99,6 +99,8 @@ ops! {
     };
     /// So many parts along `dim`, or the parts between these places.
     fn tensor_split(input, indices_or_sections: SectionsArg, dim: isize = 0) => input.tensor_split(indices_or_sections.0, dim);
+    /// Parts of these sizes along `dim`.
+    fn split_with_sizes(input, split_sizes: DimList, dim: isize = 0) => input.split(split_sizes.0, dim);
     /// Parts by columns.
     fn hsplit(input, indices_or_sections: SectionsArg) => input.hsplit(indices_or_sections.0);
     /// Parts by rows.

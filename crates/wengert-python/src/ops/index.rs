@@ -191,6 +191,17 @@ ops! {
     fn argwhere(input) => input.argwhere();
 }
 
+/// `value` everywhere, in the shape and dtype of `input`.
+#[pyfunction]
+fn fill(py: Python<'_>, input: TensorLike, value: Operand) -> PyResult<Py<PyAny>> {
+    guard(py, input.0.numel(), || {
+        value_for(&value, &input.0)
+            .to(input.0.dtype())
+            .expand(input.0.shape())
+    })?
+    .give(py)
+}
+
 /// What is scattered: `src`, or by its other name `value`.
 fn source(src: Option<Operand>, value: Option<Number>) -> PyResult<Operand> {
     match (src, value) {
@@ -259,6 +270,6 @@ impl PyTensor {
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     register_ops(m)?;
-    functions!(m, scatter);
+    functions!(m, scatter, fill);
     Ok(())
 }

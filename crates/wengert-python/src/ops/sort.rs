@@ -1,6 +1,6 @@
 //! Sorting, searching and counting.
 
-use crate::args::{TensorLike, as_tensor};
+use crate::args::{SizeArg, TensorLike, as_tensor};
 use crate::give::{Give, Named};
 use crate::guard::guard;
 use crate::macros::{functions, ops};
@@ -147,10 +147,13 @@ fn histogram(
     weight: Option<TensorLike>,
     density: bool,
 ) -> PyResult<Py<PyAny>> {
-    if as_tensor(bins).is_some() {
-        return Err(pyo3::exceptions::PyNotImplementedError::new_err(
-            "histogram: bins is a number here; for edges of your own, use bucketize and bincount",
-        ));
+    if let Some(edges) = as_tensor(bins) {
+        let hist = guard(py, input.0.numel(), || {
+            input
+                .0
+                .histogram_between(&edges, weight.as_ref().map(|w| &w.0), density)
+        })?;
+        return Named("histogram", ["hist", "bin_edges"], [hist, edges.detach()]).give(py);
     }
     let bins: usize = bins.extract()?;
     let (hist, edges) = guard(py, input.0.numel(), || {
@@ -159,6 +162,12 @@ fn histogram(
             .histogram(bins, range, weight.as_ref().map(|w| &w.0), density)
     })?;
     Named("histogram", ["hist", "bin_edges"], [hist, edges]).give(py)
+}
+
+/// The indices in a tensor of this shape of elements counted in row-major order.
+#[pyfunction]
+fn unravel_index(py: Python<'_>, indices: TensorLike, shape: SizeArg) -> PyResult<Py<PyAny>> {
+    guard(py, indices.0.numel(), || indices.0.unravel_index(shape.0))?.give(py)
 }
 
 #[pymethods]
@@ -179,6 +188,6 @@ impl PyTensor {
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     register_ops(m)?;
-    functions!(m, searchsorted, isin, histogram);
+    functions!(m, searchsorted, isin, histogram, unravel_index);
     Ok(())
 }

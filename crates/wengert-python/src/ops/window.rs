@@ -38,8 +38,10 @@ fn logspace(
     out: Option<NoOut>,
 ) -> PyResult<Py<PyAny>> {
     let (_, _) = (device, out);
+    let whole = dtype.as_ref().is_some_and(|d| !d.0.is_float());
+    let exponents = if whole { DType::I64 } else { DType::F64 };
     made(py, dtype, requires_grad, move || {
-        Tensor::logspace_as(start, end, steps, base, DType::F64)
+        Tensor::logspace_as(start, end, steps, base, exponents)
     })
 }
 
@@ -69,6 +71,31 @@ windows! {
     bartlett_window() |n, periodic| w::bartlett_window(n, periodic);
     /// Kaiser's window, of Bessel functions.
     kaiser_window(beta: f64 = 12.0) |n, periodic| w::kaiser_window(n, periodic, beta);
+}
+
+windows! {
+    /// exp(−½ (i / σ)²), `i` counted from the middle.
+    _gaussian_window(std: f64 = 1.0) |n, periodic| w::gaussian_window(n, std, periodic);
+    /// exp(−|i| / τ), `i` counted from the middle.
+    _exponential_window(tau: f64 = 1.0) |n, periodic| w::exponential_window(n, tau, periodic);
+    /// Half a period of the sine.
+    _cosine_window() |n, periodic| w::cosine_window(n, periodic);
+}
+
+/// A sum of cosines with coefficients `a`, of alternating signs.
+#[pyfunction]
+#[pyo3(signature = (window_length, a, periodic = true, *, dtype = None, requires_grad = false))]
+fn _general_cosine(
+    py: Python<'_>,
+    window_length: usize,
+    a: Vec<f64>,
+    periodic: bool,
+    dtype: Dtype,
+    requires_grad: bool,
+) -> PyResult<Py<PyAny>> {
+    made(py, dtype, requires_grad, move || {
+        w::general_cosine(window_length, &a, periodic)
+    })
 }
 
 macro_rules! triangles {
@@ -103,6 +130,10 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
         kaiser_window,
         tril_indices,
         triu_indices,
+        _gaussian_window,
+        _exponential_window,
+        _cosine_window,
+        _general_cosine,
     );
     Ok(())
 }

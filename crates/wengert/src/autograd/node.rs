@@ -196,7 +196,7 @@ pub(crate) fn record<O: Op>(
     let mut saves = Saves::NOTHING;
     for (i, x) in x.as_ref().iter().enumerate() {
         if x.source.is_some() {
-            saves = saves.and(op.saves(i));
+            saves = saves.and(Saves::of(O::SAVES, i));
         }
     }
     let mut i = 0;

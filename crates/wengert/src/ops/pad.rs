@@ -61,7 +61,15 @@ impl Tensor {
             return self.surrounded(&pairs, value);
         }
         let mut x = self.clone();
-        for (d, before, after) in pairs {
+        for (d, mut before, mut after) in pairs {
+            if mode == PadMode::Circular && before.min(after) < 0 {
+                // What is cut away does not come in at the other end either.
+                let n = x.shape()[d] as isize;
+                let (cut, len) = ((-before).max(0), n + before.min(0) + after.min(0));
+                x = x.narrow(d as isize, cut.min(n) as usize, len.max(0) as usize);
+                (before, after) = (before.max(0), after.max(0));
+            }
+            let shape = x.shape();
             let index = ok(border(mode, &shape, d, before, after));
             x = IndexSelect(d as isize).apply([&x, &Tensor::constant(index)]);
         }
@@ -445,7 +453,7 @@ mod tests {
         );
         assert_eq!(grad(&[2, 0], PadMode::Reflect), [1., 2., 2., 1., 2., 2.]);
         assert_eq!(grad(&[2, 0], PadMode::Replicate), [3., 1., 1., 3., 1., 1.]);
-        assert_eq!(grad(&[1, -1, 1, 0], PadMode::Circular), [1., 1., 1., 2., 2., 2.]);
+        assert_eq!(grad(&[1, -1, 1, 0], PadMode::Circular), [1., 2., 0., 2., 4., 0.]);
     }
 
     #[test]

@@ -168,6 +168,12 @@ impl Tensor {
     /// The parts at `index`, a list of integers, along `dim`. Indices may repeat, and may count from the end.
     #[track_caller]
     pub fn index_select(&self, dim: isize, index: &Tensor) -> Tensor {
+        if self.dim() == 0 && index.numel() == 1 {
+            return self
+                .reshape([1])
+                .index_select(dim, index)
+                .reshape(Shape::default());
+        }
         let (_, index) = ok(self.rows("index_select", dim, index));
         // As PyTorch has it, a number is a list of one.
         let index = if index.dim() == 0 {
@@ -181,7 +187,14 @@ impl Tensor {
     /// With `alpha` times the rows of `source` added to the rows at `index` along `dim`.
     #[track_caller]
     pub fn index_add(&self, dim: isize, index: &Tensor, source: &Tensor, alpha: f64) -> Tensor {
+        if self.dim() == 0 {
+            return self
+                .reshape([1])
+                .index_add(dim, index, &source.atleast_1d(), alpha)
+                .reshape(Shape::default());
+        }
         let (_, index) = ok(self.rows("index_add", dim, index));
+        let index = index.atleast_1d();
         ok(same_dtype("index_add", self, source));
         let source = if alpha == 1.0 {
             source.clone()
@@ -195,7 +208,14 @@ impl Tensor {
     /// With the rows at `index` along `dim` replaced by those of `source`.
     #[track_caller]
     pub fn index_copy(&self, dim: isize, index: &Tensor, source: &Tensor) -> Tensor {
+        if self.dim() == 0 {
+            return self
+                .reshape([1])
+                .index_copy(dim, index, &source.atleast_1d())
+                .reshape(Shape::default());
+        }
         let (_, index) = ok(self.rows("index_copy", dim, index));
+        let index = index.atleast_1d();
         ok(same_dtype("index_copy", self, source));
         IndexCopy(dim).apply([self, &index, source])
     }
@@ -203,8 +223,13 @@ impl Tensor {
     /// With all elements of the rows at `index` along `dim` replaced by `value`, a number or a 0-d tensor.
     #[track_caller]
     pub fn index_fill(&self, dim: isize, index: &Tensor, value: impl Operand) -> Tensor {
-        let (d, index) = ok(self.rows("index_fill", dim, index));
         let value = value.operand(self);
+        if self.dim() == 0 {
+            let y = self.reshape([1]).index_fill(dim, index, &value);
+            return y.reshape(Shape::default());
+        }
+        let (d, index) = ok(self.rows("index_fill", dim, index));
+        let index = index.atleast_1d();
         ok(zero_dim("index_fill", &value));
         let rows = self.shape().with(d, index.numel());
         IndexCopy(dim).apply([self, &index, &value.to(self.dtype()).expand(rows)])

@@ -348,6 +348,10 @@ impl Tensor {
                 .gather(dim, &index.atleast_1d())
                 .reshape(index.shape());
         }
+        if index.numel() == 0 {
+            // Nothing is picked, in whatever shape.
+            return self.ravel().narrow(0, 0, 0).reshape(index.shape());
+        }
         let index = ok(self.places("gather", dim, index));
         Gather(dim).apply([self, &index])
     }

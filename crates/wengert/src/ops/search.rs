@@ -4,7 +4,7 @@ use super::ok;
 use super::rows::IndexAdd;
 use crate::op::Op;
 use crate::tensor::Tensor;
-use wengert_array::{Array, DType, Error, ErrorKind, Result, kernels, raise};
+use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, kernels, raise};
 
 /// For each of `values`, where it would be put in the row of `sorted` beside it so that the row stays sorted:
 /// before equal elements, or (`right`) after them. `sorted` may be one row for all.
@@ -183,6 +183,63 @@ impl Tensor {
         (Tensor::constant(counts.cast(dtype)), edges)
     }
 
+    /// As [`histogram`](Tensor::histogram), between `edges` in ascending order, which need not be evenly spaced.
+    #[track_caller]
+    pub fn histogram_between(&self, edges: &Tensor, weight: Option<&Tensor>, density: bool) -> Tensor {
+        let (dtype, rank) = (self.dtype(), edges.dim());
+        if !dtype.is_float() || edges.dtype() != dtype || rank != 1 || edges.numel() == 0 {
+            let message = format!(
+                "needs floats and a vector of edges of the same dtype, and got {dtype} and {} of shape {}",
+                edges.dtype(),
+                edges.shape()
+            );
+            raise(Error::new(ErrorKind::DType, "histogram", message));
+        }
+        let (x, list) = (self.ravel().detach(), edges.to_vec::<f64>());
+        let (first, last) = (list[0], list[list.len() - 1]);
+        let bins = list.len() - 1;
+        let weights = match weight {
+            Some(w) if w.shape() == self.shape() => w.to_vec::<f64>(),
+            Some(w) => {
+                let message = format!(
+                    "weights of shape {} do not fit elements of shape {}",
+                    w.shape(),
+                    self.shape()
+                );
+                raise(Error::new(ErrorKind::Shape, "histogram", message))
+            }
+            None => vec![1.0; self.numel()],
+        };
+        let places = ok(search("histogram", edges, &x, true)).to_vec::<i64>();
+        let mut sums = vec![0.0; bins];
+        for ((v, place), w) in x.to_vec::<f64>().iter().zip(places).zip(weights) {
+            if bins > 0 && *v >= first && *v <= last {
+                // What lies on the last edge counts in the last bin.
+                sums[(place as usize - 1).min(bins - 1)] += w;
+            }
+        }
+        if density {
+            let total: f64 = sums.iter().sum();
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum /= total * (list[i + 1] - list[i]);
+            }
+        }
+        Tensor::constant(Array::from_slice(&sums, [bins]).cast(dtype))
+    }
+
+    /// The indices in a tensor of this shape of elements counted in row-major order: one list for each dimension.
+    #[track_caller]
+    pub fn unravel_index(&self, shape: impl Into<Shape>) -> Vec<Tensor> {
+        let shape = shape.into();
+        let places = ok(super::index::positions("unravel_index", self, shape.numel())).to_vec::<i64>();
+        let mut lists = Vec::with_capacity(shape.rank());
+        for (&size, &stride) in shape.iter().zip(&shape.strides()) {
+            let list: Vec<i64> = places.iter().map(|p| p / stride as i64 % size as i64).collect();
+            lists.push(Tensor::from_vec(list, self.shape()));
+        }
+        lists
+    }
+
     /// For each element, whether it is one of `test`, or (`invert`) is not. NaN equals nothing.
     #[track_caller]
     pub fn isin(&self, test: &Tensor, invert: bool) -> Tensor {
@@ -220,6 +277,16 @@ mod tests {
         let (h, edges) = Tensor::new([1.0, 2.0, 1.0]).histogram(4, Some((0.0, 3.0)), None, true);
         assert_eq!(edges.to_vec::<f32>(), [0., 0.75, 1.5, 2.25, 3.]);
         assert!((h.to_vec::<f64>()[1] - 2.0 / 3.0 / 0.75).abs() < 1e-6);
+        let uneven = Tensor::new([1.0, 2.0, 5.0]);
+        let between = Tensor::new([0.0, 1.0, 2.0, 5.0]).histogram_between(&uneven, None, false);
+        assert_eq!(between.to_vec::<f32>(), [1., 2.]);
+        let [rows, cols] = &Tensor::new([5, 1]).unravel_index([2, 3])[..] else {
+            panic!("two dimensions")
+        };
+        assert_eq!(
+            (rows.to_vec::<i64>(), cols.to_vec::<i64>()),
+            (vec![1, 0], vec![2, 1])
+        );
         assert_eq!(
             Tensor::new([1.0, f64::NAN, 4.0])
                 .isin(&Tensor::new([4, 1]), false)

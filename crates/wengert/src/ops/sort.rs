@@ -127,7 +127,11 @@ impl Tensor {
     fn grouped(&self, dim: Option<usize>, consecutive: bool) -> Unique {
         let n = dim.map_or(self.numel(), |d| self.shape()[d]);
         let rows = match dim {
-            Some(d) => self.array().transpose(0, d).contiguous(),
+            Some(d) => {
+                let mut order: Vec<usize> = (0..self.dim()).filter(|e| *e != d).collect();
+                order.insert(0, d);
+                self.array().permute(&order).contiguous()
+            }
             None => self.array(),
         };
         let width = self.numel().checked_div(n).unwrap_or(0);
