@@ -2,10 +2,12 @@
 //! operations may call to compute. They take arguments that were checked before.
 
 pub use crate::cpu::attention::{Scores, attention, attention_backward};
+pub use crate::cpu::bits::{frexp, next_after};
 pub use crate::cpu::conv::{ConvSpec, conv, conv_input, conv_weight};
 pub use crate::cpu::ctc::{Alignment, ctc, ctc_backward};
 pub use crate::cpu::index::{arange, concat, embed, gather, index_add, index_select, scatter_add, triangle};
 pub use crate::cpu::interpolate::{LinearMap, linear_map};
+pub use crate::cpu::interpret::interpret;
 pub use crate::cpu::matmul::matmul;
 pub use crate::cpu::norm::{
     Rows, channel_affine, channel_norm_backward, channel_stats, norm_rows, norm_rows_backward,
@@ -15,6 +17,7 @@ pub use crate::cpu::pool::{Window, max_pool, max_unpool};
 pub use crate::cpu::random::Generator;
 pub use crate::cpu::reduce::{Reduce, arg_reduce, reduce};
 pub use crate::cpu::rows::{cross_entropy, cross_entropy_backward, softmax, softmax_backward};
+pub use crate::cpu::scan::{Scan, log_sum_exp_backward, median_index, scan, scan_extreme};
 pub use crate::cpu::scatter::{Scatter, index_write, nonzero, scatter, write};
 pub use crate::cpu::sort::{Groups, histogram, order, search_sorted, unique_rows};
 

@@ -208,6 +208,12 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
         Self::NAME
     }
 
+    /// What gradient number `i` reads, by [`SAVES`](Op::SAVES) or where the type serves several.
+    #[doc(hidden)]
+    fn saves(&self, i: usize) -> Saves {
+        Saves::of(Self::SAVES, i)
+    }
+
     /// What gradient number `i` reads, where that can be told from the rule itself rather than by running it.
     #[doc(hidden)]
     fn reads(&self, i: usize) -> Option<Saves> {

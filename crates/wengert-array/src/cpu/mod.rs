@@ -1,10 +1,12 @@
 //! The kernel families on the processor.
 
 pub(crate) mod attention;
+pub(crate) mod bits;
 pub(crate) mod conv;
 pub(crate) mod ctc;
 pub(crate) mod index;
 pub(crate) mod interpolate;
+pub(crate) mod interpret;
 pub(crate) mod isa;
 pub(crate) mod matmul;
 pub(crate) mod norm;
@@ -13,6 +15,7 @@ pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;
+pub(crate) mod scan;
 pub(crate) mod scatter;
 pub(crate) mod sort;
 pub(crate) mod threads;

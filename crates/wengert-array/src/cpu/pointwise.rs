@@ -16,9 +16,9 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 /// Elements in a tile: a few of them fit the first-level cache beside each other.
-const TILE: usize = 512;
+pub(super) const TILE: usize = 512;
 
-type Tiles<C, const O: usize> = [[MaybeUninit<C>; TILE]; O];
+pub(super) type Tiles<C, const O: usize> = [[MaybeUninit<C>; TILE]; O];
 
 /// A rule from `I` numbers, and `M` more, to `O` numbers, the same at every element.
 ///
@@ -57,18 +57,23 @@ pub(crate) fn map<B: Body<I, M, O>, const I: usize, const M: usize, const O: usi
 }
 
 /// A body without its type, so that all that surrounds the loop is compiled once and not for every rule.
-struct Rule<'a, C, const I: usize, const M: usize, const O: usize> {
-    body: *const (),
-    tile: unsafe fn(*const (), &[*const C; I], &[*const C; M], &mut Tiles<C, O>, usize),
-    cost: usize,
-    lifetime: PhantomData<&'a ()>,
+pub(super) struct Rule<'a, C, const I: usize, const M: usize, const O: usize> {
+    pub(super) body: *const (),
+    pub(super) tile: Tile<C, I, M, O>,
+    pub(super) cost: usize,
+    pub(super) lifetime: PhantomData<&'a ()>,
 }
+
+/// Runs a body on a tile. The last argument is the body's to use; it starts empty and lives as long as the thread's
+/// share of the work.
+pub(super) type Tile<C, const I: usize, const M: usize, const O: usize> =
+    unsafe fn(*const (), &[*const C; I], &[*const C; M], &mut Tiles<C, O>, usize, &mut Vec<Vec<C>>);
 
 impl<'a, C: Lane, const I: usize, const M: usize, const O: usize> Rule<'a, C, I, M, O> {
     fn of<B: Body<I, M, O>>(body: &'a B) -> Self {
         Rule {
             body: (&raw const *body).cast(),
-            tile: |body, x, more, out, n| {
+            tile: |body, x, more, out, n, _| {
                 // SAFETY: `body` is the one above, still borrowed; the caller vouches for the rest.
                 unsafe { tile(&*body.cast::<B>(), x, more, out, n) }
             },
@@ -111,7 +116,7 @@ fn source<C: Lane>(a: &Option<Array>) -> Source<C> {
     }
 }
 
-fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
+pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
     rule: Rule<'_, C, I, M, O>,
     x: [Option<Array>; I],
     more: [Option<Array>; M],
@@ -160,12 +165,8 @@ impl<C: Lane> Source<C> {
             Source::Direct(p) => return unsafe { p.add(at) },
             // SAFETY: the caller's promise; the tile holds n elements.
             Source::Gather(array, walk) => unsafe { walk::load(array, walk, at, n, tile) },
-            // Never looked at, since the rule does not read it; zeros, because even a load that is thrown
-            // away may only be of something initialised.
-            Source::Unread => (0..n).for_each(|i| {
-                // SAFETY: i < n ≤ TILE.
-                unsafe { tile.add(i).write(C::default()) }
-            }),
+            // The zeros that `range` put there.
+            Source::Unread => {}
         }
         tile
     }
@@ -173,9 +174,22 @@ impl<C: Lane> Source<C> {
 
 impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, O> {
     fn range(&self, start: usize, len: usize) {
-        let mut x_tiles = [const { MaybeUninit::uninit() }; I];
-        let mut more_tiles = [const { MaybeUninit::uninit() }; M];
+        let mut x_tiles: [MaybeUninit<[C; TILE]>; I] = [const { MaybeUninit::uninit() }; I];
+        let mut more_tiles: [MaybeUninit<[C; TILE]>; M] = [const { MaybeUninit::uninit() }; M];
+        // What the rule does not read is never looked at, but even a load that is thrown away may only be of
+        // something initialised.
+        for (source, tile) in self
+            .x
+            .iter()
+            .zip(&mut x_tiles)
+            .chain(self.more.iter().zip(&mut more_tiles))
+        {
+            if let Source::Unread = source {
+                tile.write([C::default(); TILE]);
+            }
+        }
         let mut results: Tiles<C, O> = [[const { MaybeUninit::uninit() }; TILE]; O];
+        let mut own = Vec::new();
         let mut at = start;
         while at < start + len {
             let n = TILE.min(start + len - at);
@@ -190,7 +204,7 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
                 more[i] = unsafe { self.more[i].tile(at, n, &mut more_tiles[i]) };
             }
             // SAFETY: each input has n ≤ TILE elements there.
-            unsafe { (self.rule.tile)(self.rule.body, &x, &more, &mut results, n) };
+            unsafe { (self.rule.tile)(self.rule.body, &x, &more, &mut results, n, &mut own) };
             for o in 0..O {
                 let (base, dtype) = self.outputs[o];
                 let results = results[o].as_ptr().cast::<C>();

@@ -1,7 +1,7 @@
 //! Forward mode: a value and its derivative, carried together.
 
-use super::Real;
-use std::f64::consts::FRAC_2_SQRT_PI;
+use super::{IntOp, Real, Special};
+use std::f64::consts::{FRAC_2_SQRT_PI, LOG2_E, LOG10_E};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A dual number `value + slope·ε` with `ε² = 0`: running a rule on it computes the rule's derivative
@@ -149,6 +149,50 @@ impl<S: Real> Real for Dual<S> {
     fn erf(self) -> Self {
         let x = self.value;
         self.chain(x.erf(), S::lit(FRAC_2_SQRT_PI) * (-x * x).exp())
+    }
+    #[inline(always)]
+    fn exp_m1(self) -> Self {
+        self.chain(self.value.exp_m1(), self.value.exp())
+    }
+    #[inline(always)]
+    fn ln_1p(self) -> Self {
+        self.chain(self.value.ln_1p(), S::ONE / (S::ONE + self.value))
+    }
+    #[inline(always)]
+    fn log2(self) -> Self {
+        self.chain(self.value.log2(), S::lit(LOG2_E) / self.value)
+    }
+    #[inline(always)]
+    fn log10(self) -> Self {
+        self.chain(self.value.log10(), S::lit(LOG10_E) / self.value)
+    }
+    #[inline(always)]
+    fn atan(self) -> Self {
+        let x = self.value;
+        self.chain(x.atan(), S::ONE / (S::ONE + x * x))
+    }
+    #[inline(always)]
+    fn special(self, f: Special) -> Self {
+        let y = self.value.special(f);
+        self.chain(y, f.slope(self.value, y))
+    }
+    #[inline(always)]
+    fn copysign(self, sign: Self) -> Self {
+        let flipped = S::ONE.copysign(self.value) * S::ONE.copysign(sign.value);
+        self.chain(self.value.copysign(sign.value), flipped)
+    }
+    #[inline(always)]
+    fn rem(self, divisor: Self) -> Self {
+        let (a, b) = (self.value, divisor.value);
+        let rest = a.rem(b);
+        Dual {
+            value: rest,
+            slope: self.slope - (a - rest) / b * divisor.slope,
+        }
+    }
+    #[inline(always)]
+    fn integer(self, f: IntOp, other: Self) -> Self {
+        Dual::constant(self.value.integer(f, other.value))
     }
     #[inline(always)]
     fn floor(self) -> Self {

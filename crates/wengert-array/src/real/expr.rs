@@ -1,6 +1,6 @@
 //! A rule as data: run on [`Expr`], it writes down what it computes.
 
-use super::Real;
+use super::{IntOp, Real, Special};
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -301,8 +301,17 @@ impl Real for Expr {
     fn mul_add(self, b: Expr, c: Expr) -> Expr {
         self * b + c
     }
-    unary!(exp ln sqrt sin cos tanh erf floor abs);
-    binary!(pow max min lt le eq ne);
+    unary!(exp ln sqrt sin cos tanh erf floor abs exp_m1 ln_1p log2 log10 atan);
+    binary!(pow max min lt le eq ne copysign rem);
+    fn special(self, f: Special) -> Expr {
+        match f {
+            Special::Polygamma(n) => push(ExprNode::Binary(f.name(), Expr::Const(f64::from(n)), self)),
+            f => push(ExprNode::Unary(f.name(), self)),
+        }
+    }
+    fn integer(self, f: IntOp, other: Expr) -> Expr {
+        push(ExprNode::Binary(f.name(), self, other))
+    }
     fn and(a: Expr, b: Expr) -> Expr {
         push(ExprNode::Binary("and", a, b))
     }

@@ -1,6 +1,6 @@
 //! The reading of a rule on integers.
 
-use super::Real;
+use super::{Real, Special};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A 64-bit integer in wrapping arithmetic.
@@ -11,6 +11,55 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Int(pub i64);
+
+/// A function of two integers that only integers have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntOp {
+    /// The bits that both have.
+    And,
+    /// The bits that either has.
+    Or,
+    /// The bits that exactly one has.
+    Xor,
+    /// Shifted left; 0 where that is by a negative number or by all bits.
+    Shl,
+    /// Shifted right with the sign; as by all bits where that is by a negative number.
+    Shr,
+    /// The greatest common divisor.
+    Gcd,
+}
+
+impl IntOp {
+    /// Its name in a traced rule.
+    pub const fn name(self) -> &'static str {
+        match self {
+            IntOp::And => "bit_and",
+            IntOp::Or => "bit_or",
+            IntOp::Xor => "bit_xor",
+            IntOp::Shl => "shl",
+            IntOp::Shr => "shr",
+            IntOp::Gcd => "gcd",
+        }
+    }
+
+    #[inline]
+    pub(super) fn eval(self, a: i64, b: i64) -> i64 {
+        match self {
+            IntOp::And => a & b,
+            IntOp::Or => a | b,
+            IntOp::Xor => a ^ b,
+            IntOp::Shl => u32::try_from(b).map_or(0, |b| a.checked_shl(b).unwrap_or(0)),
+            IntOp::Shr => a >> u64::try_from(b).map_or(63, |b| b.min(63)),
+            IntOp::Gcd => {
+                let (mut a, mut b) = (a.unsigned_abs(), b.unsigned_abs());
+                while b != 0 {
+                    (a, b) = (b, a % b);
+                }
+                a as i64
+            }
+        }
+    }
+}
 
 macro_rules! wrapping {
     ($($op:ident $f:ident $wrapping:ident),*) => {$(
@@ -74,6 +123,41 @@ impl Real for Int {
     }
     fn erf(self) -> Int {
         Int(self.0.signum())
+    }
+    fn exp_m1(self) -> Int {
+        Int((self.0 as f64).exp_m1() as i64)
+    }
+    fn ln_1p(self) -> Int {
+        Int((self.0 as f64).ln_1p() as i64)
+    }
+    fn log2(self) -> Int {
+        Int((self.0 as f64).log2() as i64)
+    }
+    fn log10(self) -> Int {
+        Int((self.0 as f64).log10() as i64)
+    }
+    fn atan(self) -> Int {
+        Int((self.0 as f64).atan() as i64)
+    }
+    fn special(self, f: Special) -> Int {
+        Int(f.eval(self.0 as f64) as i64)
+    }
+    #[inline(always)]
+    fn copysign(self, sign: Int) -> Int {
+        let size = self.0.wrapping_abs();
+        Int(if sign.0 < 0 { size.wrapping_neg() } else { size })
+    }
+    #[inline(always)]
+    fn rem(self, divisor: Int) -> Int {
+        Int(if divisor.0 == 0 {
+            0
+        } else {
+            self.0.wrapping_rem(divisor.0)
+        })
+    }
+    #[inline(always)]
+    fn integer(self, f: IntOp, other: Int) -> Int {
+        Int(f.eval(self.0, other.0))
     }
     #[inline(always)]
     fn floor(self) -> Int {

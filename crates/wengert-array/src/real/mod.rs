@@ -13,11 +13,13 @@ mod dual;
 mod expr;
 mod float;
 mod int;
+mod special;
 
 pub use dual::Dual;
 pub use expr::{Expr, ExprGraph, ExprNode, trace};
 pub use float::Fma;
-pub use int::Int;
+pub use int::{Int, IntOp};
+pub use special::Special;
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -54,10 +56,28 @@ pub trait Real:
     fn tanh(self) -> Self;
     /// The error function, 2/√π ∫₀ˣ exp(−t²) dt.
     fn erf(self) -> Self;
+    /// `e^x − 1`, exact near 0.
+    fn exp_m1(self) -> Self;
+    /// `ln(1 + x)`, exact near 0.
+    fn ln_1p(self) -> Self;
+    /// The logarithm to base 2; exact for powers of two.
+    fn log2(self) -> Self;
+    /// The logarithm to base 10; exact for powers of ten.
+    fn log10(self) -> Self;
+    /// The angle between −π/2 and π/2 whose tangent is `x`.
+    fn atan(self) -> Self;
+    /// A function too rare to be a method of its own.
+    fn special(self, f: Special) -> Self;
     /// The largest integer not above `x`.
     fn floor(self) -> Self;
     /// The absolute value.
     fn abs(self) -> Self;
+    /// The absolute value of `self` with the sign of `sign`, also of a zero.
+    fn copysign(self, sign: Self) -> Self;
+    /// What the quotient rounded toward zero leaves of `self`, exactly: C's `fmod`.
+    fn rem(self, divisor: Self) -> Self;
+    /// A function that only integers have; of the whole parts of other numbers.
+    fn integer(self, f: IntOp, other: Self) -> Self;
     /// `self` to the power `p`, as IEEE 754 `pow`.
     fn pow(self, p: Self) -> Self;
     /// The larger one; NaN if either is NaN.

@@ -10,6 +10,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pyclass::CompareOp;
 use pyo3::types::PyTuple;
+use wengert::ops::RoundingMode;
 use wengert::{DType, Tensor};
 
 fn add_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
@@ -31,6 +32,7 @@ fn add_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
     };
     match other {
         Operand::Tensor(t) => x + t,
+        Operand::Number(n @ Number::Bool(_)) => x + n.tensor(x.dtype()),
         Operand::Number(n) => n.ready(x) + n.f64(),
     }
 }
@@ -47,6 +49,7 @@ fn sub_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
 fn mul_(x: &Tensor, other: &Operand) -> Tensor {
     match other {
         Operand::Tensor(t) => x * t,
+        Operand::Number(n @ Number::Bool(_)) => x * n.tensor(x.dtype()),
         Operand::Number(n) => n.ready(x) * n.f64(),
     }
 }
@@ -61,30 +64,23 @@ fn div_(x: &Tensor, other: &Operand) -> Tensor {
 fn rounded_div(x: &Tensor, other: &Operand, mode: Option<String>) -> wengert::Result<Tensor> {
     match mode.as_deref() {
         None => Ok(div_(x, other)),
-        Some("floor") => Ok(floor_div(x, other)),
+        Some("floor") => Ok(x.div_mode(&other.tensor(x), RoundingMode::Floor)),
+        Some("trunc") => Ok(x.div_mode(&other.tensor(x), RoundingMode::Trunc)),
         Some(mode) => Err(wengert::Error::new(
             wengert::ErrorKind::Value,
             "div",
             format!("there is no rounding_mode {mode:?}"),
         )
-        .note("there are None and 'floor'")),
+        .note("there are None, 'trunc' and 'floor'")),
     }
 }
 
 fn floor_div(x: &Tensor, other: &Operand) -> Tensor {
-    let y = other.tensor(x);
-    let dtype = x.dtype().promote(y.dtype());
-    let q = if dtype.is_float() {
-        x / &y
-    } else {
-        x.to(DType::F64) / y.to(DType::F64)
-    };
-    q.floor().to(dtype)
+    x.floor_divide(&other.tensor(x))
 }
 
 fn remainder_(x: &Tensor, other: &Operand) -> Tensor {
-    let y = other.tensor(x);
-    x - floor_div(x, other) * y
+    x.remainder(&other.tensor(x))
 }
 
 fn pow_(x: &Tensor, p: &Operand) -> Tensor {
@@ -105,7 +101,7 @@ ops! {
     fn mul(input, other: Operand) / mul_ => mul_(input, &other);
     /// `input · other`, elementwise and broadcast.
     fn multiply(input, other: Operand) / multiply_ => mul_(input, &other);
-    /// `input / other`, elementwise and broadcast; rounded down with `rounding_mode="floor"`.
+    /// `input / other`, elementwise and broadcast; rounded with `rounding_mode="floor"` or `"trunc"`.
     fn div(input, other: Operand; rounding_mode: Option<String> = None) / div_ => rounded_div(input, &other, rounding_mode);
     /// `input / other`, elementwise and broadcast.
     fn true_divide(input, other: Operand) / true_divide_ => div_(input, &other);
@@ -124,7 +120,7 @@ ops! {
     /// `|input|`.
     fn absolute(input) / absolute_ => input.abs();
     /// `input²`.
-    fn square(input) / square_ => input.square();
+    fn square(input) / square_ => if input.dtype() == DType::Bool { input.to(DType::I64).square() } else { input.square() };
     /// `eˣ`.
     fn exp(input) / exp_ => input.exp();
     /// The natural logarithm.
@@ -144,7 +140,7 @@ ops! {
     /// `max(x, 0)`.
     fn relu(input) / relu_ => input.relu();
     /// The largest integer not above each element.
-    fn floor(input) / floor_ => input.floor();
+    fn floor(input) / floor_ => if input.dtype().is_float() { input.floor() } else { input.clone() };
     /// The larger of the two, elementwise and broadcast.
     fn maximum(input, other: TensorLike) => input.maximum(&other.0);
     /// The smaller of the two, elementwise and broadcast.
@@ -306,26 +302,25 @@ impl PyTensor {
     }
     fn __invert__(&self, py: Python<'_>) -> PyResult<PyTensor> {
         let x = self.get();
-        Ok(PyTensor::new(guard(py, x.numel(), || match x.dtype() {
-            DType::Bool => x.logical_not(),
-            // Two's complement.
-            _ => -&x - 1.0,
-        })?))
+        Ok(PyTensor::new(guard(py, x.numel(), || x.bitwise_not())?))
     }
     fn __and__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
-        operator(py, self, other, |x, y| x.logical_and(&y.tensor(x)))
+        operator(py, self, other, |x, y| x.bitwise_and(&y.tensor(x)))
     }
     fn __rand__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
-        operator(py, self, other, |x, y| x.logical_and(&y.tensor(x)))
+        operator(py, self, other, |x, y| x.bitwise_and(&y.tensor(x)))
     }
     fn __or__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
-        operator(py, self, other, |x, y| x.logical_or(&y.tensor(x)))
+        operator(py, self, other, |x, y| x.bitwise_or(&y.tensor(x)))
     }
     fn __ror__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
-        operator(py, self, other, |x, y| x.logical_or(&y.tensor(x)))
+        operator(py, self, other, |x, y| x.bitwise_or(&y.tensor(x)))
+    }
+    fn __rxor__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+        operator(py, self, other, |x, y| x.bitwise_xor(&y.tensor(x)))
     }
     fn __xor__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
-        operator(py, self, other, |x, y| x.logical_xor(&y.tensor(x)))
+        operator(py, self, other, |x, y| x.bitwise_xor(&y.tensor(x)))
     }
     fn __richcmp__(&self, py: Python<'_>, other: Operand, op: CompareOp) -> PyResult<PyTensor> {
         operator(py, self, other, |x, y| {

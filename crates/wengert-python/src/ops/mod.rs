@@ -1,8 +1,10 @@
 //! The operations, in files by family. `crate`'s documentation says how to add one.
 
+mod activation;
 mod arrange;
 mod elementwise;
 mod functional;
+mod functions;
 mod index;
 mod linalg;
 mod neural;
@@ -10,12 +12,16 @@ mod random;
 mod reduce;
 mod shape;
 mod sort;
+mod statistics;
 mod window;
 
 use pyo3::prelude::*;
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     elementwise::register(m)?;
+    functions::register(m)?;
+    activation::register(m)?;
+    statistics::register(m)?;
     reduce::register(m)?;
     shape::register(m)?;
     arrange::register(m)?;

@@ -14,9 +14,19 @@ fn sum_of(x: &Tensor, d: Dims, keepdim: bool, dtype: Dtype) -> Tensor {
         (None, d) if !d.is_float() => x.to(DType::I64),
         _ => x.clone(),
     };
-    match d {
+    let y = match d {
         None if !keepdim => x.sum(),
         d => x.sum_dim(dims(d), keepdim),
+    };
+    cast(&y, dtype)
+}
+
+/// Truth as `all` and `any` give it: bool, but of uint8 in uint8.
+fn truth(x: &Tensor, y: Tensor) -> Tensor {
+    if x.dtype() == DType::U8 {
+        y.to(DType::U8)
+    } else {
+        y
     }
 }
 
@@ -49,18 +59,17 @@ ops! {
     };
     /// Whether all elements are not zero.
     fn all(input, dim: Dims = None, keepdim: bool = false) => match dim {
-        None => Tensor::full_as([], f64::from(u8::from(input.all())), DType::Bool),
-        d => input.ne(0.0).to(DType::I64).amin(dims(d), keepdim).to(DType::Bool),
+        None => truth(input, input.all_dim((), keepdim)),
+        d => truth(input, input.all_dim(dims(d), keepdim)),
     };
     /// Whether any element is not zero.
     fn any(input, dim: Dims = None, keepdim: bool = false) => match dim {
-        None => Tensor::full_as([], f64::from(u8::from(input.any())), DType::Bool),
-        d => input.ne(0.0).to(DType::I64).amax(dims(d), keepdim).to(DType::Bool),
+        None => truth(input, input.any_dim((), keepdim)),
+        d => truth(input, input.any_dim(dims(d), keepdim)),
     };
     /// Whether all elements are close: `|a − b| ≤ atol + rtol · |b|`.
     fn allclose(input, other: TensorLike, rtol: f64 = 1e-5, atol: f64 = 1e-8, equal_nan: bool = false) => {
-        let _ = equal_nan;
-        input.allclose(&other.0, rtol, atol)
+        input.isclose(&other.0, rtol, atol, equal_nan).all()
     };
     /// Whether shapes and all elements are equal.
     fn equal(input, other: TensorLike) => input.shape() == other.0.shape() && input.eq(&other.0).all();

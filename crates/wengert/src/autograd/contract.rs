@@ -3,7 +3,7 @@
 use super::check::GradCheck;
 use super::node::reads_of;
 use super::{Backward, no_grad};
-use crate::op::{Arity, Each, In, Op, Sample, Saves};
+use crate::op::{Arity, Each, In, Op, Sample};
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Error, ErrorKind, Result, kernels};
 
@@ -26,27 +26,30 @@ use wengert_array::{Array, DType, Error, ErrorKind, Result, kernels};
 /// check_op::<Map<Cube, 1>>().unwrap();
 /// ```
 pub fn check_op<O: Op>() -> Result<()> {
-    has_samples::<O>()?;
-    infer::<O>()?;
-    value::<O>()?;
-    first_order::<O>()?;
-    second_order::<O>()?;
-    wanted::<O>()?;
-    strided::<O>()?;
-    moved::<O>()?;
-    saves::<O>()
+    has_samples::<O>(&O::samples)?;
+    infer::<O>(&O::samples)?;
+    value::<O>(&O::samples)?;
+    first_order::<O>(&O::samples)?;
+    second_order::<O>(&O::samples)?;
+    wanted::<O>(&O::samples)?;
+    strided::<O>(&O::samples)?;
+    moved::<O>(&O::samples)?;
+    saves::<O>(&O::samples)
 }
 
 /// One test for each clause, so that a failure reads `ops::trigonometric::contract::tanh::second_order`.
 #[cfg(test)]
 macro_rules! contract_tests {
     ($op:ty) => {
-        crate::autograd::contract::contract_tests!($op, has_samples infer value first_order second_order wanted strided moved saves);
+        crate::autograd::contract::contract_tests!($op, &<$op as crate::op::Op>::samples, has_samples infer value first_order second_order wanted strided moved saves);
     };
-    ($op:ty, $($clause:ident)*) => {
+    ($op:ty, $samples:expr) => {
+        crate::autograd::contract::contract_tests!($op, $samples, has_samples infer value first_order second_order wanted strided moved saves);
+    };
+    ($op:ty, $samples:expr, $($clause:ident)*) => {
         $(#[test]
         fn $clause() {
-            if let Err(error) = crate::autograd::contract::$clause::<$op>() {
+            if let Err(error) = crate::autograd::contract::$clause::<$op>($samples) {
                 panic!("{error}");
             }
         })*
@@ -55,23 +58,26 @@ macro_rules! contract_tests {
 #[cfg(test)]
 pub(crate) use contract_tests;
 
-fn broken<O: Op>(clause: &str, sample: usize, what: impl std::fmt::Display) -> Error {
-    let op = O::samples().swap_remove(sample).op;
+/// Where the samples come from: [`Op::samples`], or those of one rule where the type serves several.
+type Samples<'a, O> = &'a dyn Fn() -> Vec<Sample<O>>;
+
+fn broken<O: Op>(samples: Samples<O>, clause: &str, sample: usize, what: impl std::fmt::Display) -> Error {
+    let op = op(samples, sample);
     let message = format!("sample {sample}, {op:?}, breaks the clause `{clause}`: {what}");
-    Error::new(ErrorKind::Check, O::NAME, message)
+    Error::new(ErrorKind::Check, op.name(), message)
 }
 
 /// The samples, with the number of each.
-fn each<O: Op>() -> impl Iterator<Item = (usize, Sample<O>)> {
-    O::samples().into_iter().enumerate()
+fn each<O: Op>(samples: Samples<O>) -> impl Iterator<Item = (usize, Sample<O>)> {
+    samples().into_iter().enumerate()
 }
 
-fn op<O: Op>(sample: usize) -> O {
-    O::samples().swap_remove(sample).op
+fn op<O: Op>(samples: Samples<O>, sample: usize) -> O {
+    samples().swap_remove(sample).op
 }
 
-fn apply<O: Op>(sample: usize, x: &Each<O, Tensor>) -> Tensor {
-    run(op::<O>(sample), x)
+fn apply<O: Op>(samples: Samples<O>, sample: usize, x: &Each<O, Tensor>) -> Tensor {
+    run(op(samples, sample), x)
 }
 
 fn run<O: Op>(op: O, x: &Each<O, Tensor>) -> Tensor {
@@ -93,8 +99,8 @@ fn tensors<O: Op>(x: &Each<O, Array>, wants: u64) -> Each<O, Tensor> {
 }
 
 /// An operation without samples is not tested at all.
-pub(crate) fn has_samples<O: Op>() -> Result<()> {
-    match O::samples().is_empty() {
+pub(crate) fn has_samples<O: Op>(samples: Samples<O>) -> Result<()> {
+    match samples().is_empty() {
         true => Err(Error::new(
             ErrorKind::Check,
             O::NAME,
@@ -104,12 +110,13 @@ pub(crate) fn has_samples<O: Op>() -> Result<()> {
     }
 }
 
-pub(crate) fn infer<O: Op>() -> Result<()> {
-    for (i, s) in each::<O>() {
+pub(crate) fn infer<O: Op>(samples: Samples<O>) -> Result<()> {
+    for (i, s) in each(samples) {
         let want = s.op.infer(O::Inputs::map_ref(&s.inputs, In::from))?;
         let y = s.op.forward(s.inputs, &want, &mut Default::default());
         if y.meta() != want {
-            return Err(broken::<O>(
+            return Err(broken(
+                samples,
                 "infer",
                 i,
                 format!("inferred {want:?}, computed {:?}", y.meta()),
@@ -125,13 +132,14 @@ fn close(a: &[f64], b: &[f64], tolerance: f64) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| near(*a, *b))
 }
 
-pub(crate) fn value<O: Op>() -> Result<()> {
-    for (i, s) in each::<O>() {
-        let y = apply::<O>(i, &tensors::<O>(&s.inputs, 0)).to_vec::<f64>();
+pub(crate) fn value<O: Op>(samples: Samples<O>) -> Result<()> {
+    for (i, s) in each(samples) {
+        let y = apply(samples, i, &tensors::<O>(&s.inputs, 0)).to_vec::<f64>();
         if let Some(expected) = &s.expected
             && !close(&y, expected, 1e-12)
         {
-            return Err(broken::<O>(
+            return Err(broken(
+                samples,
                 "value",
                 i,
                 format!("got {y:?}, expected {expected:?}"),
@@ -144,16 +152,30 @@ pub(crate) fn value<O: Op>() -> Result<()> {
                 x.clone()
             }
         };
-        let y32 = apply::<O>(i, &tensors::<O>(&O::Inputs::map_ref(&s.inputs, single), 0)).to_vec::<f64>();
+        let y32 = apply(
+            samples,
+            i,
+            &tensors::<O>(&O::Inputs::map_ref(&s.inputs, single), 0),
+        )
+        .to_vec::<f64>();
         if !close(&y32, &y, 2e-6) {
-            return Err(broken::<O>("value", i, format!("f32 gives {y32:?}, f64 {y:?}")));
+            return Err(broken(
+                samples,
+                "value",
+                i,
+                format!("f32 gives {y32:?}, f64 {y:?}"),
+            ));
         }
     }
     Ok(())
 }
 
 /// The function that sample `i` is, over its inputs in a list.
-fn function<O: Op>(i: usize, inputs: &Each<O, Array>) -> (impl Fn(&[Tensor]) -> Tensor, Vec<Tensor>) {
+fn function<'a, O: Op>(
+    samples: Samples<'a, O>,
+    i: usize,
+    inputs: &Each<O, Array>,
+) -> (impl Fn(&[Tensor]) -> Tensor + use<'a, O>, Vec<Tensor>) {
     let x: Vec<Tensor> = inputs
         .as_ref()
         .iter()
@@ -161,16 +183,16 @@ fn function<O: Op>(i: usize, inputs: &Each<O, Array>) -> (impl Fn(&[Tensor]) -> 
         .collect();
     let f = move |x: &[Tensor]| {
         let mut x = x.iter();
-        let sample = O::samples().swap_remove(i);
+        let sample = samples().swap_remove(i);
         let each = O::Inputs::map(sample.inputs, |_| x.next().expect("one for each input").clone());
         run(sample.op, &each)
     };
     (f, x)
 }
 
-pub(crate) fn first_order<O: Op>() -> Result<()> {
-    for (i, s) in each::<O>() {
-        let (f, x) = function::<O>(i, &s.inputs);
+pub(crate) fn first_order<O: Op>(samples: Samples<O>) -> Result<()> {
+    for (i, s) in each(samples) {
+        let (f, x) = function(samples, i, &s.inputs);
         let x: Vec<&Tensor> = x.iter().collect();
         if f(&x.iter().map(|x| x.detach()).collect::<Vec<_>>())
             .dtype()
@@ -179,15 +201,15 @@ pub(crate) fn first_order<O: Op>() -> Result<()> {
             GradCheck::new()
                 .full()
                 .run(f, &x)
-                .map_err(|e| broken::<O>("first_order", i, e))?;
+                .map_err(|e| broken(samples, "first_order", i, e))?;
         }
     }
     Ok(())
 }
 
-pub(crate) fn second_order<O: Op>() -> Result<()> {
-    for (i, s) in each::<O>() {
-        let (f, x) = function::<O>(i, &s.inputs);
+pub(crate) fn second_order<O: Op>(samples: Samples<O>) -> Result<()> {
+    for (i, s) in each(samples) {
+        let (f, x) = function(samples, i, &s.inputs);
         let x: Vec<&Tensor> = x.iter().collect();
         if f(&x.iter().map(|x| x.detach()).collect::<Vec<_>>())
             .dtype()
@@ -196,16 +218,21 @@ pub(crate) fn second_order<O: Op>() -> Result<()> {
             let check = GradCheck::new().tolerance(1e-4, 1e-6);
             check
                 .run_second_order(f, &x)
-                .map_err(|e| broken::<O>("second_order", i, e))?;
+                .map_err(|e| broken(samples, "second_order", i, e))?;
         }
     }
     Ok(())
 }
 
 /// The gradients of sample `i` at `x` for the inputs in the mask.
-fn gradients<O: Op>(i: usize, x: &Each<O, Array>, wants: u64) -> Result<Vec<Option<Vec<f64>>>> {
+fn gradients<O: Op>(
+    samples: Samples<O>,
+    i: usize,
+    x: &Each<O, Array>,
+    wants: u64,
+) -> Result<Vec<Option<Vec<f64>>>> {
     let x = tensors::<O>(x, wants);
-    let y = apply::<O>(i, &x);
+    let y = apply(samples, i, &x);
     if y.requires_grad() {
         let ramp = kernels::arange(1.0, 0.5, y.numel(), y.dtype()).reshape(y.shape());
         Backward::new().try_run_with(&y, &Tensor::constant(ramp))?;
@@ -213,11 +240,11 @@ fn gradients<O: Op>(i: usize, x: &Each<O, Array>, wants: u64) -> Result<Vec<Opti
     Ok(x.as_ref().iter().map(|x| x.grad().map(|g| g.to_vec())).collect())
 }
 
-pub(crate) fn wanted<O: Op>() -> Result<()> {
-    for (i, s) in each::<O>() {
-        let all = gradients::<O>(i, &s.inputs, u64::MAX)?;
+pub(crate) fn wanted<O: Op>(samples: Samples<O>) -> Result<()> {
+    for (i, s) in each(samples) {
+        let all = gradients(samples, i, &s.inputs, u64::MAX)?;
         for mask in 1..1u64 << all.len().min(4) {
-            for (k, grad) in gradients::<O>(i, &s.inputs, mask)?.iter().enumerate() {
+            for (k, grad) in gradients(samples, i, &s.inputs, mask)?.iter().enumerate() {
                 let asked = mask >> k & 1 == 1;
                 let fits = match (grad, &all[k]) {
                     (Some(a), Some(b)) => asked && close(a, b, 1e-12),
@@ -229,7 +256,7 @@ pub(crate) fn wanted<O: Op>() -> Result<()> {
                         "asked for {mask:b}, gradient {k} is {grad:?}, and with all {:?}",
                         all[k]
                     );
-                    return Err(broken::<O>("wanted", i, what));
+                    return Err(broken(samples, "wanted", i, what));
                 }
             }
         }
@@ -237,7 +264,7 @@ pub(crate) fn wanted<O: Op>() -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn strided<O: Op>() -> Result<()> {
+pub(crate) fn strided<O: Op>(samples: Samples<O>) -> Result<()> {
     type View = fn(&Array) -> Array;
     let column_major: View = |x| {
         let order: Vec<usize> = (0..x.rank()).rev().collect();
@@ -260,7 +287,7 @@ pub(crate) fn strided<O: Op>() -> Result<()> {
         _ if x.shape()[0] == 0 => x.clone(),
         _ => x.slice(0, 0, 1, 1).broadcast_to(x.shape()),
     };
-    for (i, s) in each::<O>() {
+    for (i, s) in each(samples) {
         for (name, view) in [
             ("column-major", column_major),
             ("reversed", reversed),
@@ -270,23 +297,25 @@ pub(crate) fn strided<O: Op>() -> Result<()> {
             let seen = O::Inputs::map_ref(&s.inputs, view);
             let plain = O::Inputs::map_ref(&seen, kernels::copy);
             let values =
-                [&seen, &plain].map(|x| no_grad(|| apply::<O>(i, &tensors::<O>(x, 0))).to_vec::<f64>());
+                [&seen, &plain].map(|x| no_grad(|| apply(samples, i, &tensors::<O>(x, 0))).to_vec::<f64>());
             if !close(&values[0], &values[1], 1e-12) {
-                return Err(broken::<O>(
+                return Err(broken(
+                    samples,
                     "strided",
                     i,
                     format!("{name} inputs give {:?}, copies {:?}", values[0], values[1]),
                 ));
             }
-            if gradients::<O>(i, &seen, u64::MAX)?
+            if gradients(samples, i, &seen, u64::MAX)?
                 .iter()
-                .zip(&gradients::<O>(i, &plain, u64::MAX)?)
+                .zip(&gradients(samples, i, &plain, u64::MAX)?)
                 .any(|(a, b)| match (a, b) {
                     (Some(a), Some(b)) => !close(a, b, 1e-12),
                     (a, b) => a.is_some() != b.is_some(),
                 })
             {
-                return Err(broken::<O>(
+                return Err(broken(
+                    samples,
                     "strided",
                     i,
                     format!("{name} inputs give other gradients than copies"),
@@ -297,15 +326,16 @@ pub(crate) fn strided<O: Op>() -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn moved<O: Op>() -> Result<()> {
-    for (i, s) in each::<O>() {
+pub(crate) fn moved<O: Op>(samples: Samples<O>) -> Result<()> {
+    for (i, s) in each(samples) {
         let kept = tensors::<O>(&s.inputs, 0);
-        let borrowed = apply::<O>(i, &kept).to_vec::<f64>();
+        let borrowed = apply(samples, i, &kept).to_vec::<f64>();
         // Copies that nobody else holds: their buffers may be taken over.
         let given = O::Inputs::map_ref(&s.inputs, |x| Tensor::constant(kernels::copy(x)));
-        let moved = op::<O>(i).apply_owned(given).to_vec::<f64>();
+        let moved = op(samples, i).apply_owned(given).to_vec::<f64>();
         if !close(&moved, &borrowed, 0.0) {
-            return Err(broken::<O>(
+            return Err(broken(
+                samples,
                 "moved",
                 i,
                 format!("given-up inputs give {moved:?}, kept ones {borrowed:?}"),
@@ -315,21 +345,25 @@ pub(crate) fn moved<O: Op>() -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn saves<O: Op>() -> Result<()> {
-    for (i, s) in each::<O>() {
+pub(crate) fn saves<O: Op>(samples: Samples<O>) -> Result<()> {
+    for (i, s) in each(samples) {
         for k in 0..s.inputs.as_ref().len().min(31) {
             if !s.inputs.as_ref()[k].dtype().is_float() {
                 continue;
             }
-            let declared = Saves::of(O::SAVES, k);
+            let declared = s.op.saves(k);
             let read = match s.op.reads(k) {
                 Some(read) => read,
-                None => reads_of::<O>(op::<O>(i), O::Inputs::map_ref(&s.inputs, Clone::clone), 1 << k)?,
+                None => reads_of::<O>(
+                    op(samples, i),
+                    O::Inputs::map_ref(&s.inputs, Clone::clone),
+                    1 << k,
+                )?,
             };
             let all = (1u32 << s.inputs.as_ref().len().min(31)) - 1;
             if read.within(all) != declared.within(all) {
                 let what = format!("gradient {k} reads {read:?}, and SAVES says {declared:?}");
-                return Err(broken::<O>("saves", i, what));
+                return Err(broken(samples, "saves", i, what));
             }
         }
     }

@@ -196,7 +196,7 @@ pub(crate) fn record<O: Op>(
     let mut saves = Saves::NOTHING;
     for (i, x) in x.as_ref().iter().enumerate() {
         if x.source.is_some() {
-            saves = saves.and(Saves::of(O::SAVES, i));
+            saves = saves.and(op.saves(i));
         }
     }
     let mut i = 0;

@@ -21,7 +21,7 @@ impl Pointwise<1> for Relu {
     }
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, _: [S; 1], y: S) -> [S; 1] {
-        [S::select(y.gt(S::ZERO), dy, S::ZERO)]
+        [S::select(y.le(S::ZERO), S::ZERO, dy)]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(

@@ -358,7 +358,7 @@ impl Pointwise<1> for Square {
     }
 }
 
-/// y = the larger of a and b; equal ones share the gradient. NaN where either is NaN.
+/// y = the larger of a and b; equal ones share the gradient. NaN where either is NaN; then both get the gradient.
 #[derive(Debug, Clone)]
 pub struct Maximum;
 
@@ -372,8 +372,9 @@ impl Pointwise<2> for Maximum {
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, [a, b]: [S; 2], _: S) -> [S; 2] {
         let tie = dy * S::lit(0.5);
-        let da = S::select(a.gt(b), dy, S::select(a.eq(b), tie, S::ZERO));
-        let db = S::select(b.gt(a), dy, S::select(a.eq(b), tie, S::ZERO));
+        let shared = S::select(a.eq(b), tie, dy);
+        let da = S::select(a.lt(b), S::ZERO, shared);
+        let db = S::select(b.lt(a), S::ZERO, shared);
         [da, db]
     }
     fn samples() -> Vec<Sample<Map<Self, 2>>> {
@@ -381,7 +382,7 @@ impl Pointwise<2> for Maximum {
     }
 }
 
-/// y = the smaller of a and b; equal ones share the gradient. NaN where either is NaN.
+/// y = the smaller of a and b; equal ones share the gradient. NaN where either is NaN; then both get the gradient.
 #[derive(Debug, Clone)]
 pub struct Minimum;
 
@@ -395,8 +396,9 @@ impl Pointwise<2> for Minimum {
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, [a, b]: [S; 2], _: S) -> [S; 2] {
         let tie = dy * S::lit(0.5);
-        let da = S::select(a.lt(b), dy, S::select(a.eq(b), tie, S::ZERO));
-        let db = S::select(b.lt(a), dy, S::select(a.eq(b), tie, S::ZERO));
+        let shared = S::select(a.eq(b), tie, dy);
+        let da = S::select(a.gt(b), S::ZERO, shared);
+        let db = S::select(b.gt(a), S::ZERO, shared);
         [da, db]
     }
     fn samples() -> Vec<Sample<Map<Self, 2>>> {

@@ -5,7 +5,7 @@ use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use std::fmt::Debug;
 use wengert_array::kernels::{self, Body};
-use wengert_array::real::{Dual, Expr, ExprGraph, ExprNode, Real, trace};
+use wengert_array::real::{Dual, Expr, ExprGraph, ExprNode, Real, Special, trace};
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape};
 
 /// What becomes of the inputs' dtypes.
@@ -21,6 +21,8 @@ pub enum Kind {
     Compare,
     /// The first input is a bool mask, the others are promoted: `where`.
     Choose,
+    /// Integers and truths in the promoted dtype: `&`.
+    Integral,
 }
 
 /// An elementwise rule of `N` numbers.
@@ -57,6 +59,11 @@ pub trait Pointwise<const N: usize>: Debug + Clone + Send + Sync + 'static {
     /// Roughly how many simple instructions one element takes.
     const COST: usize = 1;
 
+    /// The name of this very rule, where the type serves several.
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
     /// The rule. `#[inline]` helps: it is the body of the kernel's loop.
     fn value<S: Real>(&self, x: [S; N]) -> S;
 
@@ -88,34 +95,72 @@ impl<R: Debug, const N: usize> Debug for Map<R, N> {
 }
 
 impl<R: Pointwise<N>, const N: usize> Map<R, N> {
-    /// The dtype in which the rule is computed.
-    fn compute(x: impl Iterator<Item = (DType, usize)>) -> DType {
-        let dtype = promote(x.skip(usize::from(R::KIND == Kind::Choose)));
-        if R::KIND == Kind::Float && !dtype.is_float() {
-            DType::F32
-        } else {
-            dtype
-        }
-    }
-
     /// The gradients as a formula over `dy`, the inputs, and the result.
     pub(crate) fn trace_grad(&self) -> ExprGraph {
-        // trace() wants the number of inputs as a constant; rules take at most four.
-        let rule = |[dy, y, a, b, c, d]: [Expr; 6]| {
-            let all = [a, b, c, d];
-            let grads = self.0.grad(dy, std::array::from_fn(|i| all[i]), y);
-            std::array::from_fn::<Expr, 4, _>(|i| grads.get(i).copied().unwrap_or(Expr::ZERO))
-        };
-        trace(rule)
+        trace_grad(&self.0)
     }
 
     /// The rule as a formula over its inputs.
     pub fn trace_value(&self) -> ExprGraph {
-        trace(|[a, b, c, d]: [Expr; 4]| {
-            let all = [a, b, c, d];
-            [self.0.value(std::array::from_fn(|i| all[i]))]
-        })
+        trace_value(&self.0)
     }
+}
+
+/// The gradients of a rule as a formula over `dy`, the result, and the inputs.
+pub(crate) fn trace_grad<R: Pointwise<N>, const N: usize>(rule: &R) -> ExprGraph {
+    // trace() wants the number of inputs as a constant; rules take at most four.
+    trace(|[dy, y, a, b, c, d]: [Expr; 6]| {
+        let all = [a, b, c, d];
+        let grads = rule.grad(dy, std::array::from_fn(|i| all[i]), y);
+        std::array::from_fn::<Expr, 4, _>(|i| grads.get(i).copied().unwrap_or(Expr::ZERO))
+    })
+}
+
+/// A rule as a formula over its inputs.
+pub(crate) fn trace_value<R: Pointwise<N>, const N: usize>(rule: &R) -> ExprGraph {
+    trace(|[a, b, c, d]: [Expr; 4]| {
+        let all = [a, b, c, d];
+        [rule.value(std::array::from_fn(|i| all[i]))]
+    })
+}
+
+/// The dtype in which a rule of this kind is computed.
+pub(crate) fn compute(kind: Kind, x: impl Iterator<Item = (DType, usize)>) -> DType {
+    let dtype = promote(x.skip(usize::from(kind == Kind::Choose)));
+    if kind == Kind::Float && !dtype.is_float() {
+        DType::F32
+    } else {
+        dtype
+    }
+}
+
+/// What a rule of this kind makes of its inputs' shapes and dtypes.
+pub(crate) fn infer(name: &str, kind: Kind, x: &[In<'_>]) -> Result<Meta> {
+    let shape = broadcast(x)?;
+    if kind == Kind::Choose && x[0].dtype != DType::Bool {
+        let message = format!("the condition must be bool, and is {}", x[0].dtype);
+        return Err(Error::new(ErrorKind::DType, name, message)
+            .help("compare, as in `x.gt(0.0)`, to get a condition"));
+    }
+    if kind == Kind::Numeric && x.iter().all(|x| x.dtype == DType::Bool) {
+        let error = Error::new(ErrorKind::DType, name, "has no meaning for bool tensors");
+        return Err(error.help("`logical_not` inverts a mask; `.to(DType::I64)` makes numbers of it"));
+    }
+    if kind == Kind::Integral
+        && let Some(x) = x.iter().find(|x| x.dtype.is_float())
+    {
+        let message = format!("takes integers and bool, and got {}", x.dtype);
+        return Err(Error::new(ErrorKind::DType, name, message));
+    }
+    let dtype = match kind {
+        Kind::Compare => DType::Bool,
+        _ => compute(kind, x.iter().map(|x| (x.dtype, x.shape.rank()))),
+    };
+    Ok(Meta {
+        shape,
+        dtype,
+        device: x[0].device,
+    })
 }
 
 /// The dtype of a combination (PyTorch's rule): a 0-d tensor counts only where it is of a higher kind than all
@@ -221,29 +266,11 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
     const SAVES: &'static [Saves] = R::SAVES;
 
     fn infer(&self, x: [In<'_>; N]) -> Result<Meta> {
-        let shape = broadcast(&x)?;
-        if R::KIND == Kind::Choose && x[0].dtype != DType::Bool {
-            let message = format!("the condition must be bool, and is {}", x[0].dtype);
-            return Err(Error::new(ErrorKind::DType, R::NAME, message)
-                .help("compare, as in `x.gt(0.0)`, to get a condition"));
-        }
-        let dtype = match R::KIND {
-            Kind::Compare => DType::Bool,
-            Kind::Numeric if x.iter().all(|x| x.dtype == DType::Bool) => {
-                let error = Error::new(ErrorKind::DType, R::NAME, "has no meaning for bool tensors");
-                return Err(error.help("`logical_not` inverts a mask; `.to(DType::I64)` makes numbers of it"));
-            }
-            _ => Self::compute(x.iter().map(|x| (x.dtype, x.shape.rank()))),
-        };
-        Ok(Meta {
-            shape,
-            dtype,
-            device: x[0].device,
-        })
+        infer(R::NAME, R::KIND, &x)
     }
 
     fn forward(&self, x: [Array; N], y: &Meta, _: &mut Extra) -> Array {
-        let compute = Self::compute(x.iter().map(|x| (x.dtype(), x.rank())));
+        let compute = compute(R::KIND, x.iter().map(|x| (x.dtype(), x.rank())));
         let [y] = kernels::map(&ValueBody(&self.0), compute, x.map(Some), [], &y.shape, [y.dtype]);
         y
     }
@@ -301,29 +328,36 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
     /// The rule's samples; the first of them also 0-d and empty; each with the result that the rule gives one
     /// element at a time in f64.
     fn samples() -> Vec<Sample<Self>> {
-        let mut samples = R::samples();
-        if let Some(first) = samples.first() {
-            let flat = |x: &Array| x.reshape([x.numel()]);
-            let scalar = first
-                .inputs
-                .each_ref()
-                .map(|x| flat(x).slice(0, 0, 1, 1).squeeze(0));
-            let empty = first.inputs.each_ref().map(|x| flat(x).slice(0, 0, 0, 1));
-            let rule = first.op.0.clone();
-            samples.push(Sample::new(Map(rule.clone()), scalar));
-            samples.push(Sample::new(Map(rule), empty));
-        }
-        for s in samples.iter_mut().filter(|s| s.expected.is_none()) {
-            let shape = broadcast(&s.inputs.each_ref().map(In::from)).expect("samples fit each other");
-            let x = s
-                .inputs
-                .each_ref()
-                .map(|x| x.broadcast_to(&shape).to_vec::<f64>());
-            let at = |k: usize| s.op.0.value(x.each_ref().map(|x| x[k]));
-            s.expected = Some((0..shape.numel()).map(at).collect());
-        }
-        samples
+        with_edges(R::samples(), |rule, x| rule.0.value(x))
     }
+}
+
+/// The first sample also 0-d and empty, and to each the result that `at` gives one element at a time.
+pub(crate) fn with_edges<O: Op<Inputs = Fixed<N>> + Clone, const N: usize>(
+    mut samples: Vec<Sample<O>>,
+    at: impl Fn(&O, [f64; N]) -> f64,
+) -> Vec<Sample<O>> {
+    if let Some(first) = samples.first() {
+        let flat = |x: &Array| x.reshape([x.numel()]);
+        let scalar = first
+            .inputs
+            .each_ref()
+            .map(|x| flat(x).slice(0, 0, 1, 1).squeeze(0));
+        let empty = first.inputs.each_ref().map(|x| flat(x).slice(0, 0, 0, 1));
+        let op = first.op.clone();
+        samples.push(Sample::new(op.clone(), scalar));
+        samples.push(Sample::new(op, empty));
+    }
+    for s in samples.iter_mut().filter(|s| s.expected.is_none()) {
+        let shape = broadcast(&s.inputs.each_ref().map(In::from)).expect("samples fit each other");
+        let x = s
+            .inputs
+            .each_ref()
+            .map(|x| x.broadcast_to(&shape).to_vec::<f64>());
+        let at = |k: usize| at(&s.op, x.each_ref().map(|x| x[k]));
+        s.expected = Some((0..shape.numel()).map(at).collect());
+    }
+    samples
 }
 
 /// A number or a tensor, while a formula is evaluated.
@@ -335,7 +369,7 @@ enum Value {
 
 /// A traced rule evaluated on tensors, each step an operation that is recorded in turn. Results that are
 /// not wanted are not computed; inputs may be missing where no wanted result reads them.
-fn evaluate(graph: &ExprGraph, inputs: &[Option<Tensor>], wants: &[bool]) -> Vec<Option<Tensor>> {
+pub(crate) fn evaluate(graph: &ExprGraph, inputs: &[Option<Tensor>], wants: &[bool]) -> Vec<Option<Tensor>> {
     let mut needed = vec![false; graph.nodes.len()];
     let mark = |needed: &mut [bool], e: Expr| {
         if let Expr::Node(i) = e {
@@ -397,7 +431,12 @@ fn unary(f: &str, a: Value) -> Value {
             "erf" => Real::erf(x),
             "floor" => x.floor(),
             "abs" => x.abs(),
-            _ => unreachable!("`Real` has no function `{f}`"),
+            "exp_m1" => x.exp_m1(),
+            "ln_1p" => x.ln_1p(),
+            "log2" => x.log2(),
+            "log10" => x.log10(),
+            "atan" => x.atan(),
+            _ => x.special(special(f)),
         }),
         Tensor(x) => Tensor(match f {
             "neg" => -x,
@@ -410,8 +449,20 @@ fn unary(f: &str, a: Value) -> Value {
             "erf" => x.erf(),
             "floor" => x.floor(),
             "abs" => x.abs(),
-            _ => unreachable!("`Real` has no function `{f}`"),
+            "exp_m1" => x.expm1(),
+            "ln_1p" => x.log1p(),
+            "log2" => x.log2(),
+            "log10" => x.log10(),
+            "atan" => x.atan(),
+            _ => x.special(special(f)),
         }),
+    }
+}
+
+fn special(name: &str) -> Special {
+    match Special::named(name) {
+        Some(f) => f,
+        None => unreachable!("`Real` has no function `{name}`"),
     }
 }
 
@@ -427,6 +478,8 @@ fn binary(f: &str, a: Value, b: Value) -> Value {
         ("pow", Number(x), Number(y)) => Number(x.powf(y)),
         ("max", Number(x), Number(y)) => Number(Real::max(x, y)),
         ("min", Number(x), Number(y)) => Number(Real::min(x, y)),
+        ("copysign", Number(x), Number(y)) => Number(x.copysign(y)),
+        ("rem", Number(x), Number(y)) => Number(x % y),
         ("lt", Number(x), Number(y)) => truth(x < y),
         ("le", Number(x), Number(y)) => truth(x <= y),
         ("eq", Number(x), Number(y)) => truth(x == y),
@@ -440,6 +493,8 @@ fn binary(f: &str, a: Value, b: Value) -> Value {
         ("/", T(x), Number(c)) => T(x / c),
         ("/", Number(c), T(x)) => T(c / x),
         ("pow", T(x), Number(c)) => T(x.powf(c)),
+        ("polygamma", Number(n), Number(x)) => Number(x.special(Special::Polygamma(n as u32))),
+        ("polygamma", Number(n), T(x)) => T(x.special(Special::Polygamma(n as u32))),
         (f, T(x), Number(c)) => {
             let c = lift(c, &x);
             T(tensors(f, x, c))
@@ -459,6 +514,8 @@ fn tensors(f: &str, x: Tensor, y: Tensor) -> Tensor {
         "pow" => x.pow(&y),
         "max" => x.maximum(&y),
         "min" => x.minimum(&y),
+        "copysign" => x.copysign(&y),
+        "rem" => x.fmod(&y),
         "lt" => x.lt(&y),
         "le" => x.le(&y),
         "eq" => x.eq(&y),

@@ -76,13 +76,13 @@ pub struct Over {
 }
 
 impl Over {
-    fn axes(&self, rank: usize) -> Vec<usize> {
+    pub(super) fn axes(&self, rank: usize) -> Vec<usize> {
         self.dims
             .resolve("", rank)
             .expect("infer has checked the dimensions")
     }
 
-    fn infer(&self, op: &str, x: In<'_>, dtype: DType) -> Result<Meta> {
+    pub(super) fn infer(&self, op: &str, x: In<'_>, dtype: DType) -> Result<Meta> {
         let axes = self.dims.resolve(op, x.shape.rank())?;
         let shape = match self.keepdim {
             true => (0..x.shape.rank())
@@ -100,12 +100,12 @@ impl Over {
         })
     }
 
-    fn reduce(&self, x: &Array, y: &Meta, how: Reduce) -> Array {
+    pub(super) fn reduce(&self, x: &Array, y: &Meta, how: Reduce) -> Array {
         kernels::reduce(x, &self.axes(x.rank()), how, y.dtype).reshape(&y.shape)
     }
 
     /// The gradient or result with the reduced dimensions put back as size one.
-    fn put_back(&self, t: &Tensor, x: &Meta) -> Tensor {
+    pub(super) fn put_back(&self, t: &Tensor, x: &Meta) -> Tensor {
         let mut shape = x.shape.clone();
         self.axes(shape.rank())
             .into_iter()
@@ -113,19 +113,19 @@ impl Over {
         t.reshape(&shape)
     }
 
-    fn count(&self, x: &Shape) -> usize {
+    pub(super) fn count(&self, x: &Shape) -> usize {
         self.axes(x.rank()).into_iter().map(|d| x[d]).product()
     }
 }
 
-fn over(dims: impl Into<Dims>, keepdim: bool) -> Over {
+pub(super) fn over(dims: impl Into<Dims>, keepdim: bool) -> Over {
     Over {
         dims: dims.into(),
         keepdim,
     }
 }
 
-fn block() -> Array {
+pub(super) fn block() -> Array {
     let data = [0.5, -1.0, 2.0, 3.0, -0.25, 1.5, 0.75, -2.0, 1.0, 4.0, -3.0, 0.125];
     Array::from_slice(&data, [2, 3, 2])
 }

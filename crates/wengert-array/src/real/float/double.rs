@@ -86,7 +86,7 @@ pub(super) fn with_sign64<S: Double>(x: S, sign: S) -> S {
     ))
 }
 
-/// `sin x` by the standard library, so not vectorised, like the next two.
+/// `sin x` by the standard library, so not vectorised, like the others of which this is said.
 #[inline(always)]
 pub(super) fn sin64<S: Double>(x: S) -> S {
     S::new(x.raw().sin())
@@ -179,4 +179,34 @@ pub(super) fn erf64<S: Double>(x: S) -> S {
     );
     let far = S::ONE - exp64(-b * b) * p;
     with_sign64(S::select(a.lt(S::ONE), near, far), x)
+}
+
+/// `e^x − 1`, by the standard library.
+#[inline(always)]
+pub(super) fn exp_m1_64<S: Double>(x: S) -> S {
+    S::new(x.raw().exp_m1())
+}
+
+/// `ln(1 + x)`, by the standard library.
+#[inline(always)]
+pub(super) fn ln_1p_64<S: Double>(x: S) -> S {
+    S::new(x.raw().ln_1p())
+}
+
+/// `log₂ x`, by the standard library.
+#[inline(always)]
+pub(super) fn log2_64<S: Double>(x: S) -> S {
+    S::new(x.raw().log2())
+}
+
+/// `log₁₀ x`, by the standard library.
+#[inline(always)]
+pub(super) fn log10_64<S: Double>(x: S) -> S {
+    S::new(x.raw().log10())
+}
+
+/// `atan x`, by the standard library.
+#[inline(always)]
+pub(super) fn atan64<S: Double>(x: S) -> S {
+    S::new(x.raw().atan())
 }

@@ -258,3 +258,62 @@ pub(super) fn pow32<S: Single>(x: S, p: S) -> S {
     let one = p.eq(S::ZERO) | x.eq(S::ONE) | (a.eq(S::ONE) & ap.eq(infinity));
     S::select(one, S::ONE, y)
 }
+
+/// `e^x − 1` within 0.6 ULP: in 64 bits, where only |x| < 2⁻¹⁰ cancels too much and takes three terms of the series.
+#[inline(always)]
+pub(super) fn exp_m1_32<S: Single>(x: S) -> S {
+    let w = |c: f64| S::Wide::new(c);
+    let x = w(f64::from(x.raw()));
+    let near = x * x.mul_add(x.mul_add(w(1.0 / 6.0), w(0.5)), w(1.0));
+    let far = x.exp() - w(1.0);
+    S::new(Real::select(x.abs().lt(w(1.0 / 1024.0)), near, far).raw() as f32)
+}
+
+/// `ln(1 + x)` within 0.6 ULP: as [`exp_m1_32`].
+#[inline(always)]
+pub(super) fn ln_1p_32<S: Single>(x: S) -> S {
+    let w = |c: f64| S::Wide::new(c);
+    let x = w(f64::from(x.raw()));
+    let near = x * x.mul_add(x.mul_add(w(1.0 / 3.0), w(-0.5)), w(1.0));
+    let far = (w(1.0) + x).ln();
+    S::new(Real::select(x.abs().lt(w(1.0 / 1024.0)), near, far).raw() as f32)
+}
+
+/// `log₂ x` within 0.6 ULP, in 64 bits, so that whole results come out whole.
+#[inline(always)]
+pub(super) fn log2_32<S: Single>(x: S) -> S {
+    let y = S::Wide::new(f64::from(x.raw())).ln() * S::Wide::new(std::f64::consts::LOG2_E);
+    S::new(y.raw() as f32)
+}
+
+/// `log₁₀ x` within 0.6 ULP, as [`log2_32`].
+#[inline(always)]
+pub(super) fn log10_32<S: Single>(x: S) -> S {
+    let y = S::Wide::new(f64::from(x.raw())).ln() * S::Wide::new(std::f64::consts::LOG10_E);
+    S::new(y.raw() as f32)
+}
+
+/// `atan x` within 2 ULP: an odd polynomial up to 1 (off by 2⁻²⁸), and π/2 less that of 1/x above.
+#[inline(always)]
+pub(super) fn atan32<S: Single>(x: S) -> S {
+    let a = x.abs();
+    let steep = S::ONE.lt(a);
+    let t = S::select(steep, S::ONE / a, a);
+    let z = t * t;
+    let p = poly(
+        z,
+        [
+            -0.333333,
+            0.19998549,
+            -0.14264241,
+            0.10952185,
+            -0.084034495,
+            0.05795758,
+            -0.031177832,
+            0.0109145995,
+            -0.0017936204,
+        ],
+    );
+    let y = (p * z).mul_add(t, t);
+    with_sign32(S::select(steep, S::new(std::f32::consts::FRAC_PI_2) - y, y), x)
+}

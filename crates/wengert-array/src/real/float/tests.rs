@@ -124,6 +124,11 @@ fn functions_of_f32_keep_their_bounds() {
     sweep32("sin", 1.7, Real::sin, Real::sin, f64::sin);
     sweep32("cos", 1.7, Real::cos, Real::cos, f64::cos);
     sweep32("erf", 1.4, Real::erf, Real::erf, Real::erf);
+    sweep32("exp_m1", 0.6, Real::exp_m1, Real::exp_m1, f64::exp_m1);
+    sweep32("ln_1p", 0.6, Real::ln_1p, Real::ln_1p, f64::ln_1p);
+    sweep32("log2", 0.6, Real::log2, Real::log2, f64::log2);
+    sweep32("log10", 0.6, Real::log10, Real::log10, f64::log10);
+    sweep32("atan", 2.0, Real::atan, Real::atan, f64::atan);
 }
 
 #[test]

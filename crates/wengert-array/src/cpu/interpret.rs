@@ -1,0 +1,470 @@
+//! A traced rule run step by step.
+//!
+//! A rule that is compiled gets a loop of its own for every type and instruction level, and costs as much to build. One
+//! that is interpreted costs nothing to build: each of its steps runs over a tile of elements, in loops that all rules
+//! share, and hands its result on in the first-level cache. That takes a few times as long as a compiled rule where
+//! the elements are in the cache, and no longer where memory is what takes the time.
+
+use super::isa::{Lane, dispatch};
+use super::pointwise::{Rule, TILE, Tiles, run};
+use crate::array::Array;
+use crate::dtype::DType;
+use crate::layout::Shape;
+use crate::real::{Expr, ExprGraph, ExprNode, IntOp, Real, Special};
+use std::marker::PhantomData;
+
+/// Results `outputs` of a traced rule at every element of inputs that broadcast to `shape`; otherwise as
+/// [`map`](crate::kernels::map).
+pub fn interpret<const I: usize, const O: usize>(
+    rule: &ExprGraph,
+    outputs: [usize; O],
+    compute: DType,
+    x: [Option<Array>; I],
+    shape: &Shape,
+    out: [DType; O],
+) -> [Array; O] {
+    let program = Program::new(rule, &outputs);
+    match compute.compute() {
+        DType::F32 => run(program.rule::<f32, I, O>(), x, [], shape, out),
+        DType::F64 => run(program.rule::<f64, I, O>(), x, [], shape, out),
+        _ => run(program.rule::<i64, I, O>(), x, [], shape, out),
+    }
+}
+
+/// Where a step finds a number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Slot {
+    Input(usize),
+    Register(usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Function {
+    Unary(Unary),
+    Special(Special),
+    Binary(Binary),
+    Integer(IntOp),
+    Select,
+}
+
+struct Step {
+    function: Function,
+    reads: [Slot; 3],
+    to: usize,
+}
+
+/// A rule as steps over registers. Constants fill registers of their own, once.
+struct Program {
+    constants: Vec<f64>,
+    registers: usize,
+    steps: Vec<Step>,
+    outputs: Vec<Slot>,
+}
+
+impl Program {
+    fn new(rule: &ExprGraph, outputs: &[usize]) -> Program {
+        // When each step's result is last read: outputs are read at the end.
+        let mut last = vec![0; rule.nodes.len()];
+        for (i, node) in rule.nodes.iter().enumerate() {
+            for e in node.reads().into_iter().flatten() {
+                if let Expr::Node(k) = e {
+                    last[k as usize] = i;
+                }
+            }
+        }
+        for &o in outputs {
+            if let Expr::Node(k) = rule.outputs[o] {
+                last[k as usize] = usize::MAX;
+            }
+        }
+        let mut constants: Vec<f64> = Vec::new();
+        let mut constant = |c: f64| match constants.iter().position(|k| k.to_bits() == c.to_bits()) {
+            Some(at) => at,
+            None => {
+                constants.push(c);
+                constants.len() - 1
+            }
+        };
+        // Constants are numbered from 0 and other registers after them, once it is known how many there are.
+        #[derive(Clone, Copy)]
+        enum Place {
+            Input(usize),
+            Constant(usize),
+            Free(usize),
+        }
+        let mut places: Vec<Place> = Vec::new();
+        let (mut free, mut registers) = (Vec::new(), 0);
+        let mut steps = Vec::new();
+        for (i, node) in rule.nodes.iter().enumerate() {
+            if let ExprNode::Input(k) = node {
+                places.push(Place::Input(*k));
+                continue;
+            }
+            let mut find = |e: Expr| match e {
+                Expr::Const(c) => Place::Constant(constant(c)),
+                Expr::Node(k) => places[k as usize],
+            };
+            let (function, reads) = match *node {
+                ExprNode::Unary(f, a) => {
+                    let function = match (Unary::named(f), Special::named(f)) {
+                        (Some(f), _) => Function::Unary(f),
+                        (None, Some(f)) => Function::Special(f),
+                        (None, None) => unreachable!("`Real` has no function `{f}`"),
+                    };
+                    (function, [find(a); 3])
+                }
+                ExprNode::Binary("polygamma", Expr::Const(n), a) => {
+                    (Function::Special(Special::Polygamma(n as u32)), [find(a); 3])
+                }
+                ExprNode::Binary(f, a, b) => {
+                    let integer = [
+                        IntOp::And,
+                        IntOp::Or,
+                        IntOp::Xor,
+                        IntOp::Shl,
+                        IntOp::Shr,
+                        IntOp::Gcd,
+                    ];
+                    let function = match (Binary::named(f), integer.into_iter().find(|op| op.name() == f)) {
+                        (Some(f), _) => Function::Binary(f),
+                        (None, Some(f)) => Function::Integer(f),
+                        (None, None) => unreachable!("`Real` has no operator `{f}`"),
+                    };
+                    let (a, b) = (find(a), find(b));
+                    (function, [a, b, b])
+                }
+                ExprNode::Select(m, a, b) => (Function::Select, [find(m), find(a), find(b)]),
+                ExprNode::Input(_) => unreachable!("handled above"),
+            };
+            // Taken before what is read here is given back: a step never writes what it reads.
+            let to = free.pop().unwrap_or_else(|| {
+                registers += 1;
+                registers - 1
+            });
+            places.push(Place::Free(to));
+            let mut done: Vec<u32> = node
+                .reads()
+                .into_iter()
+                .flatten()
+                .filter_map(|e| match e {
+                    Expr::Node(k) if last[k as usize] == i => Some(k),
+                    _ => None,
+                })
+                .collect();
+            done.sort_unstable();
+            done.dedup();
+            for k in done {
+                if let Place::Free(r) = places[k as usize] {
+                    free.push(r);
+                }
+            }
+            // A result that nobody reads must not keep its register.
+            if last[i] == 0 {
+                free.push(to);
+            }
+            steps.push((function, reads, to));
+        }
+        let outputs: Vec<Place> = outputs
+            .iter()
+            .map(|o| match rule.outputs[*o] {
+                Expr::Const(c) => Place::Constant(constant(c)),
+                Expr::Node(k) => places[k as usize],
+            })
+            .collect();
+        let n = constants.len();
+        let slot = |p: Place| match p {
+            Place::Input(k) => Slot::Input(k),
+            Place::Constant(k) => Slot::Register(k),
+            Place::Free(k) => Slot::Register(n + k),
+        };
+        Program {
+            registers,
+            steps: steps
+                .into_iter()
+                .map(|(function, reads, to)| Step {
+                    function,
+                    reads: reads.map(slot),
+                    to: n + to,
+                })
+                .collect(),
+            outputs: outputs.into_iter().map(slot).collect(),
+            constants,
+        }
+    }
+
+    fn rule<C: Lane, const I: usize, const O: usize>(&self) -> Rule<'_, C, I, 0, O> {
+        Rule {
+            body: (&raw const *self).cast(),
+            tile: |body, x, _, out, n, registers| {
+                // SAFETY: `body` is the program above, still borrowed; the caller vouches for the rest.
+                unsafe { (*body.cast::<Program>()).tile(x, out, n, registers) }
+            },
+            cost: 2 * self.steps.len().max(1),
+            lifetime: PhantomData,
+        }
+    }
+
+    /// # Safety
+    /// Each input that is read has `n ≤ TILE` elements.
+    unsafe fn tile<C: Lane, const I: usize, const O: usize>(
+        &self,
+        x: &[*const C; I],
+        out: &mut Tiles<C, O>,
+        n: usize,
+        registers: &mut Vec<Vec<C>>,
+    ) {
+        if registers.is_empty() {
+            let constants = self.constants.iter().map(|c| vec![C::from_f64(*c); TILE]);
+            registers.extend(constants);
+            registers.resize_with(self.constants.len() + self.registers, || vec![C::default(); TILE]);
+        }
+        for step in &self.steps {
+            let mut to = std::mem::take(&mut registers[step.to]);
+            let [a, b, c] = step.reads.map(|slot| match slot {
+                // SAFETY: the caller's promise.
+                Slot::Input(k) => unsafe { std::slice::from_raw_parts(x[k], n) },
+                Slot::Register(r) => &registers[r][..n],
+            });
+            let y = &mut to[..n];
+            // SAFETY: these functions are unsafe only because they are compiled for instructions, which the dispatch
+            // finds the processor to have.
+            unsafe {
+                match step.function {
+                    Function::Unary(f) => unary(f, a, y),
+                    Function::Binary(f) => binary(f, a, b, y),
+                    Function::Select => select(a, b, c, y),
+                    Function::Special(f) => {
+                        y.iter_mut()
+                            .zip(a)
+                            .for_each(|(y, x)| *y = C::from_f64(f.eval(x.to_f64())));
+                    }
+                    Function::Integer(f) => integer(f, a, b, y),
+                }
+            }
+            registers[step.to] = to;
+        }
+        for (slot, out) in self.outputs.iter().zip(out) {
+            let from = match *slot {
+                Slot::Input(k) => x[k],
+                Slot::Register(r) => registers[r].as_ptr(),
+            };
+            // SAFETY: n ≤ TILE elements there, by the caller's promise or the register's length.
+            unsafe { std::ptr::copy_nonoverlapping(from, out.as_mut_ptr().cast::<C>(), n) };
+        }
+    }
+}
+
+/// The functions of one kind: their names in a traced rule, and a loop for each.
+macro_rules! functions {
+    (enum $Kind:ident, fn $body:ident($($x:ident),*) $all:tt; $($f:ident $name:literal => $y:expr),* $(,)?) => {
+        #[derive(Clone, Copy, Debug)]
+        enum $Kind { $($f),* }
+
+        impl $Kind {
+            fn named(name: &str) -> Option<$Kind> {
+                match name {
+                    $($name => Some($Kind::$f),)*
+                    _ => None,
+                }
+            }
+        }
+
+        /// # Safety
+        /// `S` has the bits of `C`.
+        #[inline(always)]
+        unsafe fn $body<S: Real, C: Lane>(f: $Kind, $($x: &[C],)* out: &mut [C]) {
+            $(
+                // SAFETY: the caller's promise.
+                let $x = unsafe { view::<S, C>($x) };
+            )*
+            // SAFETY: likewise.
+            let out = unsafe { view_mut::<S, C>(out) };
+            match f {
+                $($Kind::$f => each!(out, $all => $y),)*
+            }
+        }
+    };
+}
+
+macro_rules! each {
+    ($out:ident, ($a:ident) => $y:expr) => {
+        $out.iter_mut().zip($a).for_each(|(y, &$a)| *y = $y)
+    };
+    ($out:ident, ($a:ident, $b:ident) => $y:expr) => {
+        $out.iter_mut()
+            .zip($a)
+            .zip($b)
+            .for_each(|((y, &$a), &$b)| *y = $y)
+    };
+    ($out:ident, ($a:ident, $b:ident, $c:ident) => $y:expr) => {
+        $out.iter_mut()
+            .zip($a)
+            .zip($b)
+            .zip($c)
+            .for_each(|(((y, &$a), &$b), &$c)| *y = $y)
+    };
+}
+
+functions! {
+    enum Unary, fn unary_body(a)(a);
+    Neg "neg" => -a,
+    Exp "exp" => a.exp(),
+    Ln "ln" => a.ln(),
+    Sqrt "sqrt" => a.sqrt(),
+    Sin "sin" => a.sin(),
+    Cos "cos" => a.cos(),
+    Tanh "tanh" => a.tanh(),
+    Erf "erf" => a.erf(),
+    Floor "floor" => a.floor(),
+    Abs "abs" => a.abs(),
+    ExpM1 "exp_m1" => a.exp_m1(),
+    Ln1p "ln_1p" => a.ln_1p(),
+    Log2 "log2" => a.log2(),
+    Log10 "log10" => a.log10(),
+    Atan "atan" => a.atan(),
+}
+
+// A mask is 1 or 0.
+functions! {
+    enum Binary, fn binary_body(a, b)(a, b);
+    Add "+" => a + b,
+    Sub "-" => a - b,
+    Mul "*" => a * b,
+    Div "/" => a / b,
+    Pow "pow" => a.pow(b),
+    Max "max" => a.max(b),
+    Min "min" => a.min(b),
+    Copysign "copysign" => a.copysign(b),
+    Rem "rem" => a.rem(b),
+    Lt "lt" => truth(a.lt(b)),
+    Le "le" => truth(a.le(b)),
+    Eq "eq" => truth(a.eq(b)),
+    Ne "ne" => truth(a.ne(b)),
+    And "and" => a * b,
+    Or "or" => a.max(b),
+}
+
+#[inline(always)]
+fn truth<S: Real>(mask: S::Mask) -> S {
+    S::select(mask, S::ONE, S::ZERO)
+}
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn select_body<S: Real, C: Lane>(m: &[C], a: &[C], b: &[C], out: &mut [C]) {
+    // SAFETY: the caller's promise.
+    let (m, a, b) = unsafe { (view::<S, C>(m), view::<S, C>(a), view::<S, C>(b)) };
+    // SAFETY: likewise.
+    let out = unsafe { view_mut::<S, C>(out) };
+    each!(out, (m, a, b) => S::select(m.ne(S::ZERO), a, b));
+}
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn integer_body<S: Real, C: Lane>(f: IntOp, a: &[C], b: &[C], out: &mut [C]) {
+    // SAFETY: the caller's promise.
+    let (a, b) = unsafe { (view::<S, C>(a), view::<S, C>(b)) };
+    // SAFETY: likewise.
+    let out = unsafe { view_mut::<S, C>(out) };
+    each!(out, (a, b) => a.integer(f, b));
+}
+
+dispatch!(unsafe fn unary<C: Lane>(f: Unary, a: &[C], out: &mut [C]) => unary_body);
+dispatch!(unsafe fn binary<C: Lane>(f: Binary, a: &[C], b: &[C], out: &mut [C]) => binary_body);
+dispatch!(unsafe fn select<C: Lane>(m: &[C], a: &[C], b: &[C], out: &mut [C]) => select_body);
+dispatch!(unsafe fn integer<C: Lane>(f: IntOp, a: &[C], b: &[C], out: &mut [C]) => integer_body);
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn view<S, C>(x: &[C]) -> &[S] {
+    const { assert!(size_of::<S>() == size_of::<C>() && align_of::<S>() == align_of::<C>()) };
+    // SAFETY: same size and alignment, and by the caller's promise the same bits.
+    unsafe { std::slice::from_raw_parts(x.as_ptr().cast(), x.len()) }
+}
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn view_mut<S, C>(x: &mut [C]) -> &mut [S] {
+    const { assert!(size_of::<S>() == size_of::<C>() && align_of::<S>() == align_of::<C>()) };
+    // SAFETY: as in `view`.
+    unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::{Body, map};
+    use crate::real::trace;
+
+    /// Every kind of step, a constant result, a result that is an input, registers that are reused.
+    struct Everything;
+    impl Body<3, 0, 4> for Everything {
+        #[inline(always)]
+        fn eval<S: Real>(&self, [a, b, c]: [S; 3], []: [S; 0]) -> [S; 4] {
+            let inner = (a * b).tanh() - c.abs().sqrt() * S::lit(0.5);
+            let mask = S::or(S::and(a.lt(b), b.le(c)), inner.ne(inner));
+            let y = S::select(mask, inner.exp_m1(), a.copysign(c).rem(b + S::lit(3.0)));
+            let z = y + y * inner + c.special(Special::Erfc) + a.atan().max(b).min(S::ONE);
+            [z, S::lit(0.5), b, inner + (-z).floor()]
+        }
+    }
+
+    #[test]
+    fn an_interpreted_rule_gives_what_the_compiled_one_gives() {
+        let graph = trace(|x: [Expr; 3]| Everything.eval(x, []));
+        for (dtype, n) in [(DType::F32, 1300), (DType::F64, 700), (DType::F32, 0)] {
+            let data = |k: usize| {
+                let data: Vec<f64> = (0..n).map(|i| ((i * k + 7) % 41) as f64 / 8.0 - 2.0).collect();
+                Array::from_slice(&data, [n]).cast(dtype)
+            };
+            let x = [data(3), data(11), data(29)];
+            let back = x[0]
+                .reshape([n / 2, 2])
+                .transpose(0, 1)
+                .contiguous()
+                .transpose(0, 1);
+            let shape = Shape::new(&[n / 2, 2]);
+            let x = [back, x[1].reshape([n / 2, 2]), x[2].reshape([n / 2, 2])];
+            let want = map(&Everything, dtype, x.clone().map(Some), [], &shape, [dtype; 4]);
+            let got = interpret(
+                &graph,
+                [0, 1, 2, 3],
+                dtype,
+                x.clone().map(Some),
+                &shape,
+                [dtype; 4],
+            );
+            for (want, got) in want.iter().zip(&got) {
+                let (want, got) = (want.to_vec::<f64>(), got.to_vec::<f64>());
+                let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-5 * (1.0 + b.abs());
+                assert!(got.iter().zip(&want).all(close));
+            }
+            let [last] = interpret(&graph, [3], dtype, x.map(Some), &shape, [dtype]);
+            assert_eq!(last.to_vec::<f64>(), got[3].to_vec::<f64>());
+        }
+    }
+
+    #[test]
+    fn integers_keep_all_their_bits() {
+        let graph = trace(|[a, b]: [Expr; 2]| {
+            let shifted = a.integer(IntOp::Shl, Expr::Const(3.0));
+            [shifted.integer(IntOp::Xor, b), a.rem(b), a.integer(IntOp::Gcd, b)]
+        });
+        let (a, b) = (i64::MAX / 8 - 1, 1_000_003);
+        let x = [Array::scalar(a), Array::scalar(b)];
+        let y = interpret(
+            &graph,
+            [0, 1, 2],
+            DType::I64,
+            x.map(Some),
+            &Shape::new(&[]),
+            [DType::I64; 3],
+        );
+        let y = y.map(|y| y.to_vec::<i64>()[0]);
+        assert_eq!(y, [(a << 3) ^ b, a % b, 1]);
+    }
+}

@@ -1,0 +1,217 @@
+//! Rounding, signs, and quotients that are rounded. What is flat has gradient 0.
+
+use super::compare::Operand;
+use super::pointwise::{Kind, Map, Pointwise};
+use super::rule::{Rule, between, contract_rules, rules, rules2};
+use crate::op::{Op, Sample};
+use crate::tensor::Tensor;
+use wengert_array::real::Real;
+use wengert_array::{Array, Error, ErrorKind, raise};
+
+/// Toward zero.
+#[inline(always)]
+fn truncated<S: Real>(x: S) -> S {
+    x.abs().floor().copysign(x)
+}
+
+/// To the nearest integer; halves to the even one.
+#[inline(always)]
+fn nearest<S: Real>(x: S) -> S {
+    let a = x.abs();
+    let low = a.floor();
+    let rest = a - low;
+    // Compared with one half by being doubled: among integers there is no half.
+    let two = S::lit(2.0);
+    let odd = (low - two * (low / two).floor()).ne(S::ZERO);
+    let up = S::or((rest + rest).gt(S::ONE), S::and((rest + rest).eq(S::ONE), odd));
+    S::select(up, low + S::ONE, low).copysign(x)
+}
+
+/// The quotient rounded down, from the exact remainder: right also where a / b rounds up to the next integer.
+#[inline(always)]
+fn floored<S: Real>(a: S, b: S) -> S {
+    let rest = a.rem(b);
+    let whole = (a - rest) / b;
+    let other_side = S::or(
+        S::and(rest.lt(S::ZERO), b.gt(S::ZERO)),
+        S::and(rest.gt(S::ZERO), b.lt(S::ZERO)),
+    );
+    let down = nearest(S::select(other_side, whole - S::ONE, whole));
+    // A zero has the quotient's sign; a zero or infinite divisor has no remainder to go by.
+    let y = S::select(down.eq(S::ZERO), S::ZERO.copysign(a / b), down);
+    S::select(b.eq(S::ZERO), a / b, y)
+}
+
+/// What the quotient rounded down leaves: it has the divisor's sign.
+#[inline(always)]
+fn left_over<S: Real>(a: S, b: S) -> S {
+    let rest = a.rem(b);
+    let other_side = S::or(
+        S::and(rest.lt(S::ZERO), b.gt(S::ZERO)),
+        S::and(rest.gt(S::ZERO), b.lt(S::ZERO)),
+    );
+    S::select(other_side, rest + b, rest)
+}
+
+rules! {
+    /// The smallest integer not below x; dx = 0.
+    ceil Ceil: Arithmetic on between();
+    |x| -((-x).floor());
+    |_, _, _| S::ZERO;
+
+    /// The integer next to x on the side of zero; dx = 0.
+    trunc Trunc: Arithmetic on between();
+    |x| truncated(x);
+    |_, _, _| S::ZERO;
+
+    /// The nearest number with this many decimals, halves to the even one; dx = 0.
+    round_decimals Round { decimals: i32 = 1 }: Arithmetic on Array::from_slice(&[0.26, -1.53, 2.08, 12.52], [4]);
+    |x| {
+        let scale = S::lit(10f64.powi(decimals.abs()));
+        if decimals == 0 {
+            nearest(x)
+        } else if decimals > 0 {
+            nearest(x * scale) / scale
+        } else {
+            nearest(x / scale) * scale
+        }
+    };
+    |_, _, _| S::ZERO;
+
+    /// What [`trunc`](Tensor::trunc) takes off: it has x's sign; dx = dy.
+    frac Frac: Float on between();
+    |x| x - truncated(x);
+    |dy, _, _| dy;
+
+    /// 1 above zero, −1 below, else 0; dx = 0.
+    sign Sign: Arithmetic on between();
+    |x| {
+        let low = S::select(x.lt(S::ZERO), -S::ONE, S::ZERO);
+        S::select(x.gt(S::ZERO), S::ONE, low)
+    };
+    |_, _, _| S::ZERO;
+}
+
+rules2! {
+    /// The quotient rounded toward zero; no gradient. Integers divided by zero give 0 here.
+    trunc_divide_unchecked = "div" TruncDivide: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
+    |a, b| truncated(a / b);
+    |_, _, _, _| [S::ZERO; 2];
+
+    /// The quotient rounded down; no gradient. Integers divided by zero give 0 here.
+    floor_divide_unchecked = "floor_divide" FloorDivide: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
+    |a, b| floored(a, b);
+    |_, _, _, _| [S::ZERO; 2];
+
+    /// As [`fmod`](Tensor::fmod), and 0 for integers divided by zero; da = dy, db = −dy times the quotient.
+    fmod_unchecked = "fmod" Fmod: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
+    |a, b| a.rem(b);
+    |dy, a, b, _| [dy, -dy * truncated(a / b)];
+
+    /// As [`remainder`](Tensor::remainder), and 0 for integers divided by zero; da = dy, db = −dy times the quotient.
+    remainder_unchecked = "remainder" Remainder: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
+    |a, b| left_over(a, b);
+    |dy, a, b, _| [dy, -dy * floored(a, b)];
+
+    /// `|a|` with the sign of b, also of a zero; da = dy with that change of sign, 0 where a is 0, and db = 0.
+    copysign Copysign: Float on [between(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
+    |a, b| a.copysign(b);
+    |dy, a, b, _| {
+        let turned = dy * S::ONE.copysign(a) * S::ONE.copysign(b);
+        [S::select(a.eq(S::ZERO), S::ZERO, turned), S::ZERO]
+    };
+
+    /// 0 below zero, 1 above, and the other's value at zero; no gradient.
+    heaviside Heaviside: Arithmetic on [Array::from_slice(&[0.5, -1.5, 0.25], [3]), Array::from_slice(&[2.0, 3.0, 4.0], [3])];
+    |a, b| {
+        S::select(a.eq(S::ZERO), b, S::select(a.gt(S::ZERO), S::ONE, S::ZERO))
+    };
+    |_, _, _, _| [S::ZERO; 2];
+}
+
+/// How [`Tensor::div_mode`] rounds a quotient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoundingMode {
+    /// Toward zero.
+    Trunc,
+    /// Down.
+    Floor,
+}
+
+impl Tensor {
+    /// The nearest integer, halves to the even one; dx = 0.
+    #[track_caller]
+    pub fn round(&self) -> Tensor {
+        self.round_decimals(0)
+    }
+
+    /// The quotient rounded down; no gradient.
+    ///
+    /// # Panics
+    /// If integers are divided by zero, or bool by bool.
+    #[track_caller]
+    pub fn floor_divide(&self, other: impl Operand) -> Tensor {
+        let other = other.operand(self);
+        self.refuse_zero("floor_divide", &other);
+        self.floor_divide_unchecked(&other)
+    }
+
+    /// What the quotient rounded toward zero leaves of `self`, as C's `fmod`: it has the sign of `self`.
+    ///
+    /// # Panics
+    /// If integers are divided by zero, or bool by bool.
+    #[track_caller]
+    pub fn fmod(&self, other: impl Operand) -> Tensor {
+        let other = other.operand(self);
+        self.refuse_zero("fmod", &other);
+        self.fmod_unchecked(&other)
+    }
+
+    /// What [`floor_divide`](Tensor::floor_divide) leaves of `self`, as Python's `%`: it has the sign of `other`.
+    ///
+    /// # Panics
+    /// If integers are divided by zero, or bool by bool.
+    #[track_caller]
+    pub fn remainder(&self, other: impl Operand) -> Tensor {
+        let other = other.operand(self);
+        self.refuse_zero("remainder", &other);
+        self.remainder_unchecked(&other)
+    }
+
+    /// The quotient, rounded.
+    ///
+    /// # Panics
+    /// If integers are divided by zero, or bool by bool.
+    #[track_caller]
+    pub fn div_mode(&self, other: impl Operand, mode: RoundingMode) -> Tensor {
+        let other = other.operand(self);
+        self.refuse_zero("div", &other);
+        match mode {
+            RoundingMode::Trunc => self.trunc_divide_unchecked(&other),
+            RoundingMode::Floor => self.floor_divide_unchecked(&other),
+        }
+    }
+
+    /// Integers have no infinity to stand for a quotient by zero.
+    #[track_caller]
+    fn refuse_zero(&self, op: &str, divisor: &Tensor) {
+        let whole = !self.dtype().is_float() && !divisor.dtype().is_float();
+        if whole && self.numel() > 0 && divisor.eq(0.0).any() {
+            raise(Error::new(ErrorKind::Value, op, "an integer was divided by zero"));
+        }
+    }
+}
+
+contract_rules! {
+    ceil: Ceil, 1,
+    trunc: Trunc, 1,
+    round_decimals: Round, 1,
+    frac: Frac, 1,
+    sign: Sign, 1,
+    trunc_divide: TruncDivide, 2,
+    floor_divide: FloorDivide, 2,
+    fmod: Fmod, 2,
+    remainder: Remainder, 2,
+    copysign: Copysign, 2,
+    heaviside: Heaviside, 2,
+}
