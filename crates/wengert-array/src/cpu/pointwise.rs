@@ -116,41 +116,94 @@ fn source<C: Lane>(a: &Option<Array>) -> Source<C> {
     }
 }
 
+/// Zeros to read where a rule does not look at an input: even a load that is thrown away may only be of something
+/// initialised.
+static ZEROS: [u64; TILE] = [0; TILE];
+
+fn zeros<C: Lane>() -> *const C {
+    const { assert!(size_of::<C>() <= size_of::<u64>() && align_of::<C>() <= align_of::<u64>()) };
+    ZEROS.as_ptr().cast()
+}
+
 pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
     rule: Rule<'_, C, I, M, O>,
-    x: [Option<Array>; I],
-    more: [Option<Array>; M],
+    mut x: [Option<Array>; I],
+    mut more: [Option<Array>; M],
     shape: &Shape,
     out: [DType; O],
 ) -> [Array; O] {
-    let fit = |a: Option<Array>| a.map(|a| a.broadcast_to(shape));
-    let (mut x, mut more) = (x.map(fit), more.map(fit));
+    let n = shape.numel();
+    let fits = |a: &Option<Array>| a.as_ref().is_none_or(|a| is_direct::<C>(a) && a.shape() == shape);
+    if n <= TILE && x.iter().chain(&more).all(fits) {
+        return in_one_tile(&rule, x, more, shape, out);
+    }
+    for a in x.iter_mut().chain(&mut more).flatten() {
+        *a = a.broadcast_to(shape);
+    }
     let sources = (x.each_ref().map(source::<C>), more.each_ref().map(source::<C>));
-    // A direct input has no other handle than the one in `x` or `more`, unless someone outside holds it.
-    let arrays: [Array; O] = out.map(|dtype| {
-        let free = |a: &&mut Option<Array>| {
-            a.as_ref()
-                .is_some_and(|a| a.dtype() == dtype && is_direct::<C>(a) && a.is_unique())
-        };
-        match x.iter_mut().chain(&mut more).find(free) {
-            Some(a) => a.take().expect("found above"),
-            None => Array::uninit(shape, dtype),
-        }
-    });
-    let outputs = arrays.each_ref().map(|a| {
-        assert!(a.is_unique() && a.is_contiguous());
-        (a.as_bytes_ptr().cast_mut(), a.dtype())
-    });
+    let arrays = results::<C, I, M, O>(&mut x, &mut more, shape, out);
     let plan = Plan {
         rule,
         x: sources.0,
         more: sources.1,
-        outputs,
+        outputs: arrays
+            .each_ref()
+            .map(|a| (a.as_bytes_ptr().cast_mut(), a.dtype())),
     };
-    threads::split(shape.numel(), TILE, plan.rule.cost, |start, len| {
-        plan.range(start, len)
-    });
+    threads::split(n, TILE, plan.rule.cost, |start, len| plan.range(start, len));
     arrays
+}
+
+/// Small arrays that can be read in place, which is what most of a small model's work is: none of the machinery
+/// that strides and threads need.
+fn in_one_tile<C: Lane, const I: usize, const M: usize, const O: usize>(
+    rule: &Rule<'_, C, I, M, O>,
+    mut x: [Option<Array>; I],
+    mut more: [Option<Array>; M],
+    shape: &Shape,
+    out: [DType; O],
+) -> [Array; O] {
+    let n = shape.numel();
+    let at = |a: &Option<Array>| a.as_ref().map_or(zeros::<C>(), |a| a.as_ptr::<C>());
+    let mut tiles: Tiles<C, O> = [[const { MaybeUninit::uninit() }; TILE]; O];
+    let (from, and) = (x.each_ref().map(at), more.each_ref().map(at));
+    // SAFETY: each input has n ≤ TILE elements there, or is one of as many zeros.
+    unsafe { (rule.tile)(rule.body, &from, &and, &mut tiles, n, &mut Vec::new()) };
+    let arrays = results::<C, I, M, O>(&mut x, &mut more, shape, out);
+    for (a, tile) in arrays.iter().zip(&tiles) {
+        // SAFETY: `results` gives arrays of n elements that are ours to write; the tile holds n results.
+        unsafe {
+            walk::store(
+                tile.as_ptr().cast::<C>(),
+                a.dtype(),
+                a.as_bytes_ptr().cast_mut(),
+                n,
+            )
+        };
+    }
+    arrays
+}
+
+/// Arrays for the results, which nobody else holds: those of inputs that are given up, where they fit, or new ones.
+fn results<C: Lane, const I: usize, const M: usize, const O: usize>(
+    x: &mut [Option<Array>; I],
+    more: &mut [Option<Array>; M],
+    shape: &Shape,
+    out: [DType; O],
+) -> [Array; O] {
+    out.map(|dtype| {
+        // A direct input has no other handle than this one, unless someone outside holds it.
+        let free = |a: &&mut Option<Array>| {
+            a.as_ref()
+                .is_some_and(|a| a.dtype() == dtype && is_direct::<C>(a) && a.is_unique())
+        };
+        let array = match x.iter_mut().chain(more.iter_mut()).find(free) {
+            Some(a) => a.take().expect("found above"),
+            None => Array::uninit(shape, dtype),
+        };
+        assert!(array.is_unique() && array.is_contiguous() && array.shape() == shape);
+        array
+    })
 }
 
 impl<C: Lane> Source<C> {
@@ -165,8 +218,7 @@ impl<C: Lane> Source<C> {
             Source::Direct(p) => return unsafe { p.add(at) },
             // SAFETY: the caller's promise; the tile holds n elements.
             Source::Gather(array, walk) => unsafe { walk::load(array, walk, at, n, tile) },
-            // The zeros that `range` put there.
-            Source::Unread => {}
+            Source::Unread => return zeros(),
         }
         tile
     }
@@ -174,20 +226,8 @@ impl<C: Lane> Source<C> {
 
 impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, O> {
     fn range(&self, start: usize, len: usize) {
-        let mut x_tiles: [MaybeUninit<[C; TILE]>; I] = [const { MaybeUninit::uninit() }; I];
-        let mut more_tiles: [MaybeUninit<[C; TILE]>; M] = [const { MaybeUninit::uninit() }; M];
-        // What the rule does not read is never looked at, but even a load that is thrown away may only be of
-        // something initialised.
-        for (source, tile) in self
-            .x
-            .iter()
-            .zip(&mut x_tiles)
-            .chain(self.more.iter().zip(&mut more_tiles))
-        {
-            if let Source::Unread = source {
-                tile.write([C::default(); TILE]);
-            }
-        }
+        let mut x_tiles = [const { MaybeUninit::uninit() }; I];
+        let mut more_tiles = [const { MaybeUninit::uninit() }; M];
         let mut results: Tiles<C, O> = [[const { MaybeUninit::uninit() }; TILE]; O];
         let mut own = Vec::new();
         let mut at = start;

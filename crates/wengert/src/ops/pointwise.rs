@@ -294,9 +294,17 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
             let grads = kernels::map(&GradBody(&self.0), dtype, x, more, &shape, [dtype; N]);
             return grads.map(|g| Some(Tensor::constant(g)));
         }
+        // The last gradient gets the arrays themselves and may take over their memory.
+        let last = (0..N).rev().find(|i| cx.wants(*i));
+        let mut held = Some((x, more));
         std::array::from_fn(|i| {
             cx.grad(i, || {
-                let (r, x, more) = (&self.0, x.clone(), more.clone());
+                let given = if Some(i) == last {
+                    held.take()
+                } else {
+                    held.clone()
+                };
+                let (r, (x, more)) = (&self.0, given.expect("the last one takes them"));
                 // The comparisons of constants keep kernels that a rule cannot have from being compiled.
                 let [g] = match i {
                     0 => kernels::map(&OneGradBody::<R, 0>(r), dtype, x, more, &shape, [dtype]),
