@@ -1,3 +1,5 @@
-"""Layers, losses, and what holds them together."""
+"""Layers, losses, and what holds them together: PyTorch's `torch.nn`."""
 
-from . import functional
+from . import functional, init, modules, parameter, utils  # noqa: F401
+from .modules import *  # noqa: F403
+from .parameter import Buffer, Parameter  # noqa: F401

@@ -1,0 +1,5 @@
+"""Helpers: data sets and loaders."""
+
+from . import data
+
+__all__ = ["data"]

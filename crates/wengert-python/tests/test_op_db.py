@@ -1,0 +1,23 @@
+"""No operator that agreed with PyTorch on its samples may stop doing so."""
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("torch.testing._internal.common_methods_invocations")
+
+import op_db  # noqa: E402
+
+
+def test_operators_still_agree_with_pytorch(capsys):
+    expected = op_db.expected()
+    assert expected, "the list of what must pass is missing"
+    outcomes = {o.name: o for o in op_db.run()}
+    with capsys.disabled():
+        print("\n" + op_db.summary(list(outcomes.values())))
+    # A newer PyTorch may have fewer samples of an operator: then those must pass.
+    worse = [
+        f"{name}: {o.passed} of {o.passed + o.failed} pass, and {least} did: {o.notes[:1]}"
+        for name, least in expected.items()
+        if (o := outcomes.get(name)) is not None and (o.missing or (o.failed and o.passed < least))
+    ]
+    assert not worse, "\n".join(worse)

@@ -1,0 +1,296 @@
+"""Optimizers and schedules beside PyTorch's."""
+
+import copy
+import warnings
+
+import numpy as np
+import pytest
+import wengert
+from beside import needs_torch, numbers, ours, same, torch
+from wengert import nn, optim
+
+OPTIMIZERS = [
+    ("SGD", dict(lr=0.1)),
+    ("SGD", dict(lr=0.1, momentum=0.9, dampening=0.1, weight_decay=0.01)),
+    ("SGD", dict(lr=0.1, momentum=0.9, nesterov=True, maximize=True)),
+    ("Adam", dict(lr=0.05)),
+    ("Adam", dict(lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1, amsgrad=True)),
+    ("AdamW", dict(lr=0.05, weight_decay=0.1)),
+    ("NAdam", dict(lr=0.05, weight_decay=0.1)),
+    ("NAdam", dict(lr=0.05, weight_decay=0.1, decoupled_weight_decay=True)),
+    ("RAdam", dict(lr=0.05, weight_decay=0.1)),
+    ("RAdam", dict(lr=0.05, betas=(0.9, 0.9), weight_decay=0.1, decoupled_weight_decay=True)),
+    ("Adamax", dict(lr=0.05, weight_decay=0.1)),
+    ("RMSprop", dict(lr=0.05)),
+    ("RMSprop", dict(lr=0.05, momentum=0.9, centered=True, weight_decay=0.1)),
+    ("Adagrad", dict(lr=0.05, lr_decay=0.1, weight_decay=0.1, initial_accumulator_value=0.2)),
+    ("Adadelta", dict(lr=1.0, weight_decay=0.1)),
+    ("ASGD", dict(lr=0.005, t0=3, weight_decay=0.1)),
+    ("Rprop", dict(lr=0.05)),
+    ("Adafactor", dict(lr=0.05, weight_decay=0.1)),
+]
+
+
+def pair():
+    """The same two parameters for both, in float64."""
+    rng = np.random.default_rng(3)
+    values = [rng.normal(size=(3, 4)), rng.normal(size=4)]
+    theirs = [torch.tensor(v, requires_grad=True) for v in values]
+    return [nn.Parameter(wengert.from_numpy(v.copy())) for v in values], theirs
+
+
+def loss(params, target=0.5):
+    w, b = params
+    return ((w * w - target) ** 2).sum() + (w @ b).tanh().sum()
+
+
+def train(optimizer, params, steps):
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        value = loss(params)
+        value.backward()
+        optimizer.step()
+        losses.append(float(value))
+    return losses
+
+
+@needs_torch
+@pytest.mark.parametrize("name,options", OPTIMIZERS, ids=[f"{n}-{i}" for i, (n, _) in enumerate(OPTIMIZERS)])
+def test_steps_are_pytorchs_and_state_goes_both_ways(name, options):
+    # PyTorch keeps ASGD's step size in float32.
+    rtol = 1e-5 if name == "ASGD" else 1e-7
+    mine, theirs = pair()
+    a, b = getattr(optim, name)(mine, **options), getattr(torch.optim, name)(theirs, **options)
+    assert repr(a) == repr(b)
+    np.testing.assert_allclose(train(a, mine, 8), train(b, theirs, 8), rtol=rtol)
+    same(mine, theirs, rtol=rtol)
+    # Each goes on from the state of the other.
+    ours_, theirs_ = a.state_dict(), b.state_dict()
+    assert ours_["state"].keys() == theirs_["state"].keys()
+    assert all(ours_["state"][k].keys() == theirs_["state"][k].keys() for k in ours_["state"])
+    assert ours_["param_groups"] == theirs_["param_groups"]
+    a.load_state_dict(copy.deepcopy(theirs_))
+    np.testing.assert_allclose(train(a, mine, 4), train(b, theirs, 4), rtol=rtol)
+
+
+@needs_torch
+@pytest.mark.parametrize("search", [None, "strong_wolfe"])
+def test_lbfgs_is_pytorchs(search):
+    mine, theirs = pair()
+    made = [
+        (optim.LBFGS(mine, lr=0.5, max_iter=6, history_size=4, line_search_fn=search), mine),
+        (torch.optim.LBFGS(theirs, lr=0.5, max_iter=6, history_size=4, line_search_fn=search), theirs),
+    ]
+    all_losses = []
+    for optimizer, params in made:
+
+        def closure():
+            optimizer.zero_grad()
+            value = loss(params)
+            value.backward()
+            return value
+
+        all_losses.append([float(optimizer.step(closure)) for _ in range(4)])
+    np.testing.assert_allclose(*all_losses, rtol=1e-5)
+    same(mine, theirs, rtol=1e-4)
+
+
+@needs_torch
+def test_muon_is_pytorchs_but_for_its_bfloat16():
+    mine, theirs = pair()
+    a, b = optim.Muon(mine[:1], lr=0.05), torch.optim.Muon(theirs[:1], lr=0.05)
+    train(a, mine, 5), train(b, theirs, 5)
+    np.testing.assert_allclose(numbers(mine[0]), numbers(theirs[0]), atol=0.02)
+
+
+def test_lion_moves_by_the_sign():
+    p = nn.Parameter(wengert.tensor([1.0, -2.0]))
+    optimizer = optim.Lion([p], lr=0.1, weight_decay=0.5)
+    p.grad = wengert.tensor([3.0, -0.1])
+    optimizer.step()
+    np.testing.assert_allclose(numbers(p), [1.0 * 0.95 - 0.1, -2.0 * 0.95 + 0.1], rtol=1e-6)
+    p.grad = wengert.tensor([-0.1, 0.0])
+    before = numbers(p).copy()
+    optimizer.step()  # the momentum still points the old way
+    np.testing.assert_allclose(numbers(p), before * 0.95 + [-0.1, 0.1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(n for n in optim.__all__ if n[0].isupper() and n not in ("Optimizer", "LBFGS", "Muon")))
+def test_every_optimizer_finds_a_minimum(name):
+    wengert.manual_seed(0)
+    p = nn.Parameter(wengert.tensor([3.0, -2.0]))
+    rate = {"SGD": 0.1, "ASGD": 0.1, "Adadelta": 20.0}.get(name, 0.05)
+    optimizer = getattr(optim, name)([p], lr=rate)
+    first = None
+    for _ in range(150):
+        optimizer.zero_grad()
+        value = ((p - wengert.tensor([2.0, -1.0])) ** 2).sum()
+        value.backward()
+        optimizer.step()
+        first = float(value) if first is None else first
+    assert float(value) < 0.1 * first
+
+
+def test_lbfgs_solves_rosenbrock():
+    p = nn.Parameter(wengert.tensor([-1.5, 2.0], dtype=wengert.float64))
+    optimizer = optim.LBFGS([p], line_search_fn="strong_wolfe", max_iter=100)
+
+    def closure():
+        optimizer.zero_grad()
+        value = (1 - p[0]) ** 2 + 100 * (p[1] - p[0] ** 2) ** 2
+        value.backward()
+        return value
+
+    optimizer.step(closure)
+    np.testing.assert_allclose(numbers(p), [1.0, 1.0], atol=1e-5)
+
+
+def test_groups_have_options_of_their_own():
+    a, b = nn.Parameter(wengert.ones(2)), nn.Parameter(wengert.ones(2))
+    optimizer = optim.SGD([{"params": [a]}, {"params": [b], "lr": 1.0}], lr=0.1)
+    (a.sum() + b.sum()).backward()
+    optimizer.step()
+    np.testing.assert_allclose(numbers(a), [0.9, 0.9], rtol=1e-6)
+    np.testing.assert_allclose(numbers(b), [0.0, 0.0], atol=1e-6)
+    c = nn.Parameter(wengert.ones(1))
+    optimizer.add_param_group({"params": c, "lr": 2.0})
+    assert [g["lr"] for g in optimizer.param_groups] == [0.1, 1.0, 2.0]
+    assert optimizer.param_groups[2]["momentum"] == 0
+
+
+def test_bad_arguments_are_named():
+    p = nn.Parameter(wengert.ones(2))
+    with pytest.raises(ValueError, match="Invalid learning rate: -1"):
+        optim.SGD([p], lr=-1)
+    with pytest.raises(ValueError, match="Invalid beta parameter at index 1: 1.5"):
+        optim.Adam([p], betas=(0.9, 1.5))
+    with pytest.raises(ValueError, match="empty parameter list"):
+        optim.SGD([], lr=0.1)
+    with pytest.raises(ValueError, match="can't optimize a non-leaf Tensor"):
+        optim.SGD([p * 2], lr=0.1)
+    with pytest.raises(TypeError, match="iterable of Tensors"):
+        optim.SGD(p, lr=0.1)
+    with pytest.raises(ValueError, match="more than one parameter group"):
+        optim.SGD([{"params": [p]}, {"params": [p]}], lr=0.1)
+    with pytest.raises(ValueError, match="Nesterov"):
+        optim.SGD([p], lr=0.1, nesterov=True)
+    with pytest.raises(ValueError, match="different number of parameter groups"):
+        optim.SGD([p], lr=0.1).load_state_dict({"state": {}, "param_groups": []})
+
+
+def test_hooks_and_own_optimizers():
+    p = nn.Parameter(wengert.ones(2))
+    seen = []
+
+    class Half(optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {"lr": 0.5})
+
+        def step(self, closure=None):
+            with wengert.no_grad():
+                for group in self.param_groups:
+                    for p in group["params"]:
+                        p.copy_(p * group["lr"])
+
+    optimizer = Half([p])
+    optimizer.register_step_pre_hook(lambda o, a, k: seen.append("before"))
+    handle = optimizer.register_step_post_hook(lambda o, a, k: seen.append("after"))
+    optimizer.step()
+    handle.remove()
+    optimizer.step()
+    assert seen == ["before", "after", "before"]
+    np.testing.assert_allclose(numbers(p), [0.25, 0.25])
+
+
+SCHEDULES = [
+    "LambdaLR(o, lambda e: 0.9 ** e)",
+    "MultiplicativeLR(o, lambda e: 0.95)",
+    "StepLR(o, 3, gamma=0.5)",
+    "MultiStepLR(o, [2, 5, 5, 9], gamma=0.5)",
+    "ConstantLR(o, factor=0.5, total_iters=4)",
+    "LinearLR(o, start_factor=0.25, total_iters=6)",
+    "ExponentialLR(o, 0.9)",
+    "PolynomialLR(o, total_iters=7, power=2.0)",
+    "CosineAnnealingLR(o, T_max=5, eta_min=0.01)",
+    "CosineAnnealingWarmRestarts(o, T_0=3, T_mult=2)",
+    "CyclicLR(o, 0.01, 0.2, step_size_up=3, step_size_down=4)",
+    "CyclicLR(o, 0.01, 0.2, step_size_up=3, mode='triangular2')",
+    "CyclicLR(o, 0.01, 0.2, step_size_up=3, mode='exp_range', gamma=0.9, cycle_momentum=False)",
+    "OneCycleLR(o, max_lr=0.5, total_steps=22)",
+    "OneCycleLR(o, max_lr=[0.5, 0.2], epochs=11, steps_per_epoch=2, anneal_strategy='linear', three_phase=True)",
+    "SequentialLR(o, [s.ConstantLR(o, 0.1, 3), s.ExponentialLR(o, 0.9)], milestones=[4])",
+    "SequentialLR(o, [s.LinearLR(o, 0.1, total_iters=3), s.CosineAnnealingLR(o, 10), s.StepLR(o, 2)], milestones=[3, 9])",
+    "ChainedScheduler([s.ConstantLR(o, 0.1, 3), s.ExponentialLR(o, 0.9)])",
+]
+
+
+def rates(module, tensors, text, steps=20):
+    o = module.SGD([{"params": tensors[:1]}, {"params": tensors[1:], "lr": 0.02}], lr=0.1, momentum=0.9)
+    s = module.lr_scheduler
+    schedule = eval("s." + text, {"s": s, "o": o})  # noqa: S307
+    seen = []
+    for _ in range(steps):
+        seen.append([g["lr"] for g in o.param_groups] + [g["momentum"] for g in o.param_groups])
+        o.step()
+        schedule.step()
+    return seen, schedule, o
+
+
+@needs_torch
+@pytest.mark.parametrize("text", SCHEDULES)
+def test_schedules_are_pytorchs(text):
+    mine, theirs = pair()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        a, schedule, o = rates(optim, mine, text)
+        b, theirs_, _ = rates(torch.optim, theirs, text)
+    np.testing.assert_allclose(a, b, rtol=1e-9)
+    np.testing.assert_allclose(schedule.get_last_lr(), theirs_.get_last_lr(), rtol=1e-9)
+    # A schedule goes on from its state.
+    _, again, o2 = rates(optim, pair()[0], text, steps=0)
+    again.load_state_dict(schedule.state_dict())
+    for g, h in zip(o2.param_groups, o.param_groups):
+        g.update({k: v for k, v in h.items() if k != "params"})
+    o2.step(), o.step()
+    again.step(), schedule.step()
+    assert again.get_last_lr() == schedule.get_last_lr()
+
+
+@needs_torch
+@pytest.mark.parametrize("mode,threshold_mode", [("min", "rel"), ("max", "abs")])
+def test_plateaus_are_pytorchs(mode, threshold_mode):
+    measures = [1, 0.9, 0.9, 0.91, 0.9, 0.9, 0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6]
+    seen = []
+    for module, tensors in zip((optim, torch.optim), pair()):
+        o = module.SGD(tensors, lr=0.1)
+        schedule = module.lr_scheduler.ReduceLROnPlateau(
+            o, mode, factor=0.5, patience=2, threshold_mode=threshold_mode, cooldown=1, min_lr=0.02
+        )
+        seen.append([])
+        for m in measures:
+            schedule.step(m)
+            seen[-1].append(o.param_groups[0]["lr"])
+    assert seen[0] == seen[1]
+
+
+def test_stepping_a_schedule_first_warns():
+    o = optim.SGD([nn.Parameter(wengert.ones(1))], lr=0.1)
+    schedule = optim.lr_scheduler.StepLR(o, 1)
+    with pytest.warns(UserWarning, match="before `optimizer.step"):
+        schedule.step()
+
+
+@needs_torch
+def test_averaged_models_are_pytorchs():
+    theirs, mine = torch.nn.Linear(2, 2), nn.Linear(2, 2)
+    mine.load_state_dict(theirs.state_dict())
+    a = optim.swa_utils.AveragedModel(mine, avg_fn=optim.swa_utils.get_ema_avg_fn(0.9))
+    b = torch.optim.swa_utils.AveragedModel(theirs, avg_fn=torch.optim.swa_utils.get_ema_avg_fn(0.9))
+    for step in range(3):
+        with torch.no_grad():
+            theirs.weight.add_(1.0 + step)
+        mine.load_state_dict(theirs.state_dict())
+        a.update_parameters(mine), b.update_parameters(theirs)
+    same(a.module.weight, b.module.weight)
+    assert int(a.n_averaged) == int(b.n_averaged) == 3
