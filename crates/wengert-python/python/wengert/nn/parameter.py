@@ -22,7 +22,7 @@ class Parameter(Tensor):
             data = _C.empty(0)
         elif not isinstance(data, Tensor):
             raise TypeError(f"Parameter: data must be a Tensor, and is {type(data).__name__}")
-        return Tensor.__new__(cls, data, requires_grad=requires_grad)
+        return Tensor._make_subclass(cls, data, requires_grad)
 
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
         pass
@@ -53,7 +53,7 @@ class Buffer(Tensor):
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> "Buffer":
         data = _C.empty(0) if data is None else data
-        buffer = Tensor.__new__(cls, data, requires_grad=data.requires_grad)
+        buffer = Tensor._make_subclass(cls, data, data.requires_grad)
         buffer.persistent = persistent
         return buffer
 

@@ -18,6 +18,11 @@ def _like(device: Any, dtype: Any) -> dict:
     return {k: v for k, v in (("device", device), ("dtype", dtype)) if v is not None}
 
 
+def _the_same(value: Tensor) -> Parameter:
+    """A parameter that is the very variable `value`: the other side of its other side."""
+    return value._as_parameter()._other_side()._other_side(Parameter)
+
+
 class Identity(Module):
     """What goes in comes out; any arguments are taken and ignored."""
 
@@ -65,14 +70,14 @@ class Linear(Module):
     @property
     def W(self) -> Tensor:
         """The weight as it stands in x W + b, [in, out]."""
-        return self._parameters["weight"]._turned()
+        return self._parameters["weight"]._other_side()
 
     @W.setter
     def W(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"Linear: W must be a Tensor [in, out], and is {type(value).__name__}")
         # The very tensor that was given is the parameter, seen from its other side: its gradient is W's.
-        self._parameters["weight"] = value._as_parameter()._turned().as_subclass(Parameter)
+        self._parameters["weight"] = value._as_parameter()._other_side(Parameter)
 
     @property
     def b(self) -> Tensor | None:
@@ -81,7 +86,7 @@ class Linear(Module):
 
     @b.setter
     def b(self, value: Tensor | None) -> None:
-        self._parameters["bias"] = None if value is None else value._as_parameter().as_subclass(Parameter)
+        self._parameters["bias"] = None if value is None else _the_same(value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Properties come before the rules for parameters, so that `layer.W = nn.Parameter(w)` is `weight` too.
