@@ -59,3 +59,35 @@ class Buffer(Tensor):
 
     def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
         pass
+
+
+class UninitializedParameter(Parameter):
+    """A parameter whose shape is not known yet; `materialize` gives it one, and it becomes a plain parameter."""
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> "UninitializedParameter":
+        data = _C.empty(0) if dtype is None else _C.empty(0, dtype=dtype)
+        return Tensor._make_subclass(cls, data, requires_grad)
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
+        pass
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Makes it a parameter of this shape."""
+        self.data = _C.empty(tuple(shape), dtype=self.dtype if dtype is None else dtype)
+        self.__class__ = Parameter
+
+    def __repr__(self, *_: Any, **__: Any) -> str:
+        return "<UninitializedParameter>"
+
+    def __deepcopy__(self, memo: dict) -> "UninitializedParameter":
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.requires_grad, dtype=self.dtype)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, _protocol: int) -> tuple:
+        return UninitializedParameter, (self.requires_grad,)
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether a parameter's shape is not known yet."""
+    return isinstance(param, UninitializedParameter)
