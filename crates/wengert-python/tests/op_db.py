@@ -110,6 +110,8 @@ class Driver:
             if value.dtype not in self.dtypes:
                 raise NotApplicable(f"dtype {value.dtype}")
             plain = value.detach().resolve_conj().resolve_neg()
+            if plain._is_zerotensor():
+                plain = torch.zeros_like(plain).contiguous()
             if value.dtype == torch.bfloat16:
                 x = self.wengert.from_numpy(plain.float().numpy().copy()).to(self.wengert.bfloat16)
             else:
@@ -137,6 +139,8 @@ class Driver:
             return {k: self.convert(v) for k, v in value.items()}
         if isinstance(value, types.FunctionType):
             return self.rebind(value)
+        if isinstance(value, types.BuiltinFunctionType) and getattr(torch.nn.functional, value.__name__, None) is value:
+            return getattr(self.wengert.nn.functional, value.__name__)
         return value
 
     def rebind(self, function):

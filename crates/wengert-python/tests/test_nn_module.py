@@ -156,7 +156,7 @@ def test_attributes_follow_pytorchs_rules():
         net.other  # noqa: B018
     with pytest.raises(KeyError, match="already exists"):
         net.register_buffer("hidden", wengert.ones(1))
-    with pytest.raises(KeyError, match='can\'t contain "."'):
+    with pytest.raises(KeyError, match="got: a.b"):
         net.register_parameter("a.b", nn.Parameter(wengert.ones(1)))
     with pytest.raises(ValueError, match="parameters must be leaves"):
         net.register_parameter("grown", made_by_an_operation())
@@ -188,9 +188,7 @@ def test_attributes_follow_pytorchs_rules():
 
 def made_by_an_operation():
     x = wengert.ones(1).requires_grad_()
-    p = nn.Parameter(wengert.ones(1))
-    p.__class__ = nn.Parameter
-    grown = (x * 2).as_subclass(nn.Parameter)
+    grown = (x * 2)._other_side()._other_side(nn.Parameter)
     assert not grown.is_leaf
     return grown
 
@@ -433,6 +431,7 @@ def test_initialisers_have_pytorchs_spread():
 
 
 def test_orthogonal_and_sparse():
+    pytest.importorskip("wengert.linalg")
     for shape in ((3, 5), (5, 3), (4, 2, 2)):
         w = wengert.empty(*shape)
         nn.init.orthogonal_(w, gain=2.0)

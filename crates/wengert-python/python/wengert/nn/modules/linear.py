@@ -98,7 +98,9 @@ class Linear(Module):
     def forward(self, input: Tensor) -> Tensor:
         """x Wᵀ + b."""
         p = self._parameters
-        return _functional().linear(input, p["weight"], p["bias"])
+        # Weight norm and its like put a computed weight in the parameter's place.
+        weight = p["weight"] if "weight" in p else self.weight
+        return _functional().linear(input, weight, p["bias"])
 
     def extra_repr(self) -> str:
         """The sizes."""

@@ -172,8 +172,11 @@ def _as_tensor(value: Any) -> Tensor | None:
     """A value of a state dict as a tensor: PyTorch's tensors and NumPy's arrays are welcome there too."""
     if isinstance(value, Tensor):
         return value
+    # Its owner may change it later: a copy is taken, and of the copy the memory is shared.
     if hasattr(value, "detach"):
-        value = value.detach()
+        value = value.detach().clone()
+    elif hasattr(value, "__array__") and hasattr(value, "copy"):
+        value = value.copy()
     if hasattr(value, "__dlpack__"):
         try:
             return _C.from_dlpack(value)
