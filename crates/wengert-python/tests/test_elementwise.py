@@ -70,7 +70,9 @@ def check(theirs, mine, args, kw=None, my_kw=None):
             zero = torch.zeros_like(x)
             want = zero if g is None else g + zero
             got = zero.tolist() if w.grad is None else w.grad.to(wengert.float64).tolist()
-            agree(got, want.double().tolist(), name, f"gradient of {what}")
+            # What is computed in one dtype and kept in another is as exact as the shorter.
+            loosest = max(name, str(x.dtype)[6:], key=lambda d: TOLERANCE.get(d, 0.0))
+            agree(got, want.double().tolist(), loosest, f"gradient of {what}")
 
 
 UNARY = """abs absolute neg negative square exp log sqrt erf sin cos tanh sigmoid relu floor exp2 expm1 log1p log2

@@ -1,6 +1,6 @@
 //! Products, spread, norms, running totals and other summaries.
 
-use crate::args::{DimList, Dims, Dtype, NoOut, TensorLike, cast, dims};
+use crate::args::{DimList, Dims, Dtype, NoOut, Operand, TensorLike, cast, dims};
 use crate::give::{Give, Named};
 use crate::guard::guard;
 use crate::macros::{functions, ops};
@@ -198,13 +198,13 @@ ops! {
     /// The median of what is not NaN, or along `dim` and where they are.
     fn nanmedian(input, dim: Option<isize> = None, keepdim: bool = false) => median_of(input, dim, keepdim, true);
     /// The quantiles `q` of all elements, or along `dim`.
-    fn quantile(input, q: TensorLike, dim: Option<isize> = None, keepdim: bool = false;
+    fn quantile(input, q: Operand, dim: Option<isize> = None, keepdim: bool = false;
                 interpolation: String = (String::from("linear")))
-        => quantiles(input, &q.0, dim, keepdim, &interpolation, false);
+        => quantiles(input, &q, dim, keepdim, &interpolation, false);
     /// The quantiles `q` of what is not NaN.
-    fn nanquantile(input, q: TensorLike, dim: Option<isize> = None, keepdim: bool = false;
+    fn nanquantile(input, q: Operand, dim: Option<isize> = None, keepdim: bool = false;
                    interpolation: String = (String::from("linear")))
-        => quantiles(input, &q.0, dim, keepdim, &interpolation, true);
+        => quantiles(input, &q, dim, keepdim, &interpolation, true);
     /// The differences between neighbours along `dim`, taken `n` times.
     fn diff(input, n: usize = 1, dim: isize = (-1), prepend: Option<TensorLike> = None,
             append: Option<TensorLike> = None) => joined(input, dim, prepend, append).diff(n, dim);
@@ -275,26 +275,31 @@ fn interpolation(op: &str, name: &str) -> Result<Interpolation> {
 
 fn quantiles(
     x: &Tensor,
-    q: &Tensor,
+    q: &Operand,
     dim: Option<isize>,
     keepdim: bool,
     how: &str,
     skip_nan: bool,
 ) -> Result<Tensor> {
     let op = if skip_nan { "nanquantile" } else { "quantile" };
-    if q.dim() > 1 {
-        let message = format!(
-            "q must be a number or one-dimensional, and has shape {}",
-            q.shape()
-        );
-        return Err(Error::new(ErrorKind::Shape, op, message));
-    }
-    let (how, values) = (interpolation(op, how)?, q.to_vec::<f64>());
+    // A number is not rounded to float32 on its way.
+    let (values, single) = match q {
+        Operand::Number(n) => (vec![n.f64()], true),
+        Operand::Tensor(q) if q.dim() > 1 => {
+            let message = format!(
+                "q must be a number or one-dimensional, and has shape {}",
+                q.shape()
+            );
+            return Err(Error::new(ErrorKind::Shape, op, message));
+        }
+        Operand::Tensor(q) => (q.to_vec::<f64>(), q.dim() == 0),
+    };
+    let how = interpolation(op, how)?;
     let y = match skip_nan {
         true => x.nanquantile(&values, dim, keepdim, how),
         false => x.quantile(&values, dim, keepdim, how),
     };
-    Ok(if q.dim() == 0 { y.select(0, 0) } else { y })
+    Ok(if single { y.select(0, 0) } else { y })
 }
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
