@@ -284,15 +284,10 @@ impl Taps {
 
     fn scratch<C: Compute>(&self, across: usize, tile: Tile) -> Scratch<C> {
         let deep = self.depth().min(DEPTH);
-        let full = |n: usize| Array::full([n.max(1)], 0.0, C::DTYPE);
         Scratch {
-            patches: full(deep * across).make_mut::<C>().to_vec(),
-            line: full(across + tile.columns).make_mut::<C>().to_vec(),
-            result: if self.is_dense() {
-                Vec::new()
-            } else {
-                vec![C::default(); self.outputs * across]
-            },
+            patches: vec![C::default(); deep * across],
+            line: vec![C::default(); across + tile.columns],
+            result: vec![C::default(); if self.is_dense() { 0 } else { self.outputs * across }],
             segments: Vec::new(),
         }
     }

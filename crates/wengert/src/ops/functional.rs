@@ -10,6 +10,7 @@
 //! ```
 
 pub use super::attention::scaled_dot_product_attention;
+pub use super::batch_norm::batch_norm;
 pub use super::common::Sizes;
 pub use super::conv::{
     Padding, conv_transpose1d, conv_transpose2d, conv_transpose3d, conv1d, conv2d, conv3d,
@@ -17,6 +18,7 @@ pub use super::conv::{
 pub use super::distance::{cosine_similarity, normalize, pairwise_distance, pdist};
 pub use super::dropout::{alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout};
 pub use super::embed::{Bag, embedding, embedding_bag, one_hot};
+pub use super::fractional::{fractional_max_pool2d, fractional_max_pool3d};
 pub use super::grid::{affine_grid, grid_sample};
 pub use super::interpolate::{Resize, interpolate};
 pub use super::loss::{
@@ -27,7 +29,7 @@ pub use super::loss::{
     triplet_margin_with_distance_loss,
 };
 pub use super::matmul::{bilinear, linear};
-pub use super::norm::{batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, rms_norm};
+pub use super::norm::{group_norm, instance_norm, layer_norm, local_response_norm, rms_norm};
 pub use super::pool::{
     OutputSize, adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, adaptive_max_pool1d,
     adaptive_max_pool1d_with_indices, adaptive_max_pool2d, adaptive_max_pool2d_with_indices,

@@ -1,5 +1,6 @@
 """Layers and losses as functions."""
 
+from ._attention import multi_head_attention_forward  # noqa: F401
 from .._C import (  # noqa: F401
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -38,6 +39,8 @@ from .._C import (  # noqa: F401
     embedding,
     embedding_bag,
     feature_alpha_dropout,
+    fractional_max_pool2d,
+    fractional_max_pool3d,
     gaussian_nll_loss,
     gelu,
     glu,
@@ -108,6 +111,17 @@ from .._C import (  # noqa: F401
     upsample_bilinear,
     upsample_nearest,
 )
+
+
+def linear_cross_entropy(
+    input, linear_weight, target, *, linear_bias=None, weight=None, reduction="mean", ignore_index=None, label_smoothing=0.0
+):
+    """The cross entropy of a linear layer's result."""
+    ignore_index = -100 if ignore_index is None else ignore_index
+    logits = linear(input, linear_weight, linear_bias)
+    return cross_entropy(
+        logits, target, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
+    )
 
 
 def triplet_margin_with_distance_loss(

@@ -1,12 +1,13 @@
 //! Pooling.
 
-use super::{SizesArg, functions_of, same, stride};
+use super::resize::Factors;
+use super::{Maybe, SizesArg, functions_of, maybe, same, stride};
 use crate::args::TensorLike;
 use crate::give::Give;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
-use wengert::Tensor;
 use wengert::nn::functional::{self as F, OutputSize};
+use wengert::{Error, ErrorKind, Tensor};
 
 /// A result with or without its indices.
 enum Pooled {
@@ -36,6 +37,43 @@ impl<'py> FromPyObject<'_, 'py> for OutputArg {
             return Ok(OutputArg(vec![Some(obj.extract::<usize>()?)].into()));
         }
         Ok(OutputArg(obj.extract::<Vec<Option<usize>>>()?.into()))
+    }
+}
+
+fn fractional(
+    n: usize,
+    x: &Tensor,
+    kernel: SizesArg,
+    size: Option<SizesArg>,
+    ratio: Option<Factors>,
+    return_indices: bool,
+    samples: Option<&Tensor>,
+) -> Pooled {
+    let old = &x.shape()[x.dim().saturating_sub(n)..];
+    let size = match (size, ratio) {
+        (Some(size), _) => size,
+        (None, Some(Factors(by))) if by.len() == 1 || by.len() == old.len() => {
+            let at = |d: usize| by[if by.len() == 1 { 0 } else { d }];
+            SizesArg(
+                old.iter()
+                    .enumerate()
+                    .map(|(d, n)| (*n as f64 * at(d)) as usize)
+                    .collect(),
+            )
+        }
+        _ => {
+            let message = "either an output size or an output ratio must be given";
+            wengert_array::raise(Error::new(ErrorKind::Value, "fractional_max_pool", message))
+        }
+    };
+    let both = match n {
+        2 => F::fractional_max_pool2d(x, kernel, size, samples),
+        _ => F::fractional_max_pool3d(x, kernel, size, samples),
+    };
+    if return_indices {
+        Pooled::Both(both)
+    } else {
+        Pooled::Values(both.0)
     }
 }
 
@@ -91,6 +129,16 @@ macro_rules! pooling {
                     &input.0, &indices.0, kernel_size, self::stride(stride), padding, spatial(output_size, $n)
                 );
             )*
+            /// The largest elements of windows whose distances vary at random.
+            fn fractional_max_pool2d(
+                input: TensorLike, kernel_size: SizesArg, output_size: Option<SizesArg> = None,
+                output_ratio: Option<Factors> = None, return_indices: bool = false, _random_samples: Maybe = None
+            ) => fractional(2, &input.0, kernel_size, output_size, output_ratio, return_indices, maybe(&_random_samples));
+            /// The largest elements of windows whose distances vary at random.
+            fn fractional_max_pool3d(
+                input: TensorLike, kernel_size: SizesArg, output_size: Option<SizesArg> = None,
+                output_ratio: Option<Factors> = None, return_indices: bool = false, _random_samples: Maybe = None
+            ) => fractional(3, &input.0, kernel_size, output_size, output_ratio, return_indices, maybe(&_random_samples));
             /// The mean of each window.
             fn avg_pool1d(
                 input: TensorLike, kernel_size: SizesArg, stride: Option<SizesArg> = None, padding: SizesArg = (same(0)),

@@ -7,7 +7,7 @@ use wengert::nn::functional::{self as F, Resize};
 use wengert::{Error, ErrorKind, Tensor};
 
 /// One factor, or one for each dimension.
-struct Factors(Vec<f64>);
+pub(super) struct Factors(pub(super) Vec<f64>);
 
 impl<'py> FromPyObject<'_, 'py> for Factors {
     type Error = PyErr;

@@ -1,11 +1,13 @@
 //! How far a prediction is from the truth. Losses refuse unequal shapes: broadcasting a prediction against
 //! a truth is nearly always a mistake, and silently gives a wrong number.
 
+mod binary;
 mod classification;
 mod ctc;
 mod ranking;
 mod regression;
 
+pub use binary::*;
 pub use classification::*;
 pub use ctc::*;
 pub use ranking::*;
