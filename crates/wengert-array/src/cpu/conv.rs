@@ -8,9 +8,11 @@
 //!
 //! A sum is a product of the weights with a matrix of patches (Chellapilla et al., 2006). That matrix is never
 //! made as a whole: a tile of positions at a time is gathered into the layout which the register tile reads,
-//! and stays in the cache meanwhile. The gradient for the weights is made of dot products over positions.
+//! and stays in the cache meanwhile; with stride 1, the source itself can be read in its place. The gradient for
+//! the weights is made of dot products over positions.
 
 mod direct;
+mod flat;
 mod patches;
 mod tile;
 mod weight;
@@ -259,6 +261,9 @@ impl Taps {
             }
         }
         let packed = In(packed.as_ptr());
+        if let Some(slab) = self.slab() {
+            return self.run_flat(&slab, source, packed, bias, out);
+        }
         let p = self.positions();
         let fits = (PATCHES / depth.min(DEPTH))
             .clamp(2 * tile.columns, POSITIONS)

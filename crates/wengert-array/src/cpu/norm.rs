@@ -3,6 +3,8 @@
 //! Means and variances take two passes; sums are taken in blocks of a fixed size, and those added up in f64, so
 //! they are exact to the last bits and the same for any number of threads.
 
+mod columns;
+
 use super::isa::{Lane, dispatch};
 use super::reduce::{Reduce, reduce};
 use super::threads;
@@ -10,6 +12,7 @@ use crate::array::Array;
 use crate::dtype::Compute;
 use crate::real::Real;
 use crate::with_compute;
+use columns::{column_backward, column_stats};
 
 /// How an array is seen as rows to be normalized, and which weight belongs to which element: element j of row r has
 /// number `(r mod groups) · (n / inner) + j / inner`.
@@ -27,8 +30,10 @@ pub struct Rows {
     pub eps: f64,
 }
 
-const LANES: usize = 16;
 const BLOCK: usize = 2048;
+/// Runs of channels that are shorter are put together before.
+const SHORT: usize = 32;
+
 /// Rows whose weight gradients are added up in one go, at least, and how many such groups there are at most.
 const TOGETHER: usize = 16;
 const PARTS: usize = 64;
@@ -64,22 +69,35 @@ unsafe fn seen_mut<S, C>(x: &mut [C]) -> &mut [S] {
     unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }
 }
 
-/// Σ of `terms` over 0..n, several sums at a time.
+/// Σ of `terms` over 0..n, K sums at a time, each over L lanes (at least 8).
 #[inline(always)]
-unsafe fn sums<S: Real, C: Compute, const K: usize>(n: usize, terms: impl Fn(usize) -> [S; K]) -> [f64; K] {
+unsafe fn sums<S: Real, C: Compute, const K: usize, const L: usize>(
+    n: usize,
+    terms: impl Fn(usize) -> [S; K],
+) -> [f64; K] {
     let mut total = [0.0; K];
     for from in (0..n).step_by(BLOCK) {
         let to = n.min(from + BLOCK);
-        let mut acc = [[S::ZERO; LANES]; K];
+        let mut acc = [[S::ZERO; L]; K];
         let mut i = from;
-        while i + LANES <= to {
-            for l in 0..LANES {
+        while i + L <= to {
+            for l in 0..L {
                 let terms = terms(i + l);
                 for k in 0..K {
                     acc[k][l] = acc[k][l] + terms[k];
                 }
             }
-            i += LANES;
+            i += L;
+        }
+        // The rest goes to the first lanes, whose places are constants so that all stay in registers.
+        while i + 8 <= to {
+            for l in 0..8 {
+                let terms = terms(i + l);
+                for k in 0..K {
+                    acc[k][l] = acc[k][l] + terms[k];
+                }
+            }
+            i += 8;
         }
         while i < to {
             let terms = terms(i);
@@ -89,7 +107,7 @@ unsafe fn sums<S: Real, C: Compute, const K: usize>(n: usize, terms: impl Fn(usi
             i += 1;
         }
         for k in 0..K {
-            let mut width = LANES / 2;
+            let mut width = L / 2;
             while width > 0 {
                 for l in 0..width {
                     acc[k][l] = acc[k][l] + acc[k][l + width];
@@ -156,12 +174,12 @@ unsafe fn forward_body<S: Real, C: Lane>(
         );
         let n = rows.n as f64;
         let middle = if rows.center {
-            sums::<S, C, 1>(x.len(), |i| [x[i]])[0] / n
+            sums::<S, C, 1, 64>(x.len(), |i| [x[i]])[0] / n
         } else {
             0.0
         };
         let m = S::lit(middle);
-        let [square] = sums::<S, C, 1>(x.len(), |i| [(x[i] - m) * (x[i] - m)]);
+        let [square] = sums::<S, C, 1, 64>(x.len(), |i| [(x[i] - m) * (x[i] - m)]);
         let by = 1.0 / (square / n + rows.eps).sqrt();
         (*mean, *scale) = (C::from_f64(middle), C::from_f64(by));
         let by = S::lit(by);
@@ -294,7 +312,7 @@ unsafe fn backward_body<S: Real, C: Lane>(
         if rows.inner == 1 && !w.is_empty() {
             let len = x.len().min(dy.len()).min(w.len());
             let (x, dy, w) = (&x[..len], &dy[..len], &w[..len]);
-            total = sums::<S, C, 2>(len, |i| [dy[i] * w[i], dy[i] * w[i] * ((x[i] - m) * by)]);
+            total = sums::<S, C, 2, 32>(len, |i| [dy[i] * w[i], dy[i] * w[i] * ((x[i] - m) * by)]);
             let (dw, db) = (&mut dw[..len], &mut db[..len]);
             for i in 0..len {
                 dw[i] = dy[i].mul_add((x[i] - m) * by, dw[i]);
@@ -303,7 +321,7 @@ unsafe fn backward_body<S: Real, C: Lane>(
         } else if rows.inner == 1 {
             let len = x.len().min(dy.len());
             let (x, dy) = (&x[..len], &dy[..len]);
-            total = sums::<S, C, 2>(len, |i| [dy[i], dy[i] * ((x[i] - m) * by)]);
+            total = sums::<S, C, 2, 32>(len, |i| [dy[i], dy[i] * ((x[i] - m) * by)]);
             // Without a weight there may still be a bias.
             for (db, dy) in db.iter_mut().zip(dy) {
                 *db = *db + *dy;
@@ -315,7 +333,7 @@ unsafe fn backward_body<S: Real, C: Lane>(
                 .enumerate()
             {
                 let [plain, hat] =
-                    sums::<S, C, 2>(x.len().min(dy.len()), |i| [dy[i], dy[i] * ((x[i] - m) * by)]);
+                    sums::<S, C, 2, 32>(x.len().min(dy.len()), |i| [dy[i], dy[i] * ((x[i] - m) * by)]);
                 let weight = if w.is_empty() {
                     1.0
                 } else {
@@ -352,7 +370,7 @@ unsafe fn backward_body<S: Real, C: Lane>(
 /// x [N, C, S] with each channel in one run, if its runs are too short to be worth a loop each.
 fn by_channel(x: &Array) -> (Array, [usize; 3]) {
     let [n, c, s] = [0, 1, 2].map(|d| x.shape()[d]);
-    match s < 2 * LANES && n > 1 {
+    match s < SHORT && n > 1 {
         true => (x.permute(&[1, 0, 2]).contiguous(), [1, c, n * s]),
         false => (x.contiguous(), [n, c, s]),
     }
@@ -371,6 +389,9 @@ fn unchanneled(y: Array, shape: &[usize], moved: bool) -> Array {
 /// The mean and the (biased) variance of each channel of x [N, C, S], in the computing type.
 pub fn channel_stats(x: &Array) -> [Array; 2] {
     let compute = x.dtype().compute();
+    if x.shape()[2] == 1 {
+        return column_stats(&x.cast(compute).contiguous());
+    }
     let (x, [n, c, s]) = by_channel(&x.cast(compute));
     let [mut mean, mut var] = [0, 1].map(|_| Array::full([c], 0.0, compute));
     with_compute!(compute, C => {
@@ -404,8 +425,8 @@ unsafe fn power_sum_body<S: Real, C: Lane>(x: &[C], mean: C, square: bool, total
     unsafe {
         let (x, m) = (seen::<S, C>(x), S::lit(mean.to_f64()));
         let [sum] = match square {
-            true => sums::<S, C, 1>(x.len(), |i| [(x[i] - m) * (x[i] - m)]),
-            false => sums::<S, C, 1>(x.len(), |i| [x[i]]),
+            true => sums::<S, C, 1, 64>(x.len(), |i| [(x[i] - m) * (x[i] - m)]),
+            false => sums::<S, C, 1, 64>(x.len(), |i| [x[i]]),
         };
         *total += sum;
     }
@@ -472,9 +493,13 @@ pub fn channel_norm_backward(
 ) -> [Array; 3] {
     let (dtype, compute) = (x.dtype(), x.dtype().compute());
     let shape = x.shape().clone();
+    let weight = weight.map(|w| w.cast(compute).contiguous());
+    if shape[2] == 1 {
+        let [x, dy] = [x, dy].map(|a| a.cast(compute).contiguous());
+        return column_backward(&x, &dy, weight.as_ref(), mean, scale).map(|g| g.cast(dtype));
+    }
     let (x, [n, c, s]) = by_channel(&x.cast(compute));
     let (dy, _) = by_channel(&dy.cast(compute));
-    let weight = weight.map(|w| w.cast(compute).contiguous());
     let mut dx = Array::uninit(x.shape(), compute);
     let [mut dw, mut db] = [0, 1].map(|_| Array::full([c], 0.0, compute));
     with_compute!(compute, C => {
@@ -519,7 +544,7 @@ unsafe fn channel_sums_body<S: Real, C: Lane>(x: &[C], dy: &[C], mean: C, scale:
     unsafe {
         let (x, dy) = (seen::<S, C>(x), seen::<S, C>(dy));
         let (m, by) = (S::lit(mean.to_f64()), S::lit(scale.to_f64()));
-        let here = sums::<S, C, 2>(x.len().min(dy.len()), |i| [dy[i], dy[i] * ((x[i] - m) * by)]);
+        let here = sums::<S, C, 2, 32>(x.len().min(dy.len()), |i| [dy[i], dy[i] * ((x[i] - m) * by)]);
         total[0] += here[0];
         total[1] += here[1];
     }

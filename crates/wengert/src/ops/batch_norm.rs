@@ -161,6 +161,10 @@ pub fn batch_norm(
 ) -> Tensor {
     const NAME: &str = "batch_norm";
     let shape = x.shape();
+    if shape == [0] {
+        // As PyTorch, which takes this one shape without channels.
+        return x * 1.0;
+    }
     let given: Vec<Shape> = [running_mean, running_var, weight, bias]
         .into_iter()
         .flatten()

@@ -147,6 +147,9 @@ pub fn alpha_dropout(x: &Tensor, p: f64, training: bool) -> Tensor {
 pub fn feature_alpha_dropout(x: &Tensor, p: f64, training: bool) -> Tensor {
     const NAME: &str = "feature_alpha_dropout";
     or_raise(probability(NAME, p));
+    if !training || p == 0.0 {
+        return x.clone();
+    }
     let shape = or_raise(match x.dim() {
         0 | 1 => Err(Error::new(
             ErrorKind::Shape,
@@ -157,9 +160,6 @@ pub fn feature_alpha_dropout(x: &Tensor, p: f64, training: bool) -> Tensor {
             .map(|d| if d < 2 { x.shape()[d] } else { 1 })
             .collect::<Shape>()),
     });
-    if !training || p == 0.0 {
-        return x.clone();
-    }
     alpha(x, &shape, p)
 }
 

@@ -119,11 +119,7 @@ fn check(x: &Tensor, grid: &Tensor, mode: &str, padding: &str) -> Result<(Mode, 
     let mode = match mode {
         "bilinear" => Mode::Linear,
         "nearest" => Mode::Nearest,
-        "bicubic" if a.rank() == 4 => Mode::Cubic,
-        "bicubic" => {
-            let message = format!("mode \"bicubic\" cannot sample an input of shape {a}");
-            return Err(Error::new(ErrorKind::Value, NAME, message).note("it takes four dimensions"));
-        }
+        "bicubic" => Mode::Cubic,
         other => return wrong(&format!("mode {other:?}: it is bilinear, nearest or bicubic")),
     };
     let outside = match padding {
@@ -165,7 +161,7 @@ pub fn grid_sample(x: &Tensor, grid: &Tensor, mode: &str, padding_mode: &str, al
         unnormalized(&raw, sizes[d], align_corners)
     };
     if mode == Mode::Cubic {
-        let ends: Vec<(Tensor, [Tensor; 4])> = (0..2)
+        let ends: Vec<(Tensor, [Tensor; 4])> = (0..n)
             .map(|d| {
                 let place = axis(d);
                 let low = place.detach().floor();
@@ -173,18 +169,24 @@ pub fn grid_sample(x: &Tensor, grid: &Tensor, mode: &str, padding_mode: &str, al
                 (low, weights)
             })
             .collect();
-        let neighbour =
-            |d: usize, k: usize| inside(&(&ends[d].0 + (k as f64 - 1.0)), sizes[d], outside, align_corners);
+        let neighbour = |d: usize, k: usize| {
+            whole(&inside(
+                &(&ends[d].0 + (k as f64 - 1.0)),
+                sizes[d],
+                outside,
+                align_corners,
+            ))
+        };
         let mut total: Option<Tensor> = None;
-        for i in 0..4 {
-            for j in 0..4 {
-                let value = at(x, &[whole(&neighbour(0, i)), whole(&neighbour(1, j))]);
-                let term = value * (&ends[0].1[i] * &ends[1].1[j]).unsqueeze(1);
-                total = Some(match total {
-                    Some(sum) => sum + term,
-                    None => term,
-                });
-            }
+        for code in 0..4usize.pow(n as u32) {
+            let k = |d: usize| code / 4usize.pow(d as u32) % 4;
+            let places: Vec<Tensor> = (0..n).map(|d| neighbour(d, k(d))).collect();
+            let weight = (0..n).map(|d| ends[d].1[k(d)].clone()).reduce(|a, b| a * b);
+            let term = at(x, &places) * weight.expect("there are dimensions").unsqueeze(1);
+            total = Some(match total {
+                Some(sum) => sum + term,
+                None => term,
+            });
         }
         return total.expect("there are neighbours").reshape(result);
     }

@@ -45,9 +45,13 @@ impl Op for Resample {
         Ok(x.with_shape(shape))
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
-        // What makes it smallest first; of equals the outermost, whose rows are long.
+        // What makes it smallest first; of equals, rows are best short where it grows and long where it shrinks.
         let mut maps: Vec<_> = self.maps.iter().collect();
-        maps.sort_by(|(_, a), (_, b)| (a.outputs() * b.inputs()).cmp(&(b.outputs() * a.inputs())));
+        maps.sort_by(|(d, a), (e, b)| {
+            let grows = a.outputs() > a.inputs();
+            let by_size = (a.outputs() * b.inputs()).cmp(&(b.outputs() * a.inputs()));
+            by_size.then(if grows { e.cmp(d) } else { d.cmp(e) })
+        });
         let wide = x.cast(y.dtype.compute());
         maps.iter()
             .fold(wide, |x, (d, map)| kernels::linear_map(&x, *d, map))

@@ -314,7 +314,7 @@ fn average_op(
     x: &Tensor,
     n: usize,
     include: bool,
-    divisor: Option<usize>,
+    divisor: Option<i64>,
 ) -> Result<(Tensor, bool, Resample)> {
     let pool = pool?;
     let (x, alone) = batched(pool.name, x, n)?;
@@ -331,8 +331,8 @@ fn average_op(
             let by = match divisor {
                 Some(by) if d == 0 => by,
                 Some(_) => 1,
-                None if include => whole,
-                None => w.count,
+                None if include => whole as i64,
+                None => w.count as i64,
             };
             (w.first..w.first + w.count)
                 .map(|i| (i, 1.0 / by as f64))
@@ -467,7 +467,7 @@ macro_rules! pooling {
             padding: impl Into<Sizes>,
             ceil_mode: bool,
             count_include_pad: bool,
-            divisor_override: Option<usize>,
+            divisor_override: Option<i64>,
         ) -> Tensor {
             let (kernel, padding) = (kernel_size.into(), padding.into());
             let pool = Pool::new(stringify!($average), $n, &kernel, stride.as_ref(), &padding, &1.into(), ceil_mode);

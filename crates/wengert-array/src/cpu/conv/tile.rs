@@ -71,8 +71,29 @@ impl Tile {
         start: *const C,
         add: bool,
     ) {
+        let none = std::ptr::null();
         // SAFETY: the caller's promise.
-        with_tile!(C, R, W => unsafe { multiply::<C, R, W>(deep, left, right, out, step, size, start, add) })
+        with_tile!(C, R, W => unsafe { multiply::<C, R, W, false>(deep, none, left, right, out, step, size, start, add) })
+    }
+
+    /// As [`multiply`](Tile::multiply), where row k of the right operand is `offsets[k]` from `right`.
+    ///
+    /// # Safety
+    /// As there; each row of the right operand can be read for the tile's columns.
+    pub(super) unsafe fn multiply_at<C: Lane>(
+        self,
+        offsets: &[usize],
+        left: *const C,
+        right: *const C,
+        out: *mut C,
+        step: usize,
+        size: [usize; 2],
+        start: *const C,
+        add: bool,
+    ) {
+        let (deep, at) = (offsets.len(), offsets.as_ptr());
+        // SAFETY: the caller's promise.
+        with_tile!(C, R, W => unsafe { multiply::<C, R, W, true>(deep, at, left, right, out, step, size, start, add) })
     }
 }
 
@@ -109,13 +130,14 @@ unsafe fn pack_body<S: Real, C: Lane, const W: usize>(
     }
 }
 
-dispatch!(unsafe fn multiply<C: Lane; const R: usize, const W: usize>(
-    deep: usize, left: *const C, right: *const C, out: *mut C, step: usize, size: [usize; 2], start: *const C, add: bool
+dispatch!(unsafe fn multiply<C: Lane; const R: usize, const W: usize, const AT: bool>(
+    deep: usize, offsets: *const usize, left: *const C, right: *const C, out: *mut C, step: usize, size: [usize; 2], start: *const C, add: bool
 ) => multiply_body);
 
 #[inline(always)]
-unsafe fn multiply_body<S: Real, C: Lane, const R: usize, const W: usize>(
+unsafe fn multiply_body<S: Real, C: Lane, const R: usize, const W: usize, const AT: bool>(
     deep: usize,
+    offsets: *const usize,
     left: *const C,
     right: *const C,
     out: *mut C,
@@ -135,7 +157,8 @@ unsafe fn multiply_body<S: Real, C: Lane, const R: usize, const W: usize>(
     // SAFETY: the caller's promise; S has the bits of C.
     unsafe {
         for k in 0..deep {
-            let y = right.add(k * W).cast::<[S; W]>().read();
+            let at = if AT { offsets.add(k).read() } else { k * W };
+            let y = right.add(at).cast::<[S; W]>().read();
             for r in 0..R {
                 let x = left.add(k * R + r).read();
                 for w in 0..W {

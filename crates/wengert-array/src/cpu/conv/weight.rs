@@ -127,6 +127,10 @@ unsafe fn dots<C: Lane>(n: usize, left: &[C], m: usize, right: &[C], rows: usize
     // SAFETY: the caller's promise.
     unsafe {
         match (isa(), const { size_of::<C>() == 4 }) {
+            // One channel, as in depthwise convolution: no tile with three rows of nothing.
+            (Isa::Avx512 | Isa::Avx2, true) if m == 1 => {
+                blocks::<C, 1, 5, 16>(n, left, m, right, rows, out, step)
+            }
             (Isa::Avx512, true) => blocks::<C, 6, 4, 16>(n, left, m, right, rows, out, step),
             (Isa::Avx512, false) => blocks::<C, 6, 4, 8>(n, left, m, right, rows, out, step),
             (Isa::Avx2, true) => blocks::<C, 4, 3, 8>(n, left, m, right, rows, out, step),

@@ -114,11 +114,24 @@ from .._C import (  # noqa: F401
 
 
 def linear_cross_entropy(
-    input, linear_weight, target, *, linear_bias=None, weight=None, reduction="mean", ignore_index=None, label_smoothing=0.0
+    input,
+    linear_weight,
+    target,
+    *,
+    linear_bias=None,
+    weight=None,
+    reduction="mean",
+    ignore_index=None,
+    label_smoothing=0.0,
+    options=None,
 ):
-    """The cross entropy of a linear layer's result."""
+    """The cross entropy of a linear layer's result, for a weight `[classes, *, in]`. `options` change nothing."""
     ignore_index = -100 if ignore_index is None else ignore_index
-    logits = linear(input, linear_weight, linear_bias)
+    if linear_weight.dim() < 2:
+        raise RuntimeError(f"linear_cross_entropy: the weight must be [classes, *, in], and is {list(linear_weight.shape)}")
+    outputs, width = tuple(linear_weight.shape[:-1]), linear_weight.shape[-1]
+    bias = None if linear_bias is None else linear_bias.reshape((-1,))
+    logits = linear(input, linear_weight.reshape((-1, width)), bias).reshape((*input.shape[:-1], *outputs))
     return cross_entropy(
         logits, target, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
     )

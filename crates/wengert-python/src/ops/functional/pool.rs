@@ -147,14 +147,14 @@ macro_rules! pooling {
             /// The mean of each window.
             fn avg_pool2d(
                 input: TensorLike, kernel_size: SizesArg, stride: Option<SizesArg> = None, padding: SizesArg = (same(0)),
-                ceil_mode: bool = false, count_include_pad: bool = true, divisor_override: Option<usize> = None
+                ceil_mode: bool = false, count_include_pad: bool = true, divisor_override: Option<i64> = None
             ) => F::avg_pool2d(
                 &input.0, kernel_size, self::stride(stride), padding, ceil_mode, count_include_pad, divisor_override
             );
             /// The mean of each window.
             fn avg_pool3d(
                 input: TensorLike, kernel_size: SizesArg, stride: Option<SizesArg> = None, padding: SizesArg = (same(0)),
-                ceil_mode: bool = false, count_include_pad: bool = true, divisor_override: Option<usize> = None
+                ceil_mode: bool = false, count_include_pad: bool = true, divisor_override: Option<i64> = None
             ) => F::avg_pool3d(
                 &input.0, kernel_size, self::stride(stride), padding, ceil_mode, count_include_pad, divisor_override
             );

@@ -338,10 +338,9 @@ pub fn multi_margin_loss(
             format!("p must be 1 or 2, and is {p}"),
         ));
     }
-    let (rows, alone) = if x.dim() == 1 {
-        (x.unsqueeze(0), true)
-    } else {
-        (x.clone(), false)
+    let (rows, alone) = match x.dim() {
+        0 | 1 => (x.reshape([1, x.numel()]), true),
+        _ => (x.clone(), false),
     };
     let target = target.detach();
     let target = if alone {

@@ -6,7 +6,7 @@ use crate::ops::contract;
 use crate::ops::pointwise::{Map, Pointwise};
 use crate::tensor::Tensor;
 use wengert_array::real::Real;
-use wengert_array::{Array, Error, ErrorKind, raise};
+use wengert_array::{Array, Error, ErrorKind, Shape, raise};
 
 fn pair() -> [Array; 2] {
     [
@@ -248,7 +248,7 @@ pub fn poisson_nll_loss(
 
 /// The negative log-likelihood of `target` under normal distributions with mean x and variance `var`,
 /// ½ (ln v + (x − t)² / v) with v = max(var, ε), whose gradient passes to `var` as if nothing were cut off; `full` adds ½ ln 2π.
-/// The variance has x's shape, or size 1 in the last dimension, or lacks it.
+/// Sizes of 1 are repeated, and the variance may lack the last dimension.
 ///
 /// # Panics
 /// If the shapes do not fit, or a variance is negative.
@@ -262,20 +262,28 @@ pub fn gaussian_nll_loss(
     reduction: Reduction,
 ) -> Tensor {
     const NAME: &str = "gaussian_nll_loss";
+    // As PyTorch documents, sizes of 1 are repeated here; anything else must be equal.
+    let both = (x.dim() == target.dim())
+        .then(|| x.shape().broadcast(&target.shape()))
+        .flatten();
+    let (x, target) = match both {
+        Some(shape) => (&x.expand(&shape), &target.expand(&shape)),
+        None => (x, target),
+    };
     require_same(NAME, x, target);
     let (shape, given) = (x.shape(), var.shape());
-    let var = match shape.rank() {
-        _ if given == shape || given.numel() == 1 => var.clone(),
-        r if r > 0 && given == shape.remove(r - 1) => var.unsqueeze(-1),
-        r if r > 0 && given == shape.with(r - 1, 1) => var.clone(),
-        _ => {
-            let message = format!("a variance of shape {given} does not fit an input of shape {shape}");
-            raise(
-                Error::new(ErrorKind::Shape, NAME, message)
-                    .note("it may have the same shape, size 1 in the last dimension, or lack that"),
-            )
-        }
-    };
+    let fits = |s: &Shape| s.rank() == shape.rank() && s.broadcast(&shape).as_ref() == Some(&shape);
+    let var =
+        match shape.rank() {
+            _ if fits(&given) || given.numel() == 1 => var.clone(),
+            r if r > 0 && given == shape.remove(r - 1) => var.unsqueeze(-1),
+            _ => {
+                let message = format!("a variance of shape {given} does not fit an input of shape {shape}");
+                raise(Error::new(ErrorKind::Shape, NAME, message).note(
+                    "it may have the same shape, sizes of 1 that are repeated, or lack the last dimension",
+                ))
+            }
+        };
     if var.numel() > 0 && var.detach().min().item() < 0.0 {
         raise(Error::new(ErrorKind::Value, NAME, "a variance is negative"));
     }
