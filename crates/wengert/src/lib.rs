@@ -6,6 +6,7 @@ extern crate self as wengert;
 
 pub mod autograd;
 mod create;
+pub mod data;
 pub mod inspect;
 pub mod io;
 pub mod nn;
@@ -14,6 +15,7 @@ pub mod ops;
 pub mod optim;
 mod random;
 mod tensor;
+pub mod train;
 
 pub use autograd::check::{gradcheck, gradcheck_model, gradgradcheck};
 pub use autograd::functional as func;

@@ -329,7 +329,7 @@ fn in_f64<M: Module>(model: &M) -> (Restore, Vec<String>, Vec<Tensor>) {
     let tensors = model.tensors().into_iter();
     let tensors = tensors.filter_map(|(_, part)| match part {
         Part::Parameter(t) | Part::Transposed(t) | Part::Buffer(t) => Some(t),
-        Part::Module(_) => None,
+        Part::Module(_) | Part::Mode(_) => None,
     });
     let restore = Restore(tensors.map(|t| (t.clone(), t.detach(), t.grad())).collect());
     model.to(DType::F64);

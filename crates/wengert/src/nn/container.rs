@@ -69,3 +69,73 @@ impl fmt::Debug for Sequential {
             .finish()
     }
 }
+
+/// Modules in a list, for a model that calls them itself. Their parameters are named by their numbers.
+pub struct ModuleList<M = Box<dyn Layer>>(Vec<M>);
+
+impl<M: Module> ModuleList<M> {
+    /// Of these modules.
+    pub fn new(modules: impl IntoIterator<Item = M>) -> ModuleList<M> {
+        ModuleList(modules.into_iter().collect())
+    }
+
+    /// Adds one at the end.
+    pub fn push(&mut self, module: M) {
+        self.0.push(module);
+    }
+}
+
+impl<M> std::ops::Deref for ModuleList<M> {
+    type Target = [M];
+    fn deref(&self) -> &[M] {
+        &self.0
+    }
+}
+
+impl<M: Module> Module for ModuleList<M> {
+    fn parts<'a>(&'a self, show: &mut dyn FnMut(&str, Part<'a>)) {
+        for (i, module) in self.0.iter().enumerate() {
+            show(&i.to_string(), Part::Module(module));
+        }
+    }
+}
+
+/// Modules by name, in the order in which they were put in.
+pub struct ModuleDict<M = Box<dyn Layer>>(Vec<(String, M)>);
+
+impl<M: Module> ModuleDict<M> {
+    /// Of these modules.
+    pub fn new<S: Into<String>>(modules: impl IntoIterator<Item = (S, M)>) -> ModuleDict<M> {
+        ModuleDict(modules.into_iter().map(|(name, m)| (name.into(), m)).collect())
+    }
+
+    /// The module of this name.
+    pub fn get(&self, name: &str) -> Option<&M> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, m)| m)
+    }
+
+    /// Puts a module under a name, and gives back the one that was there.
+    pub fn insert(&mut self, name: impl Into<String>, module: M) -> Option<M> {
+        let name = name.into();
+        match self.0.iter_mut().find(|(n, _)| *n == name) {
+            Some((_, old)) => Some(std::mem::replace(old, module)),
+            None => {
+                self.0.push((name, module));
+                None
+            }
+        }
+    }
+
+    /// Names and modules, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &M)> {
+        self.0.iter().map(|(name, m)| (name.as_str(), m))
+    }
+}
+
+impl<M: Module> Module for ModuleDict<M> {
+    fn parts<'a>(&'a self, show: &mut dyn FnMut(&str, Part<'a>)) {
+        for (name, module) in &self.0 {
+            show(name, Part::Module(module));
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Losses as objects that hold their options.
 
+use crate::ops::functional::cross_entropy_with;
 use crate::ops::{Reduction, cross_entropy, mse_loss};
 use crate::tensor::Tensor;
 
@@ -33,8 +34,12 @@ impl MSELoss {
 }
 
 /// The cross-entropy between logits and class numbers (or probabilities); see [`cross_entropy`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CrossEntropyLoss {
+    /// How much each class counts, `[classes]`.
+    pub weight: Option<Tensor>,
+    /// How much of the target is spread evenly over all classes; 0 by default.
+    pub label_smoothing: f64,
     /// What becomes of the losses of the rows; their mean by default.
     pub reduction: Reduction,
     /// The target of rows that do not count; −100 by default.
@@ -44,6 +49,8 @@ pub struct CrossEntropyLoss {
 impl Default for CrossEntropyLoss {
     fn default() -> Self {
         CrossEntropyLoss {
+            weight: None,
+            label_smoothing: 0.0,
             reduction: Reduction::Mean,
             ignore_index: -100,
         }
@@ -62,6 +69,24 @@ impl CrossEntropyLoss {
         CrossEntropyLoss { reduction, ..self }
     }
 
+    /// With classes that count unequally.
+    #[must_use]
+    pub fn weight(self, weight: Tensor) -> CrossEntropyLoss {
+        CrossEntropyLoss {
+            weight: Some(weight),
+            ..self
+        }
+    }
+
+    /// With a part of the target spread evenly over all classes.
+    #[must_use]
+    pub fn label_smoothing(self, label_smoothing: f64) -> CrossEntropyLoss {
+        CrossEntropyLoss {
+            label_smoothing,
+            ..self
+        }
+    }
+
     /// With another target that marks rows that do not count.
     #[must_use]
     pub fn ignore_index(self, ignore_index: i64) -> CrossEntropyLoss {
@@ -74,6 +99,17 @@ impl CrossEntropyLoss {
     /// If shapes or dtypes do not fit, or a class number is out of range.
     #[track_caller]
     pub fn forward(&self, logits: &Tensor, target: &Tensor) -> Tensor {
-        cross_entropy(logits, target, self.reduction, self.ignore_index)
+        if self.weight.is_none() && self.label_smoothing == 0.0 {
+            return cross_entropy(logits, target, self.reduction, self.ignore_index);
+        }
+        let (weight, smoothing) = (self.weight.as_ref(), self.label_smoothing);
+        cross_entropy_with(
+            logits,
+            target,
+            weight,
+            self.reduction,
+            self.ignore_index,
+            smoothing,
+        )
     }
 }

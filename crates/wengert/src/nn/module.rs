@@ -1,5 +1,6 @@
 //! What a model is: a tree of parameters with names.
 
+use super::mode::Mode;
 use super::state::{LoadReport, StateDict};
 use crate::tensor::Tensor;
 use wengert_array::{DType, Result};
@@ -16,6 +17,8 @@ pub enum Part<'a> {
     Buffer(&'a Tensor),
     /// A module within this one.
     Module(&'a dyn Module),
+    /// Whether the layer is training.
+    Mode(&'a Mode),
 }
 
 /// A layer, a model, or a part of one: something with parameters that have names.
@@ -91,6 +94,35 @@ pub trait Module: Send + Sync {
         }
     }
 
+    /// Tells all layers within that we are training, as they are told from the start.
+    fn train(&self) {
+        set_mode(&mut |show| self.parts(show), true);
+    }
+
+    /// Tells all layers within that we are not training: dropout passes its input on, batch normalisation goes by
+    /// its running statistics.
+    fn eval(&self) {
+        set_mode(&mut |show| self.parts(show), false);
+    }
+
+    /// Calls `f` with each parameter and buffer and its full name, for instance to initialise them:
+    ///
+    /// ```
+    /// use wengert::nn::{Linear, Module, ReLU, Sequential, init};
+    ///
+    /// let net = Sequential::new().add(Linear::new(8, 8)).add(ReLU).add(Linear::new(8, 2));
+    /// net.apply(&mut |name, part| match init::Weight::try_from(part) {
+    ///     Ok(weight) if name.ends_with("weight") => init::orthogonal_(weight, 1.0),
+    ///     Ok(bias) => init::zeros_(bias),
+    ///     Err(_) => {}
+    /// });
+    /// ```
+    fn apply(&self, f: &mut dyn FnMut(&str, Part<'_>)) {
+        for (name, part) in self.tensors() {
+            f(&name, part);
+        }
+    }
+
     /// Converts the floating-point parameters and buffers to `dtype`, in place; gradients are forgotten.
     fn to(&self, dtype: DType) {
         for (_, part) in self.tensors() {
@@ -108,7 +140,7 @@ pub trait Module: Send + Sync {
         let value = |part| match part {
             Part::Parameter(t) | Part::Buffer(t) => Some(t.detach()),
             Part::Transposed(t) => Some(t.detach().t()),
-            Part::Module(_) => None,
+            Part::Module(_) | Part::Mode(_) => None,
         };
         let tensors = self.tensors().into_iter();
         tensors
@@ -151,8 +183,17 @@ fn collect<'a>(parts: Parts<'_, 'a>, prefix: &str, all: &mut Vec<(String, Part<'
         };
         match part {
             Part::Module(module) => collect(&mut |show| module.parts(show), &name, all),
+            Part::Mode(_) => {}
             tensor => all.push((name, tensor)),
         }
+    });
+}
+
+fn set_mode<'a>(parts: Parts<'_, 'a>, training: bool) {
+    parts(&mut |_, part| match part {
+        Part::Module(module) => set_mode(&mut |show| module.parts(show), training),
+        Part::Mode(mode) => mode.set(training),
+        _ => {}
     });
 }
 
@@ -176,6 +217,12 @@ impl Field for Tensor {
 impl<M: Module> Field for M {
     fn parts_of<'a>(&'a self, name: &str, show: &mut dyn FnMut(&str, Part<'a>)) {
         show(name, Part::Module(self));
+    }
+}
+
+impl Field for Mode {
+    fn parts_of<'a>(&'a self, name: &str, show: &mut dyn FnMut(&str, Part<'a>)) {
+        show(name, Part::Mode(self));
     }
 }
 

@@ -80,7 +80,7 @@ fn place<'a>(part: Part<'a>) -> Option<(&'a Tensor, Shape)> {
     match part {
         Part::Parameter(t) | Part::Buffer(t) => Some((t, t.shape())),
         Part::Transposed(t) => Some((t, t.detach().t().shape())),
-        Part::Module(_) => None,
+        Part::Module(_) | Part::Mode(_) => None,
     }
 }
 

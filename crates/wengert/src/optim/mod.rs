@@ -35,6 +35,7 @@ mod scaled;
 mod scaler;
 pub mod schedule;
 mod sgd;
+mod single;
 
 pub use adam::{
     Adam, AdamOptions, AdamW, AdamWOptions, Adamax, AdamaxOptions, Lion, LionOptions, NAdam, NAdamOptions,
@@ -47,6 +48,7 @@ pub use muon::{Adjust, Muon, MuonOptions};
 pub use scaled::{Adadelta, AdadeltaOptions, Adagrad, AdagradOptions, RMSprop, RMSpropOptions};
 pub use scaler::GradScaler;
 pub use sgd::{SGD, SGDOptions};
+pub use single::SingleStep;
 
 use crate::io::Value;
 use crate::nn::{Module, Part};

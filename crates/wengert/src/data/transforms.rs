@@ -1,0 +1,82 @@
+//! Changes to single examples, for datasets' [`get`](super::Dataset::get). Pictures are `[channels, height, width]`.
+
+use super::Generator;
+use crate::tensor::Tensor;
+use wengert_array::{Array, DType, Error, ErrorKind, Shape, raise};
+
+/// (x − mean) / std for each channel.
+///
+/// # Panics
+/// If there are not as many means and deviations as channels.
+#[track_caller]
+pub fn normalize(x: &Tensor, mean: &[f64], std: &[f64]) -> Tensor {
+    let channels = x.size(0);
+    if mean.len() != channels || std.len() != channels {
+        let message = format!(
+            "{} means and {} deviations for {channels} channels",
+            mean.len(),
+            std.len()
+        );
+        raise(Error::new(ErrorKind::Value, "normalize", message));
+    }
+    let shape: Shape = std::iter::once(channels)
+        .chain(std::iter::repeat_n(1, x.dim() - 1))
+        .collect();
+    let seen = |v: &[f64]| Tensor::from_slice(v, shape.clone()).to(x.dtype());
+    (x - seen(mean)) / seen(std)
+}
+
+/// Whether something of probability `p` happens.
+pub fn chance(p: f64, random: &mut Generator) -> bool {
+    random
+        .uniform(&Shape::new(&[]), 0.0, 1.0, DType::F64)
+        .item()
+        .is_some_and(|v| v < p)
+}
+
+/// Turned left to right with probability `p`.
+#[track_caller]
+pub fn random_horizontal_flip(x: &Tensor, p: f64, random: &mut Generator) -> Tensor {
+    if chance(p, random) { x.flip(-1) } else { x.clone() }
+}
+
+/// Turned upside down with probability `p`.
+#[track_caller]
+pub fn random_vertical_flip(x: &Tensor, p: f64, random: &mut Generator) -> Tensor {
+    if chance(p, random) { x.flip(-2) } else { x.clone() }
+}
+
+/// A part of this size from anywhere in the picture with `padding` zeros around it.
+///
+/// # Panics
+/// If it does not fit.
+#[track_caller]
+pub fn random_crop(x: &Tensor, size: [usize; 2], padding: usize, random: &mut Generator) -> Tensor {
+    let (h, w) = (x.size(-2) + 2 * padding, x.size(-1) + 2 * padding);
+    if size[0] > h || size[1] > w {
+        let message = format!(
+            "a part of {} by {} from a picture of {h} by {w}",
+            size[0], size[1]
+        );
+        raise(Error::new(ErrorKind::Shape, "random_crop", message));
+    }
+    let mut corner = |room: usize| {
+        let at = random.integers(&Shape::new(&[]), 0, room as i64 + 1);
+        at.item().map_or(0, |v| v as usize)
+    };
+    let (top, left) = (corner(h - size[0]), corner(w - size[1]));
+    let padded = if padding == 0 { x.clone() } else { pad(x, padding) };
+    padded.narrow(-2, top, size[0]).narrow(-1, left, size[1])
+}
+
+fn pad(x: &Tensor, padding: usize) -> Tensor {
+    let zeros = |like: &Tensor, dim: isize| {
+        let d = (like.dim() as isize + dim) as usize;
+        let shape = like.shape().with(d, padding);
+        Tensor::constant(Array::full(shape, 0.0, like.dtype()))
+    };
+    let rows = zeros(x, -2);
+    let x = crate::ops::cat(&[&rows, x, &rows], -2);
+    let columns = zeros(&x, -1);
+    crate::ops::cat(&[&columns, &x, &columns], -1)
+}

@@ -1,0 +1,162 @@
+//! The other losses of `torch.nn` as objects that hold their options.
+
+use crate::ops::Reduction;
+use crate::ops::functional as F;
+use crate::tensor::Tensor;
+
+macro_rules! losses {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident {$($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)*}
+        |$this:ident $(, $x:ident)*| $loss:expr;
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $type,)*
+            /// What becomes of the single losses; their mean by default.
+            pub reduction: Reduction,
+        }
+
+        impl Default for $name {
+            fn default() -> $name {
+                $name { $($field: $default,)* reduction: Reduction::Mean }
+            }
+        }
+
+        impl $name {
+            /// With PyTorch's defaults.
+            pub fn new() -> $name {
+                $name::default()
+            }
+
+            $(
+                $(#[$field_doc])*
+                #[must_use]
+                pub fn $field(mut self, $field: $type) -> $name {
+                    self.$field = $field;
+                    self
+                }
+            )*
+
+            /// With another reduction.
+            #[must_use]
+            pub fn reduction(mut self, reduction: Reduction) -> $name {
+                self.reduction = reduction;
+                self
+            }
+
+            /// The loss.
+            ///
+            /// # Panics
+            /// If shapes or dtypes do not fit.
+            #[track_caller]
+            pub fn forward(&self $(, $x: &Tensor)*) -> Tensor {
+                let $this = self;
+                $loss
+            }
+        }
+    )*};
+}
+losses! {
+    /// The mean of |x − t|.
+    L1Loss {} |l, x, target| F::l1_loss(x, target, l.reduction);
+    /// Squares near zero, lines beyond β.
+    SmoothL1Loss {
+        /// Where the square ends; 1 by default.
+        beta: f64 = 1.0,
+    } |l, x, target| F::smooth_l1_loss(x, target, l.reduction, l.beta);
+    /// Squares near zero, lines beyond δ, of the same slope. Source: Huber, Robust Estimation of a Location Parameter, 1964.
+    HuberLoss {
+        /// Where the square ends; 1 by default.
+        delta: f64 = 1.0,
+    } |l, x, target| F::huber_loss(x, target, l.reduction, l.delta);
+    /// The Kullback–Leibler divergence of targets from logarithms of probabilities.
+    KLDivLoss {
+        /// Whether the targets are logarithms too.
+        log_target: bool = false,
+    } |l, x, target| F::kl_div(x, target, l.reduction, l.log_target);
+    /// The negative logarithm of the targets' probabilities, of logarithms of probabilities.
+    NLLLoss {
+        /// How much each class counts.
+        weight: Option<Tensor> = None,
+        /// The target of rows that do not count; −100 by default.
+        ignore_index: i64 = -100,
+    } |l, x, target| F::nll_loss(x, target, l.weight.as_ref(), l.reduction, l.ignore_index);
+    /// The cross-entropy of probabilities of two classes.
+    BCELoss {
+        /// How much each element counts.
+        weight: Option<Tensor> = None,
+    } |l, x, target| F::binary_cross_entropy(x, target, l.weight.as_ref(), l.reduction);
+    /// The cross-entropy of logits of two classes.
+    BCEWithLogitsLoss {
+        /// How much each element counts.
+        weight: Option<Tensor> = None,
+        /// How much positive elements count.
+        pos_weight: Option<Tensor> = None,
+    } |l, x, target| {
+        F::binary_cross_entropy_with_logits(x, target, l.weight.as_ref(), l.reduction, l.pos_weight.as_ref())
+    };
+    /// The negative logarithm of a Poisson distribution's probabilities.
+    PoissonNLLLoss {
+        /// Whether x is the logarithm of the mean; it is by default.
+        log_input: bool = true,
+        /// Whether Stirling's term is added.
+        full: bool = false,
+        /// Keeps the logarithm of a mean finite; 1e-8 by default.
+        eps: f64 = 1e-8,
+    } |l, x, target| F::poisson_nll_loss(x, target, l.log_input, l.full, l.eps, l.reduction);
+    /// The negative logarithm of a normal distribution's density, of means x and variances.
+    GaussianNLLLoss {
+        /// Whether the constant is added.
+        full: bool = false,
+        /// The least variance; 1e-6 by default.
+        eps: f64 = 1e-6,
+    } |l, x, target, variance| F::gaussian_nll_loss(x, target, variance, l.full, l.eps, l.reduction);
+    /// x where the target is 1, and max(0, margin − x) where it is −1.
+    HingeEmbeddingLoss {
+        /// The margin; 1 by default.
+        margin: f64 = 1.0,
+    } |l, x, target| F::hinge_embedding_loss(x, target, l.margin, l.reduction);
+    /// ln(1 + exp(−t x)) for targets ±1.
+    SoftMarginLoss {} |l, x, target| F::soft_margin_loss(x, target, l.reduction);
+    /// max(0, −t (x₁ − x₂) + margin) for targets ±1.
+    MarginRankingLoss {
+        /// The margin; 0 by default.
+        margin: f64 = 0.0,
+    } |l, x1, x2, target| F::margin_ranking_loss(x1, x2, target, l.margin, l.reduction);
+    /// 1 − cos(x₁, x₂) where the target is 1, and max(0, cos(x₁, x₂) − margin) where it is −1.
+    CosineEmbeddingLoss {
+        /// The margin; 0 by default.
+        margin: f64 = 0.0,
+    } |l, x1, x2, target| F::cosine_embedding_loss(x1, x2, target, l.margin, l.reduction);
+    /// max(0, d(anchor, positive) − d(anchor, negative) + margin).
+    TripletMarginLoss {
+        /// The margin; 1 by default.
+        margin: f64 = 1.0,
+        /// The norm that measures distances; 2 by default.
+        p: f64 = 2.0,
+        /// What is added to differences; 1e-6 by default.
+        eps: f64 = 1e-6,
+        /// Takes the negative's distance to the positive where that is smaller.
+        swap: bool = false,
+    } |l, anchor, positive, negative| {
+        F::triplet_margin_loss(anchor, positive, negative, l.margin, l.p, l.eps, l.swap, l.reduction)
+    };
+    /// How far the scores of other classes come near that of the target.
+    MultiMarginLoss {
+        /// The power, 1 or 2; 1 by default.
+        p: i64 = 1,
+        /// The margin; 1 by default.
+        margin: f64 = 1.0,
+        /// How much each class counts.
+        weight: Option<Tensor> = None,
+    } |l, x, target| F::multi_margin_loss(x, target, l.p, l.margin, l.weight.as_ref(), l.reduction);
+    /// How far the scores of other classes come near those of several targets.
+    MultiLabelMarginLoss {} |l, x, target| F::multilabel_margin_loss(x, target, l.reduction);
+    /// The mean over classes of the cross-entropy of each as one of two.
+    MultiLabelSoftMarginLoss {
+        /// How much each class counts.
+        weight: Option<Tensor> = None,
+    } |l, x, target| F::multilabel_soft_margin_loss(x, target, l.weight.as_ref(), l.reduction);
+}

@@ -1,0 +1,9 @@
+//! The loop: a small trainer that you may use or ignore, metrics, and logs.
+
+mod log;
+mod metrics;
+mod trainer;
+
+pub use log::{Console, CsvLog, Log, TensorBoard};
+pub use metrics::{Confusion, Mean, accuracy, mean_absolute_error, perplexity, r2_score, top_k_accuracy};
+pub use trainer::{Report, Trainer};
