@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Index,
     /// A value that makes no sense as this argument.
     Value,
+    /// A matrix that has no such decomposition or inverse.
+    Linalg,
     /// The graph cannot do what was asked: freed, or nothing to differentiate.
     Graph,
     /// A file or its contents.

@@ -8,6 +8,9 @@ pub use crate::cpu::ctc::{Alignment, ctc, ctc_backward};
 pub use crate::cpu::index::{arange, concat, embed, gather, index_add, index_select, scatter_add, triangle};
 pub use crate::cpu::interpolate::{LinearMap, linear_map};
 pub use crate::cpu::interpret::interpret;
+pub use crate::cpu::linalg::{
+    cholesky, cofactor, eigh, lu, lu_determinant, lu_solve, matrix_exp, pinv, qr, solve_triangular, svd,
+};
 pub use crate::cpu::matmul::matmul;
 pub use crate::cpu::norm::{
     Rows, channel_affine, channel_norm_backward, channel_stats, norm_rows, norm_rows_backward,

@@ -1,12 +1,12 @@
 //! Gradients: modes, backward, the graph's nodes.
 
-use crate::args::TensorLike;
+use crate::args::{TensorLike, TensorList};
 use crate::errors::value_error;
 use crate::give::Give;
 use crate::guard::{guard, guard_long, throw};
 use crate::tensor::PyTensor;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyList, PyTuple};
 use std::sync::{Arc, Mutex, PoisonError};
 use wengert::autograd::Node;
 use wengert::{Backward, Tensor};
@@ -246,9 +246,57 @@ fn grad(
     grads.give(py)
 }
 
+/// Variables with the values of these tensors: see `func::variables`.
+#[pyfunction]
+fn _func_variables(py: Python<'_>, tensors: TensorList) -> PyResult<Py<PyAny>> {
+    guard(py, 0, || wengert::func::variables(&tensors.0))?.give(py)
+}
+
+/// Whether others than these variables could differentiate the results: see `func::depends_on_others`.
+#[pyfunction]
+fn _func_depends_on_others(py: Python<'_>, results: TensorList, variables: TensorList) -> PyResult<bool> {
+    guard(py, 0, || {
+        wengert::func::depends_on_others(&results.0, &variables.0)
+    })
+}
+
+/// `function` of a list of tensors, which gives one, recomputed when its gradient is asked for.
+#[pyfunction]
+fn _checkpoint(py: Python<'_>, function: Py<PyAny>, tensors: TensorList, again: bool) -> PyResult<Py<PyAny>> {
+    let call = move |x: &Vec<Tensor>| -> Vec<Tensor> {
+        let results = Python::attach(|py| -> PyResult<Vec<Tensor>> {
+            let x: Vec<PyTensor> = x.iter().cloned().map(PyTensor::new).collect();
+            let x = PyList::new(
+                py,
+                x.into_iter()
+                    .map(|x| Py::new(py, x))
+                    .collect::<PyResult<Vec<_>>>()?,
+            )?;
+            Ok(function.call1(py, (x,))?.extract::<TensorList>(py)?.0)
+        });
+        match results {
+            Ok(results) => results,
+            Err(error) => throw(error),
+        }
+    };
+    guard(py, 0, move || match again {
+        true => wengert::func::checkpoint(call, &tensors.0),
+        false => wengert::func::checkpoint_drawing_anew(call, &tensors.0),
+    })?
+    .give(py)
+}
+
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<PyNode>()?;
     m.add_class::<PyHook>()?;
-    crate::macros::functions!(m, _set_grad_enabled, is_grad_enabled, grad);
+    crate::macros::functions!(
+        m,
+        _set_grad_enabled,
+        is_grad_enabled,
+        grad,
+        _func_variables,
+        _func_depends_on_others,
+        _checkpoint
+    );
     Ok(())
 }

@@ -22,6 +22,8 @@ pub use autograd::functional as func;
 pub use autograd::{Backward, Ctx, Recording, enable_grad, grad, is_recording, no_grad};
 pub use create::{Literal, Scalar};
 pub use op::{Each, Extra, Fixed, Op, Sample, Saves, Variadic};
+pub use ops::linalg;
+pub use ops::linalg::einsum;
 pub use ops::{
     Index, Kind, Map, PadMode, Pointwise, Reduction, block_diag, broadcast_tensors, cartesian_prod, cat,
     column_stack, cross_entropy, dstack, hstack, linear, meshgrid, mse_loss, s, searchsorted, stack, vstack,

@@ -8,6 +8,7 @@ pub(crate) mod index;
 pub(crate) mod interpolate;
 pub(crate) mod interpret;
 pub(crate) mod isa;
+pub(crate) mod linalg;
 pub(crate) mod matmul;
 pub(crate) mod norm;
 pub(crate) mod pointwise;

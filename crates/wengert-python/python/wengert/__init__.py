@@ -20,7 +20,9 @@ for _mode in (enable_grad, inference_mode, no_grad, set_grad_enabled):
 from ._C import *  # noqa: F403
 from ._C import Tensor, __version__  # noqa: F401
 
-from . import autograd, cuda, nn, special  # noqa: E402
+from . import autograd, cuda, func, linalg, nn, special  # noqa: E402
+from ._linear import cdist, tensordot  # noqa: E402, F401
+from .func import vmap  # noqa: E402, F401
 
 bool = _C.bool
 

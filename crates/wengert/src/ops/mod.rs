@@ -26,6 +26,7 @@ pub mod index;
 pub mod interpolate;
 pub mod join;
 pub mod logarithm;
+pub mod linalg;
 pub mod loss;
 pub mod mask;
 pub mod matmul;

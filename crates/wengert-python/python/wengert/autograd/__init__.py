@@ -1,6 +1,7 @@
 """Gradients."""
 
 from .._C import grad, is_grad_enabled  # noqa: F401
+from . import functional  # noqa: F401
 from .._modes import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: F401
 
 

@@ -1,5 +1,5 @@
-"""Helpers: data sets and loaders."""
+"""Helpers: data sets and loaders, checkpoints that recompute."""
 
-from . import data
+from . import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]

@@ -24,8 +24,8 @@ struct Recompute {
     f: Function,
     inputs: usize,
     output: Meta,
-    /// Random numbers drawn again are the same again.
-    random: [u64; 2],
+    /// Where random numbers are to be drawn from again, so that they are the same.
+    random: Option<[u64; 2]>,
     /// The result, where the function has run already.
     value: Arc<Mutex<Option<Array>>>,
 }
@@ -39,17 +39,22 @@ impl fmt::Debug for Recompute {
 impl Recompute {
     /// Runs it with the random numbers that it had the first time.
     fn again(&self, x: &[Tensor]) -> Tensor {
-        struct Restore([u64; 2]);
+        struct Restore(Option<[u64; 2]>);
         impl Drop for Restore {
             fn drop(&mut self) {
-                with_generator(|g| *g = Generator::from_state(self.0));
+                self.0
+                    .into_iter()
+                    .for_each(|state| with_generator(|g| *g = Generator::from_state(state)));
             }
         }
-        let _restore = Restore(with_generator(|g| {
-            let state = g.state();
-            *g = Generator::from_state(self.random);
-            state
-        }));
+        let exchange = |first| {
+            with_generator(|g| {
+                let state = g.state();
+                *g = Generator::from_state(first);
+                state
+            })
+        };
+        let _restore = Restore(self.random.map(exchange));
         let y = (self.f)(x);
         if (y.shape(), y.dtype()) != (self.output.shape.clone(), self.output.dtype) {
             let (was, is) = (&self.output.shape, y.shape());
@@ -122,7 +127,7 @@ impl Op for Recompute {
             f,
             inputs,
             output: Meta::new([3], DType::F64),
-            random: [0, 0],
+            random: None,
             value: Arc::default(),
         };
         let narrow = |y: Tensor| y.to(DType::F64);
@@ -160,11 +165,32 @@ where
     Y: Tree,
     F: Fn(&X) -> Y + Send + Sync + 'static,
 {
+    keep_inputs(f, x, Some(with_generator(|g| g.state())))
+}
+
+/// As [`checkpoint`], for an `f` that draws no random numbers, or may draw others when it runs again: PyTorch's
+/// `preserve_rng_state=False`.
+#[track_caller]
+pub fn checkpoint_drawing_anew<X, Y, F>(f: F, x: &X) -> Y
+where
+    X: Tree + Send + Sync + 'static,
+    Y: Tree,
+    F: Fn(&X) -> Y + Send + Sync + 'static,
+{
+    keep_inputs(f, x, None)
+}
+
+#[track_caller]
+fn keep_inputs<X, Y, F>(f: F, x: &X, random: Option<[u64; 2]>) -> Y
+where
+    X: Tree + Send + Sync + 'static,
+    Y: Tree,
+    F: Fn(&X) -> Y + Send + Sync + 'static,
+{
     if !is_recording() {
         return f(x);
     }
     let inputs = x.leaves();
-    let random = with_generator(|g| g.state());
     // The first run is recorded, to see which variables it reads and which results depend on any, and what it
     // recorded is dropped. (The backward pass will need as much memory once more anyway.)
     let start = next_id();

@@ -12,6 +12,48 @@
 //! assert_eq!(func::grad(f)(&x).to_vec::<f32>(), [3.0, 12.0]);
 //! assert_eq!(func::hessian(f)(&x).to_vec::<f32>(), [6.0, 0.0, 0.0, 12.0]);
 //! ```
+//!
+//! An operation of your own, of several inputs, takes part like any other:
+//!
+//! ```
+//! use wengert::autograd::check_op;
+//! use wengert::{Array, Ctx, Error, ErrorKind, Extra, Fixed, Meta, Op, Result, Sample, Saves, Tensor, func, op::In};
+//!
+//! /// y = a² b; da = 2 a b dy, db = a² dy.
+//! #[derive(Debug)]
+//! struct SquareTimes;
+//!
+//! impl Op for SquareTimes {
+//!     type Inputs = Fixed<2>;
+//!     const NAME: &'static str = "square_times";
+//!     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::x(1)), Saves::x(0)];
+//!     fn infer(&self, [a, b]: [In<'_>; 2]) -> Result<Meta> {
+//!         match a.shape == b.shape && a.dtype == b.dtype {
+//!             true => Ok(a.with_shape(a.shape)),
+//!             false => Err(Error::new(ErrorKind::Shape, "", format!("{} and {} differ", a.shape, b.shape))),
+//!         }
+//!     }
+//!     fn forward(&self, [a, b]: [Array; 2], y: &Meta, _: &mut Extra) -> Array {
+//!         let (a, b) = (a.to_vec::<f64>(), b.to_vec::<f64>());
+//!         let values: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a * a * b).collect();
+//!         Array::from_slice(&values, &y.shape).cast(y.dtype)
+//!     }
+//!     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
+//!         let da = cx.grad(0, || &dy * cx.x(0) * cx.x(1) * 2.0);
+//!         let db = cx.grad(1, || &dy * cx.x(0).square());
+//!         [da, db]
+//!     }
+//!     fn samples() -> Vec<Sample<Self>> {
+//!         let (a, b) = (Array::from_slice(&[1.0, -2.0], [2]), Array::from_slice(&[3.0, 0.5], [2]));
+//!         vec![Sample::new(SquareTimes, [a, b]).gives([3.0, 2.0])]
+//!     }
+//! }
+//!
+//! check_op::<SquareTimes>().unwrap();
+//! let f = |(a, b): &(Tensor, Tensor)| SquareTimes.apply([a, b]).sum();
+//! let ((aa, ab), (_, bb)) = func::hessian(f)(&(Tensor::new([2.0]), Tensor::new([3.0])));
+//! assert_eq!([aa, ab, bb].map(|t| t.item()), [6.0, 4.0, 0.0]);
+//! ```
 
 mod checkpoint;
 mod jacobian;
@@ -21,13 +63,13 @@ mod tests;
 mod tree;
 mod vmap;
 
-pub use checkpoint::checkpoint;
+pub use checkpoint::{checkpoint, checkpoint_drawing_anew};
 pub use jacobian::{hessian, jacfwd, jacobian, jacrev};
 pub use reverse::{grad, hvp, jvp, value_and_grad, vhp, vjp};
 pub use tree::Tree;
 pub use vmap::{vmap, vmap_dims};
 
-use super::node::{Source, next_id};
+use super::node::Source;
 use super::{Backward, enable_grad, is_recording};
 use crate::op::Op;
 use crate::ops::shape::Reshape;
@@ -40,7 +82,6 @@ use wengert_array::{Error, ErrorKind, raise};
 struct Level<X, Y> {
     x: X,
     leaves: Vec<Tensor>,
-    ids: Vec<u64>,
     y: Y,
     results: Vec<Tensor>,
     /// Whether someone outside may differentiate what this level computes.
@@ -52,13 +93,11 @@ struct Level<X, Y> {
 impl<X: Tree, Y: Tree> Level<X, Y> {
     fn enter(op: &'static str, at: &'static Location<'static>, x: &X, f: &impl Fn(&X) -> Y) -> Level<X, Y> {
         let outer = is_recording();
-        let start = next_id();
         let leaves: Vec<Tensor> = x.leaves().iter().map(|t| variable(op, at, t)).collect();
         let x = x.rebuild(&mut leaves.iter().cloned());
         let y = enable_grad(|| f(&x));
         let results = y.leaves();
         let mut level = Level {
-            ids: leaves.iter().filter_map(Tensor::source).map(|s| s.id()).collect(),
             x,
             leaves,
             y,
@@ -67,29 +106,8 @@ impl<X: Tree, Y: Tree> Level<X, Y> {
             op,
             at,
         };
-        level.outer = outer && level.looks_outside(start);
+        level.outer = outer && depends_on_others(&level.results, &level.leaves);
         level
-    }
-
-    /// Whether the results' history leads anywhere but to this level's own variables.
-    fn looks_outside(&self, start: u64) -> bool {
-        let mut stack: Vec<Source> = self.results.iter().filter_map(Tensor::source).collect();
-        let mut seen = HashSet::new();
-        while let Some(source) = stack.pop() {
-            let id = source.id();
-            match source {
-                Source::Leaf(_) if self.ids.contains(&id) => {}
-                Source::Leaf(_) => return true,
-                // A variable that is itself an operation is one that was made of something outside.
-                Source::Node(_) if id <= start || self.ids.contains(&id) => return true,
-                Source::Node(node) => {
-                    if seen.insert(id) {
-                        stack.extend(node.edges().iter().filter_map(|e| e.source.clone()));
-                    }
-                }
-            }
-        }
-        false
     }
 
     /// The result, without this level's history where nobody outside could use it.
@@ -131,6 +149,45 @@ impl<X: Tree, Y: Tree> Level<X, Y> {
         }
         y
     }
+}
+
+/// Variables with the values of these tensors, for a transform of your own: each is part of its tensor's history, where
+/// it has one, and yet distinct from it, so that derivatives for it are those of the function that is called on it.
+///
+/// # Panics
+/// If a dtype is not a floating-point one.
+#[track_caller]
+pub fn variables(tensors: &[Tensor]) -> Vec<Tensor> {
+    let at = Location::caller();
+    tensors.iter().map(|t| variable("variables", at, t)).collect()
+}
+
+/// Whether the history of `results` leads anywhere but to `variables`, which [`variables`] made: to what a function has
+/// captured, or what the variables were made from. If not, nobody else can differentiate the results.
+pub fn depends_on_others(results: &[Tensor], variables: &[Tensor]) -> bool {
+    let own: Vec<u64> = variables
+        .iter()
+        .filter_map(Tensor::source)
+        .map(|s| s.id())
+        .collect();
+    let oldest = own.iter().min().copied().unwrap_or(u64::MAX);
+    let mut stack: Vec<Source> = results.iter().filter_map(Tensor::source).collect();
+    let mut seen = HashSet::new();
+    while let Some(source) = stack.pop() {
+        let id = source.id();
+        match source {
+            Source::Leaf(_) if own.contains(&id) => {}
+            Source::Leaf(_) => return true,
+            // A variable that is itself an operation is one that was made of something outside.
+            Source::Node(_) if id < oldest || own.contains(&id) => return true,
+            Source::Node(node) => {
+                if seen.insert(id) {
+                    stack.extend(node.edges().iter().filter_map(|e| e.source.clone()));
+                }
+            }
+        }
+    }
+    false
 }
 
 /// A variable with this value: part of its history, if it has one, and yet distinct from it.

@@ -1,0 +1,91 @@
+//! Eigenvalues and eigenvectors of symmetric matrices.
+
+use super::cholesky::symmetric;
+use super::*;
+use crate::autograd::Ctx;
+use crate::op::{Extra, Fixed, Sample, Saves};
+use wengert_array::Meta;
+
+/// Eigenvalues w, ascending, and eigenvectors V as columns, end to end, of the mean A = V diag(w) Vᵀ of x and xᵀ.
+///
+/// dx = ½ (G + Gᵀ) with G = V (diag(dw) + F ∘ Vᵀ dV) Vᵀ and Fᵢⱼ = 1 / (wⱼ − wᵢ), 0 where they are equal (Giles 2008; Seeger
+/// et al. 2017, *Auto-differentiating linear algebra*).
+#[derive(Clone, Debug)]
+pub struct Eigh;
+
+impl Op for Eigh {
+    type Inputs = Fixed<1>;
+    const NAME: &'static str = "eigh";
+    const SAVES: &'static [Saves] = &[Saves::Y];
+    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+        let n = square("eigh", &x)?;
+        Ok(x.with_shape(with_last(x.shape, &[n + n * n])))
+    }
+    fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
+        let (w, v) = kernels::eigh(&x);
+        pack(&Shape::new(&y.shape[..y.shape.rank() - 1]), &[w, v])
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        let n = cx.meta(0).shape[cx.meta(0).shape.rank() - 1];
+        let [w, v] = unpack(&cx.y(), [&[n], &[n, n]]);
+        let [dw, dv] = unpack(&dy, [&[n], &[n, n]]);
+        let f = reciprocal_or_zero(&(w.unsqueeze(-2) - w.unsqueeze(-1)));
+        let inner = diagonal_matrix(&dw) + f * mt(&v).matmul(&dv);
+        let g = v.matmul(&inner).matmul(&mt(&v));
+        [Some((&g + mt(&g)) * 0.5)]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let a = Array::from_slice(&[2.0, 1.0, 1.0, -1.0], [2, 2]);
+        let b = [4.0, 1.0, -2.0, 1.0, 2.0, 0.5, -2.0, 0.5, -3.0];
+        let c = [1.0, 0.5, 0.25, 0.5, -2.0, 1.0, 0.25, 1.0, 5.0];
+        vec![
+            Sample::new(Eigh, [a]),
+            Sample::new(Eigh, [Array::from_slice(&[b, c].concat(), [2, 3, 3])]),
+            Sample::new(Eigh, [Array::from_slice(&[3.0], [1, 1])]).gives([3.0, 1.0]),
+        ]
+    }
+}
+
+/// Eigenvalues and eigenvectors of the matrix that a triangle stands for.
+#[track_caller]
+fn decompose(op: &str, x: &Tensor, upper: bool) -> [Tensor; 2] {
+    finite(op, x);
+    let y = Eigh.apply([&symmetric(x, upper)]);
+    let shape = x.shape();
+    let n = shape[shape.rank() - 1];
+    unpack(&y, [&[n], &[n, n]])
+}
+
+/// The eigenvalues of symmetric matrices, ascending, and orthonormal eigenvectors as columns: A = V diag(w) Vᵀ. Only the
+/// lower triangle is read (`upper`: the upper).
+///
+/// Eigenvectors are determined up to their sign, and those of equal eigenvalues up to a rotation. The gradient is
+/// that of functions which do not depend on the choice. (Where eigenvalues are equal, PyTorch's gradient is NaN.)
+///
+/// ```
+/// use wengert::{Tensor, linalg::eigh};
+///
+/// let (w, v) = eigh(&Tensor::new([[2.0, 1.0], [1.0, 2.0]]), false);
+/// assert!(w.allclose(&Tensor::new([1.0, 3.0]), 1e-6, 1e-6));
+/// assert!(v.matmul(&v.t()).allclose(&Tensor::eye(2), 1e-6, 1e-6));
+/// ```
+///
+/// # Panics
+/// If the matrices are not square, or an element is not finite.
+#[track_caller]
+pub fn eigh(x: &Tensor, upper: bool) -> (Tensor, Tensor) {
+    let [w, v] = decompose("eigh", x, upper);
+    (w, v)
+}
+
+/// The eigenvalues that [`eigh`] gives.
+///
+/// # Panics
+/// As [`eigh`].
+#[track_caller]
+pub fn eigvalsh(x: &Tensor, upper: bool) -> Tensor {
+    let [w, _] = decompose("eigvalsh", x, upper);
+    w
+}
+
+contract! { eigh: Eigh }

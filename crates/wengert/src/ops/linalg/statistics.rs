@@ -1,0 +1,116 @@
+//! Distances, covariances and correlations.
+
+use super::*;
+
+/// The distance of each row of a [.., p, m] from each row of b [.., r, m], in the norm of order `p`: [.., p, r]. Where two rows are
+/// equal the gradient is 0.
+///
+/// # Panics
+/// If the numbers of columns differ, the leading dimensions do not broadcast, or `p` is negative.
+#[track_caller]
+pub fn cdist(a: &Tensor, b: &Tensor, p: f64) -> Tensor {
+    if a.dim() < 2 || b.dim() < 2 || a.size(-1) != b.size(-1) {
+        let message = format!(
+            "cannot measure between the rows of {} and {}",
+            a.shape(),
+            b.shape()
+        );
+        raise(
+            Error::new(ErrorKind::Shape, "cdist", message)
+                .note("both must be matrices or stacks of them, with as many columns"),
+        );
+    }
+    if p.is_nan() || p < 0.0 {
+        raise(Error::new(
+            ErrorKind::Value,
+            "cdist",
+            format!("p must not be negative, and is {p}"),
+        ));
+    }
+    let differences = a.unsqueeze(-2) - b.unsqueeze(-3);
+    match a.size(-1) {
+        0 => differences.sum_dim(-1, false),
+        _ => vector_norm(&differences, p, -1, false),
+    }
+}
+
+/// The covariances of the rows of x [variables, observations], whose sums are divided by the number of observations less
+/// `correction`. `fweights` says how often each observation occurred, `aweights` how much it weighs.
+///
+/// # Panics
+/// If x has more than two dimensions, or the weights do not fit the observations.
+#[track_caller]
+pub fn cov(x: &Tensor, correction: f64, fweights: Option<&Tensor>, aweights: Option<&Tensor>) -> Tensor {
+    if x.dim() > 2 {
+        let message = format!("needs at most two dimensions, and got shape {}", x.shape());
+        raise(Error::new(ErrorKind::Shape, "cov", message));
+    }
+    let rows = match x.dim() {
+        2 => x.clone(),
+        _ => x.reshape([1, x.numel()]),
+    };
+    let rows = if rows.dtype().is_float() {
+        rows
+    } else {
+        rows.to(DType::F32)
+    };
+    let n = rows.size(1);
+    for (name, w) in [("fweights", fweights), ("aweights", aweights)] {
+        if let Some(w) = w
+            && w.shape()[..] != [n]
+        {
+            let message = format!("`{name}` has shape {}, and there are {n} observations", w.shape());
+            raise(Error::new(ErrorKind::Shape, "cov", message));
+        }
+    }
+    let like = |w: &Tensor| w.to(rows.dtype());
+    let weights = match (fweights.map(like), aweights.map(like)) {
+        (Some(f), Some(a)) => Some(f * a),
+        (f, a) => f.or(a),
+    };
+    let (mean, total) = match &weights {
+        Some(w) => {
+            let total = w.sum();
+            (((&rows * w).sum_dim(1, true)) / &total, total)
+        }
+        None => (
+            rows.mean_dim(1, true),
+            Tensor::full_as([], n as f64, rows.dtype()),
+        ),
+    };
+    let divisor = match (&weights, aweights) {
+        (Some(w), Some(a)) if correction != 0.0 => &total - (w * like(a)).sum() / &total * correction,
+        _ => total - correction,
+    };
+    // As in PyTorch, nothing is left to divide by rather than something negative.
+    let zero = Tensor::full_as([], 0.0, rows.dtype());
+    let divisor = divisor.maximum(&zero);
+    let centred = rows - mean;
+    let weighted = match &weights {
+        Some(w) => &centred * w,
+        None => centred.clone(),
+    };
+    let c = weighted.matmul(&centred.t()) / divisor;
+    if x.dim() < 2 { c.reshape([]) } else { c }
+}
+
+/// The correlations of the rows of x [variables, observations], between −1 and 1.
+///
+/// # Panics
+/// If x has more than two dimensions.
+#[track_caller]
+pub fn corrcoef(x: &Tensor) -> Tensor {
+    if x.dim() > 2 {
+        let message = format!("needs at most two dimensions, and got shape {}", x.shape());
+        raise(Error::new(ErrorKind::Shape, "corrcoef", message));
+    }
+    let c = cov(x, 1.0, None, None);
+    if c.dim() == 0 {
+        return &c / &c;
+    }
+    let d = diagonal(&c).sqrt();
+    let r = c / d.unsqueeze(1) / d.unsqueeze(0);
+    // Rounding must not lead beyond ±1.
+    let bound = |b: f64| Tensor::full_as([], b, r.dtype());
+    r.minimum(&bound(1.0)).maximum(&bound(-1.0))
+}
