@@ -53,11 +53,6 @@ fn svd_of(x: &Tensor, some: bool, compute_uv: bool) -> Named<3> {
     }
 }
 
-fn qr_of(x: &Tensor, some: bool) -> Named<2> {
-    let (q, r) = linalg::qr(x, if some { Mode::Reduced } else { Mode::Complete });
-    Named("qr", ["Q", "R"], [q, r])
-}
-
 fn slogdet_of(x: &Tensor) -> Named<2> {
     let (sign, log) = linalg::slogdet(x);
     Named("slogdet", ["sign", "logabsdet"], [sign, log])
@@ -123,8 +118,6 @@ ops! {
     fn cholesky_solve(input, L: TensorLike, upper: bool = false) => linalg::cholesky_solve(input, &L.0, upper);
     /// The inverse of A, given its Cholesky factor.
     fn cholesky_inverse(input, upper: bool = false) => linalg::cholesky_inverse(input, upper);
-    /// The QR decomposition.
-    fn qr(input, some: bool = true) => qr_of(input, some);
     /// The singular value decomposition input = U diag(S) Vᵀ.
     fn svd(input, some: bool = true, compute_uv: bool = true) => svd_of(input, some, compute_uv);
     /// The correlations of the rows.

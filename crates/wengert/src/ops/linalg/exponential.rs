@@ -3,7 +3,7 @@
 use super::*;
 use crate::autograd::Ctx;
 use crate::op::{Extra, Fixed, Sample, Saves};
-use crate::ops::shape::cat;
+use crate::ops::cat;
 use wengert_array::Meta;
 
 /// y = eˣ of square matrices; dx is the upper right block of the exponential of [[xᵀ, dy], [0, xᵀ]] (Mathias 1996, *A chain

@@ -44,7 +44,6 @@ pub use statistics::{cdist, corrcoef, cov};
 pub use svd::{Svd, svd, svdvals};
 
 use super::contract;
-use super::shape::{Embed, Slice};
 use crate::op::{In, Op};
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, kernels, raise};
@@ -130,44 +129,17 @@ fn eye(n: usize, like: &Tensor) -> Tensor {
 
 /// The elements on or below diagonal `k` (`upper`: on or above), zeros elsewhere.
 fn triangle(x: &Tensor, k: isize, upper: bool) -> Tensor {
-    let shape = x.shape();
-    let [m, n] = [shape[shape.rank() - 2], shape[shape.rank() - 1]];
-    let ones = Array::full([m, n], 1.0, DType::U8);
-    let mask = kernels::triangle(&ones, k, upper).cast(DType::Bool);
-    x.where_(&Tensor::constant(mask), &Tensor::full_as([], 0.0, x.dtype()))
+    if upper { x.triu(k) } else { x.tril(k) }
 }
 
-/// The diagonals of matrices, which may be flat ones of any size.
+/// The diagonals of matrices.
 fn diagonal(x: &Tensor) -> Tensor {
-    let shape = x.shape();
-    let [m, n] = [shape[shape.rank() - 2], shape[shape.rank() - 1]];
-    let slice = Slice {
-        dim: -1,
-        start: 0,
-        len: m.min(n),
-        step: n as isize + 1,
-    };
-    slice.apply([&x.reshape(with_last(&shape, &[m * n]))])
+    x.diagonal(0, -2, -1)
 }
 
 /// Square matrices with these diagonals, and zeros elsewhere.
 fn diagonal_matrix(d: &Tensor) -> Tensor {
-    let mut shape = d.shape();
-    let n = shape[shape.rank() - 1];
-    let slice = Slice {
-        dim: -1,
-        start: 0,
-        len: n,
-        step: n as isize + 1,
-    };
-    shape = shape.with(shape.rank() - 1, n * n);
-    let flat = Embed {
-        slice,
-        shape: shape.clone(),
-    }
-    .apply([d]);
-    let square = shape.with(shape.rank() - 1, n).insert(shape.rank(), n);
-    flat.reshape(square)
+    d.diag_embed(0, -2, -1)
 }
 
 /// x⁻¹ where x is not 0, and 0 there: so that a difference of equal numbers, whose factor is 0 as well, adds nothing.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::autograd::{Ctx, is_recording};
 use crate::op::{Extra, Fixed, Sample, Saves};
-use crate::ops::shape::cat;
+use crate::ops::cat;
 use wengert_array::Meta;
 
 /// Q with orthonormal columns and the upper triangular R of A = Q R, end to end.

@@ -91,7 +91,11 @@ pub fn cov(x: &Tensor, correction: f64, fweights: Option<&Tensor>, aweights: Opt
         None => centred.clone(),
     };
     let c = weighted.matmul(&centred.t()) / divisor;
-    if x.dim() < 2 { c.reshape([]) } else { c }
+    if x.dim() < 2 {
+        c.reshape(Shape::new(&[]))
+    } else {
+        c
+    }
 }
 
 /// The correlations of the rows of x [variables, observations], between −1 and 1.
@@ -106,7 +110,8 @@ pub fn corrcoef(x: &Tensor) -> Tensor {
     }
     let c = cov(x, 1.0, None, None);
     if c.dim() == 0 {
-        return &c / &c;
+        let variance = c.clone();
+        return c / variance;
     }
     let d = diagonal(&c).sqrt();
     let r = c / d.unsqueeze(1) / d.unsqueeze(0);

@@ -3,14 +3,15 @@
 use super::*;
 use crate::autograd::Ctx;
 use crate::op::{Extra, Fixed, Sample, Saves};
-use crate::ops::shape::cat;
+use crate::ops::cat;
 use wengert_array::Meta;
 
 /// U, the singular values s, descending, and Vᵀ, end to end, of A = U diag(s) Vᵀ.
 ///
-/// With skew(X) = X − Xᵀ, Eᵢⱼ = sⱼ² − sᵢ² and S = diag(s): dA = U (skew(Uᵀ dU)/E · S + S · skew(Vᵀ dV)/E + diag(ds)) Vᵀ
-/// + (1 − U Uᵀ) dU S⁻¹ Vᵀ + U S⁻¹ dVᵀ (1 − V Vᵀ), where quotients by 0 count as 0 (Townsend 2016, *Differentiating the
-/// singular value decomposition*; Seeger et al. 2017).
+/// dA is U (skew(Uᵀ dU)/E · S + S · skew(Vᵀ dV)/E + diag(ds)) Vᵀ, and where A is tall or wide the parts of dU and dV outside
+/// of the bases come to it, (1 − U Uᵀ) dU S⁻¹ Vᵀ and U S⁻¹ dVᵀ (1 − V Vᵀ). Here skew(X) = X − Xᵀ, Eᵢⱼ = sⱼ² − sᵢ² and
+/// S = diag(s); quotients by 0 count as 0. (Townsend 2016, *Differentiating the singular value decomposition*; Seeger et
+/// al. 2017, *Auto-differentiating linear algebra*.)
 #[derive(Clone, Debug)]
 pub struct Svd;
 
@@ -48,7 +49,7 @@ impl Op for Svd {
         let mut dx = left.matmul(&vt);
         if n > k {
             let scaled = over.unsqueeze(-1) * &dvt;
-            dx = dx + u.matmul(&(&scaled - scaled.matmul(&mt(&vt)).matmul(&vt)));
+            dx += u.matmul(&(&scaled - scaled.matmul(&mt(&vt)).matmul(&vt)));
         }
         [Some(dx)]
     }
