@@ -104,6 +104,35 @@ impl Array {
         array
     }
 
+    /// An array on memory that `owner` keeps alive, without a copy; a write through the array copies it first.
+    ///
+    /// `first` is the address of the element at index zero; `strides` are in elements.
+    ///
+    /// # Safety
+    /// Every element that `shape` and `strides` describe lies in memory that can be read until `owner` is dropped,
+    /// is aligned for its type, and, if a bool, is 0 or 1. Nothing writes to the memory while an operation reads it.
+    pub unsafe fn from_foreign(
+        first: *const u8,
+        shape: impl Into<Shape>,
+        strides: &[isize],
+        dtype: DType,
+        owner: Box<dyn Send + Sync>,
+    ) -> Array {
+        let shape = shape.into();
+        assert_eq!(shape.rank(), strides.len(), "a stride for each dimension");
+        // Strides may be negative: the buffer begins at the lowest address, and the offset leads to the first.
+        let below = |(&n, &s): (&usize, &isize)| (n.max(1) as isize - 1) * s.min(0);
+        let offset = if shape.numel() == 0 {
+            0
+        } else {
+            shape.iter().zip(strides).map(below).sum::<isize>().unsigned_abs()
+        };
+        // SAFETY: the element at the lowest address is one of those that may be read.
+        let lowest = unsafe { first.sub(offset * dtype.size()) };
+        let buffer = Buffer::foreign(lowest.cast_mut(), owner);
+        Array::of(buffer, Layout::strided(shape, strides, offset), dtype)
+    }
+
     /// `value` once, seen as an array of any shape: its strides are zero and it takes no memory.
     pub fn fill(shape: impl Into<Shape>, value: f64, dtype: DType) -> Array {
         Array::full([], value, dtype).broadcast_to(&shape.into())
@@ -208,7 +237,7 @@ impl Array {
     }
 
     /// The address of the first byte of the first element.
-    pub(crate) fn as_bytes_ptr(&self) -> *const u8 {
+    pub fn as_bytes_ptr(&self) -> *const u8 {
         // SAFETY: as in `as_ptr`.
         unsafe {
             self.0

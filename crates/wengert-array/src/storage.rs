@@ -3,6 +3,8 @@
 //! A block is a header and its bytes in one allocation, so that a small array costs one visit to a
 //! free list. Blocks come in size classes. Small ones go back to a list of the thread that drops them
 //! (no lock), large ones to a shared list; both keep a bounded amount and give the rest to the system.
+//!
+//! Memory that another library owns can be a buffer too: its block holds the address and the owner.
 
 use crate::error::{Error, ErrorKind, raise};
 use std::alloc::{Layout, alloc, dealloc};
@@ -20,6 +22,8 @@ const KEEP: usize = 64;
 const KEEP_BYTES: usize = 1 << 30;
 const SMALL_CLASSES: usize = class_of(SMALL) + 1;
 const CLASSES: usize = 256;
+/// The class of blocks that stand for another owner's memory.
+const FOREIGN: usize = usize::MAX;
 
 #[repr(C, align(64))]
 struct Header {
@@ -27,7 +31,15 @@ struct Header {
     class: usize,
 }
 
-/// A counted block of bytes, 64-byte aligned. Cloning shares it.
+/// What follows the header of a block that stands for another owner's memory.
+#[repr(C)]
+struct Foreign {
+    header: Header,
+    bytes: *mut u8,
+    owner: Box<dyn Send + Sync>,
+}
+
+/// A counted block of bytes, 64-byte aligned unless foreign. Cloning shares it.
 pub(crate) struct Buffer(NonNull<Header>);
 
 // SAFETY: the count is atomic; the bytes are written only by a sole holder (`Array` checks `is_unique`
@@ -88,6 +100,16 @@ impl Buffer {
         Buffer(block)
     }
 
+    /// Memory that `owner` keeps alive, from `bytes` on. It counts as shared: a write copies it first.
+    pub(crate) fn foreign(bytes: *mut u8, owner: Box<dyn Send + Sync>) -> Buffer {
+        let header = Header {
+            refs: AtomicUsize::new(1),
+            class: FOREIGN,
+        };
+        let block = Box::new(Foreign { header, bytes, owner });
+        Buffer(NonNull::from(Box::leak(block)).cast())
+    }
+
     fn header(&self) -> &Header {
         // SAFETY: the header lives as long as any holder.
         unsafe { self.0.as_ref() }
@@ -95,6 +117,10 @@ impl Buffer {
 
     /// The first byte.
     pub(crate) fn ptr(&self) -> *mut u8 {
+        if self.header().class == FOREIGN {
+            // SAFETY: a block of this class is a `Foreign`, whose first field is the header.
+            return unsafe { self.0.cast::<Foreign>().as_ref() }.bytes;
+        }
         // SAFETY: the bytes follow the header in the same allocation.
         unsafe { self.0.as_ptr().add(1).cast::<u8>() }
     }
@@ -102,7 +128,8 @@ impl Buffer {
     /// Whether no one else holds this block.
     pub(crate) fn is_unique(&self) -> bool {
         // Acquire pairs with the release of other holders' drops: their reads are over.
-        self.header().refs.load(Ordering::Acquire) == 1
+        // Another owner's memory is never ours alone.
+        self.header().refs.load(Ordering::Acquire) == 1 && self.header().class != FOREIGN
     }
 
     /// Whether both are the same block.
@@ -122,6 +149,12 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         if self.header().refs.fetch_sub(1, Ordering::Release) == 1 {
             fence(Ordering::Acquire);
+            if self.header().class == FOREIGN {
+                // SAFETY: made by `Box::leak` in `foreign`, and this was the last holder.
+                let block = unsafe { Box::from_raw(self.0.cast::<Foreign>().as_ptr()) };
+                drop(block.owner);
+                return;
+            }
             pool::give(self.0, self.header().class);
         }
     }

@@ -3,7 +3,7 @@
 use crate::args::{TensorLike, TensorList};
 use crate::errors::value_error;
 use crate::give::Give;
-use crate::guard::{guard, guard_long, throw};
+use crate::guard::{guard, guard_long, python};
 use crate::tensor::PyTensor;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -23,6 +23,11 @@ impl PyNode {
     }
     fn __repr__(&self) -> String {
         format!("<{}>", self.0.describe())
+    }
+    /// Where in the program the operation was applied, or `None`.
+    #[getter]
+    fn origin(&self, py: Python<'_>) -> Option<String> {
+        crate::origin::text(py, self.0.place())
     }
     /// The operations that made its inputs, each with 0: they have one result.
     #[getter]
@@ -74,19 +79,12 @@ impl PyTensor {
         let how = how(retain_graph, create_graph);
         if let Some(inputs) = inputs {
             let inputs = variables(inputs)?;
-            let grads = run_grad(py, how, &y, gradient.map(|g| g.0), &inputs)?;
-            for ((x, _), g) in inputs.iter().zip(grads) {
-                if let Some(g) = g {
-                    guard(py, 0, || {
-                        let sum = match x.grad() {
-                            Some(old) => old + g,
-                            None => g,
-                        };
-                        x.set_grad(Some(sum));
-                    })?;
-                }
-            }
-            return Ok(());
+            let dy = gradient.map(|g| g.0);
+            let done = guard_long(py, || {
+                let xs: Vec<&Tensor> = inputs.iter().map(|(x, _)| x).collect();
+                how.try_run_into(&[(&y, dy.as_ref())], &xs)
+            })?;
+            return done.map_err(|e| crate::errors::exception(py, &e));
         }
         guard_long(py, move || match gradient {
             Some(dy) => how.run_with(&y, &dy.0),
@@ -99,7 +97,7 @@ impl PyTensor {
     fn register_hook(&self, py: Python<'_>, hook: Py<PyAny>) -> PyResult<PyHook> {
         let (t, turned) = self.variable();
         let call = move |grad: &Tensor| -> Option<Tensor> {
-            let replaced = Python::attach(|py| -> PyResult<Option<Tensor>> {
+            python(|py| {
                 let grad = if turned { grad.t() } else { grad.clone() };
                 let result = hook.call1(py, (PyTensor::new(grad),))?;
                 if result.is_none(py) {
@@ -107,11 +105,7 @@ impl PyTensor {
                 }
                 let new = result.extract::<TensorLike>(py)?.0;
                 Ok(Some(if turned { new.t() } else { new }))
-            });
-            match replaced {
-                Ok(replaced) => replaced,
-                Err(error) => throw(error),
-            }
+            })
         };
         let handle = guard(py, 0, move || t.register_hook(call))?;
         Ok(PyHook(Mutex::new(Some(handle))))
@@ -158,20 +152,6 @@ fn variables(inputs: &Bound<'_, PyAny>) -> PyResult<Vec<(Tensor, bool)>> {
     each.collect()
 }
 
-fn run_grad(
-    py: Python<'_>,
-    how: Backward,
-    y: &Tensor,
-    dy: Option<Tensor>,
-    inputs: &[(Tensor, bool)],
-) -> PyResult<Vec<Option<Tensor>>> {
-    guard_long(py, || {
-        let xs: Vec<&Tensor> = inputs.iter().map(|(x, _)| x).collect();
-        how.try_grad(y, &xs, dy.as_ref())
-    })?
-    .map_err(|e| crate::errors::exception(py, &e))
-}
-
 /// The gradients of `outputs` with respect to `inputs`.
 #[pyfunction]
 #[pyo3(signature = (outputs, inputs, grad_outputs = None, retain_graph = None, create_graph = false, allow_unused = None, materialize_grads = false))]
@@ -211,19 +191,12 @@ fn grad(
             format!("{} outputs and {} grad_outputs", ys.len(), dys.len()),
         ));
     }
-    let mut sums: Vec<Option<Tensor>> = vec![None; xs.len()];
-    let last = ys.len().saturating_sub(1);
-    for (i, (y, dy)) in ys.iter().zip(dys).enumerate() {
-        // Outputs may share parts of their graphs, which must live until the last of them has been walked.
-        let retain = if i < last { Some(true) } else { retain_graph };
-        let grads = run_grad(py, how(retain, create_graph), y, dy, &xs)?;
-        for (sum, g) in sums.iter_mut().zip(grads) {
-            *sum = match (sum.take(), g) {
-                (Some(a), Some(b)) => Some(guard(py, a.numel(), || a + b)?),
-                (a, b) => a.or(b),
-            };
-        }
-    }
+    let how = how(retain_graph, create_graph);
+    let sums = guard_long(py, || {
+        let roots: Vec<_> = ys.iter().zip(&dys).map(|(y, dy)| (y, dy.as_ref())).collect();
+        how.try_grad_many(&roots, &xs.iter().map(|(x, _)| x).collect::<Vec<_>>())
+    })?;
+    let sums = sums.map_err(|e| crate::errors::exception(py, &e))?;
     let allow = allow_unused.unwrap_or(materialize_grads);
     let mut grads = Vec::with_capacity(xs.len());
     for (i, ((x, turned), g)) in xs.iter().zip(sums).enumerate() {
@@ -264,7 +237,7 @@ fn _func_depends_on_others(py: Python<'_>, results: TensorList, variables: Tenso
 #[pyfunction]
 fn _checkpoint(py: Python<'_>, function: Py<PyAny>, tensors: TensorList, again: bool) -> PyResult<Py<PyAny>> {
     let call = move |x: &Vec<Tensor>| -> Vec<Tensor> {
-        let results = Python::attach(|py| -> PyResult<Vec<Tensor>> {
+        python(|py| {
             let x: Vec<PyTensor> = x.iter().cloned().map(PyTensor::new).collect();
             let x = PyList::new(
                 py,
@@ -273,17 +246,68 @@ fn _checkpoint(py: Python<'_>, function: Py<PyAny>, tensors: TensorList, again: 
                     .collect::<PyResult<Vec<_>>>()?,
             )?;
             Ok(function.call1(py, (x,))?.extract::<TensorList>(py)?.0)
-        });
-        match results {
-            Ok(results) => results,
-            Err(error) => throw(error),
-        }
+        })
     };
     guard(py, 0, move || match again {
         true => wengert::func::checkpoint(call, &tensors.0),
         false => wengert::func::checkpoint_drawing_anew(call, &tensors.0),
     })?
     .give(py)
+}
+
+/// Adds the gradients of several results to the leaves they were made from, in one walk.
+#[pyfunction]
+fn _backward_many(
+    py: Python<'_>,
+    tensors: crate::args::TensorList,
+    grads: Vec<Option<TensorLike>>,
+    retain_graph: Option<bool>,
+    create_graph: bool,
+) -> PyResult<()> {
+    let how = how(retain_graph, create_graph);
+    guard_long(py, || {
+        let roots: Vec<_> = tensors
+            .0
+            .iter()
+            .zip(&grads)
+            .map(|(y, dy)| (y, dy.as_ref().map(|g| &g.0)))
+            .collect();
+        how.run_many(&roots);
+    })
+}
+
+/// Compares the gradients of `func` with finite differences: see `wengert.autograd.gradcheck`.
+#[pyfunction]
+fn _gradcheck(
+    py: Python<'_>,
+    func: &Bound<'_, PyAny>,
+    inputs: crate::args::TensorList,
+    eps: f64,
+    atol: f64,
+    rtol: f64,
+    full: bool,
+    second_order: bool,
+) -> PyResult<usize> {
+    let check = wengert::autograd::check::GradCheck::new()
+        .step(eps)
+        .tolerance(rtol, atol);
+    let check = if full { check.full() } else { check };
+    let func = func.clone().unbind();
+    let f = move |x: &[Tensor]| -> Tensor {
+        python(|py| {
+            let args = x.iter().map(|t| Bound::new(py, PyTensor::new(t.clone())));
+            let args = PyTuple::new(py, args.collect::<PyResult<Vec<_>>>()?)?;
+            Ok(func.call1(py, args)?.extract::<TensorLike>(py)?.0)
+        })
+    };
+    let report = guard(py, 0, || {
+        if second_order {
+            check.run_second_order(f, &inputs.refs())
+        } else {
+            check.run(f, &inputs.refs())
+        }
+    })?;
+    Ok(report.map_err(|e| crate::errors::exception(py, &e))?.compared)
 }
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -296,7 +320,9 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
         grad,
         _func_variables,
         _func_depends_on_others,
-        _checkpoint
+        _checkpoint,
+        _backward_many,
+        _gradcheck
     );
     Ok(())
 }

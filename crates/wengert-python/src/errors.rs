@@ -152,18 +152,34 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     };
     // The engine's own last line names a line of Rust, which says nothing to a reader of Python.
     let text = error.to_string();
-    let text = match (error.location(), text.rfind("\n  at ")) {
-        (Some(_), Some(end)) => &text[..end],
-        _ => &text,
+    let text: String = match (error.location(), text.rfind("\n  at ")) {
+        (Some(_), Some(end)) => text[..end].to_string(),
+        _ => text,
     };
-    PyErr::from_type(class.bind(py).clone(), text.to_string())
+    PyErr::from_type(class.bind(py).clone(), text + &applied_at(py))
+}
+
+/// Where the operation was applied whose backward found the trouble, if a backward pass was under way.
+fn applied_at(py: Python<'_>) -> String {
+    match crate::origin::text(py, wengert::autograd::host::failed_at()) {
+        Some(place) => format!("\n  found by the backward pass of the operation applied at {place}"),
+        None => String::new(),
+    }
 }
 
 /// The exception for a panic: the Python exception that was on its way, or a report of our mistake.
 #[cold]
 pub(crate) fn from_panic(py: Python<'_>, panic: Box<dyn Any + Send>) -> PyErr {
     let panic = match panic.downcast::<PyErr>() {
-        Ok(error) => return *error,
+        Ok(error) => {
+            let place = applied_at(py);
+            let error = *error;
+            if !place.is_empty() {
+                // The exception is the user's own: it keeps its text and gets a note.
+                let _ = error.value(py).call_method1("add_note", (place.trim_start(),));
+            }
+            return error;
+        }
         Err(panic) => panic,
     };
     let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
@@ -172,7 +188,7 @@ pub(crate) fn from_panic(py: Python<'_>, panic: Box<dyn Any + Send>) -> PyErr {
         _ => "a panic without a message".to_string(),
     };
     match exceptions(py) {
-        Ok(classes) => PyErr::from_type(classes.internal.bind(py).clone(), text),
+        Ok(classes) => PyErr::from_type(classes.internal.bind(py).clone(), text + &applied_at(py)),
         Err(e) => e,
     }
 }

@@ -1,6 +1,7 @@
 //! The one door between Python and the engine.
 
 use crate::errors;
+use crate::origin::{self, Place};
 use pyo3::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,7 +19,18 @@ const BIG: usize = 1 << 14;
 #[inline]
 pub(crate) fn guard<T: Send>(py: Python<'_>, work: usize, f: impl FnOnce() -> T + Send) -> PyResult<T> {
     let run = || catch_unwind(AssertUnwindSafe(|| wengert::catch(f)));
-    let outcome = if work >= BIG { py.detach(run) } else { run() };
+    let outcome = if work >= BIG {
+        // While the lock is given up nobody can ask Python for the place.
+        let before = origin::enter(origin::here(py));
+        let outcome = py.detach(run);
+        origin::enter(before);
+        outcome
+    } else {
+        let before = origin::enter(Place::Ask);
+        let outcome = run();
+        origin::enter(before);
+        outcome
+    };
     match outcome {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(errors::exception(py, &error)),
@@ -29,6 +41,21 @@ pub(crate) fn guard<T: Send>(py: Python<'_>, work: usize, f: impl FnOnce() -> T 
 /// As [`guard`], for what always is worth giving up the lock.
 pub(crate) fn guard_long<T: Send>(py: Python<'_>, f: impl FnOnce() -> T + Send) -> PyResult<T> {
     guard(py, usize::MAX, f)
+}
+
+/// Runs Python code from inside the engine: what it raises unwinds through the engine to [`guard`].
+pub(crate) fn python<T>(f: impl FnOnce(Python<'_>) -> PyResult<T>) -> T {
+    let result = Python::attach(|py| {
+        // Calls back into the engine say for themselves where they come from.
+        let before = origin::enter(Place::None);
+        let result = f(py);
+        origin::enter(before);
+        result
+    });
+    match result {
+        Ok(value) => value,
+        Err(error) => throw(error),
+    }
 }
 
 /// Raises a Python exception through the engine: [`guard`] hands it on.

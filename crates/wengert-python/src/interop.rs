@@ -1,10 +1,25 @@
-//! Numbers in and out: the buffer protocol, NumPy, DLPack.
+//! Numbers in and out without copying: the buffer protocol, NumPy, DLPack; and pickling.
+//!
+//! Tensors that come from outside share the memory of what they came from: writes there show here. A write here
+//! copies first, as to any shared memory, and what tensors hand out is read-only: a recorded graph must not change
+//! under a reader.
 
+use crate::args::as_tensor;
+use crate::dtype::{self, PyDType};
+use crate::give::Give;
+use crate::guard::guard;
+use crate::tensor::PyTensor;
 use pyo3::buffer::PyUntypedBuffer;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyTypeError};
+use pyo3::ffi;
 use pyo3::prelude::*;
-use wengert::{Array, DType, Shape};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyMemoryView};
+use std::ffi::{CStr, c_int, c_void};
+use wengert::{Array, DType, Shape, Tensor};
 use wengert_array::with_element;
+
+// ---- in: the buffer protocol ----
 
 /// The dtype of a buffer's elements.
 fn dtype_of(buffer: &PyUntypedBuffer) -> Option<DType> {
@@ -27,14 +42,21 @@ fn dtype_of(buffer: &PyUntypedBuffer) -> Option<DType> {
     })
 }
 
-/// Whether tensors made of `obj` may share its memory.
-pub(crate) fn is_foreign(_obj: &Bound<'_, PyAny>) -> bool {
-    false
+/// Whether a tensor made of `obj` may share its memory.
+pub(crate) fn is_foreign(obj: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: `obj` is an object; the call only looks at its type.
+    unsafe { ffi::PyObject_CheckBuffer(obj.as_ptr()) == 1 }
 }
 
-/// The array that `obj`, a NumPy array or another exporter of the buffer protocol, holds.
+/// The array that `obj`, a NumPy array or another exporter of the buffer protocol, holds, sharing its memory
+/// where its elements lie as ours do.
 pub(crate) fn array_of(obj: &Bound<'_, PyAny>) -> PyResult<Array> {
-    let buffer = PyUntypedBuffer::get(obj)?;
+    if !is_foreign(obj) {
+        return Err(PyTypeError::new_err("not an exporter of the buffer protocol"));
+    }
+    // The view keeps the memory, and can be let go by a thread that does not hold the interpreter's lock.
+    let view = PyMemoryView::from(obj)?;
+    let buffer = PyUntypedBuffer::get(&view)?;
     let Some(dtype) = dtype_of(&buffer) else {
         return Err(PyTypeError::new_err(format!(
             "there is no dtype for elements of format {:?}",
@@ -43,16 +65,44 @@ pub(crate) fn array_of(obj: &Bound<'_, PyAny>) -> PyResult<Array> {
     };
     let dims: Shape = buffer.shape().iter().copied().collect();
     let strides: Vec<isize> = buffer.strides().to_vec();
-    let start = buffer.buf_ptr().cast::<u8>().cast_const();
-    let array = with_element!(dtype, T => {
-        let mut data: Vec<T> = Vec::with_capacity(dims.numel());
-        // SAFETY: the buffer is held until it is released below, its elements are of `T`'s size and kind, and
-        // shape and strides say where they lie.
-        unsafe { read(start, &dims, &strides, &mut data) };
-        Array::from_slice(&data, dims)
-    });
+    let first = buffer.buf_ptr().cast::<u8>().cast_const();
     buffer.release(obj.py());
-    Ok(array)
+    // SAFETY: `view` exports the memory that this describes for as long as it lives.
+    Ok(unsafe { shared(first, dims, &strides, dtype, Box::new(view.unbind())) })
+}
+
+/// An array on foreign memory, or a copy where elements are not aligned or may not be what their type says.
+///
+/// # Safety
+/// Elements of `dtype` lie where `first`, `dims` and `strides` (in bytes) say, readable until `owner` is dropped.
+unsafe fn shared(
+    first: *const u8,
+    dims: Shape,
+    strides: &[isize],
+    dtype: DType,
+    owner: Box<dyn Send + Sync>,
+) -> Array {
+    let width = dtype.size() as isize;
+    let aligned = (first as isize) % width == 0 && strides.iter().all(|s| s % width == 0);
+    if dtype == DType::Bool {
+        // Another library's bool may be any byte; ours are 0 or 1.
+        let mut bytes: Vec<u8> = Vec::with_capacity(dims.numel());
+        // SAFETY: as the caller promises; a byte is a byte.
+        unsafe { read(first, &dims, strides, &mut bytes) };
+        let flags: Vec<bool> = bytes.iter().map(|b| *b != 0).collect();
+        return Array::from_slice(&flags, dims);
+    }
+    if !aligned || dims.numel() == 0 {
+        return with_element!(dtype, T => {
+            let mut data: Vec<T> = Vec::with_capacity(dims.numel());
+            // SAFETY: as the caller promises; bools were dealt with.
+            unsafe { read(first, &dims, strides, &mut data) };
+            Array::from_slice(&data, dims)
+        });
+    }
+    let strides: Vec<isize> = strides.iter().map(|s| s / width).collect();
+    // SAFETY: as the caller promises, and aligned.
+    unsafe { Array::from_foreign(first, dims, &strides, dtype, owner) }
 }
 
 /// Appends the elements in row-major order.
@@ -70,6 +120,596 @@ unsafe fn read<T: Copy>(at: *const u8, dims: &[usize], strides: &[isize], out: &
     }
 }
 
-pub(crate) fn register(_m: &Bound<'_, PyModule>) -> PyResult<()> {
+/// A tensor that shares the memory of a NumPy array.
+#[pyfunction]
+fn from_numpy(ndarray: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    array_of(ndarray)?.give(ndarray.py())
+}
+
+/// A one-dimensional tensor that shares the memory of `buffer`.
+#[pyfunction]
+#[pyo3(signature = (buffer, *, dtype, count = -1, offset = 0, requires_grad = false))]
+fn frombuffer(
+    buffer: &Bound<'_, PyAny>,
+    dtype: dtype::DTypeArg,
+    count: isize,
+    offset: usize,
+    requires_grad: bool,
+) -> PyResult<Py<PyAny>> {
+    let py = buffer.py();
+    let view = PyMemoryView::from(buffer)?;
+    let raw = PyUntypedBuffer::get(&view)?;
+    if !raw.is_c_contiguous() {
+        return Err(PyBufferError::new_err("frombuffer: the buffer has gaps"));
+    }
+    let width = dtype.0.size();
+    let bytes = raw.len_bytes().saturating_sub(offset);
+    let n = usize::try_from(count).unwrap_or(bytes / width);
+    if n * width > bytes || (count < 0 && bytes % width != 0) {
+        return Err(crate::errors::value_error(
+            py,
+            "frombuffer",
+            format!("{bytes} bytes are not {n} elements of {}", dtype.0),
+        ));
+    }
+    // SAFETY: `offset` lies within the buffer, or at its end where there are no elements.
+    let first = unsafe {
+        raw.buf_ptr()
+            .cast::<u8>()
+            .cast_const()
+            .add(offset.min(raw.len_bytes()))
+    };
+    raw.release(py);
+    // SAFETY: n elements of `width` bytes lie from there on, and `view` keeps them.
+    let array = unsafe {
+        shared(
+            first,
+            Shape::new(&[n]),
+            &[width as isize],
+            dtype.0,
+            Box::new(view.unbind()),
+        )
+    };
+    let t = Tensor::constant(array);
+    if requires_grad {
+        guard(py, 0, || t.requires_grad_(true))?;
+    }
+    t.give(py)
+}
+
+// ---- out: the buffer protocol and NumPy ----
+
+/// What a `Py_buffer` that we filled points to.
+struct Export {
+    _array: Array,
+    shape: Vec<isize>,
+    strides: Vec<isize>,
+}
+
+fn format_of(dtype: DType) -> Option<&'static CStr> {
+    Some(match dtype {
+        DType::Bool => c"?",
+        DType::U8 => c"B",
+        DType::I8 => c"b",
+        DType::I16 => c"h",
+        DType::I32 => c"i",
+        DType::I64 => c"q",
+        DType::F16 => c"e",
+        DType::F32 => c"f",
+        DType::F64 => c"d",
+        _ => return None,
+    })
+}
+
+fn without_history(t: &PyTensor, how: &str) -> PyResult<Array> {
+    let t = t.get();
+    if t.requires_grad() {
+        return Err(PyRuntimeError::new_err(format!(
+            "{how}: this tensor requires a gradient, which would be lost\n  help: `.detach().{how}()`"
+        )));
+    }
+    Ok(t.array())
+}
+
+static ASARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+fn asarray(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    let f = ASARRAY.get_or_try_init(py, || {
+        Ok::<_, PyErr>(py.import("numpy")?.getattr("asarray")?.unbind())
+    })?;
+    Ok(f.bind(py))
+}
+
+#[pymethods]
+impl PyTensor {
+    /// # Safety
+    /// Called by the interpreter with a `Py_buffer` to fill.
+    unsafe fn __getbuffer__(slf: &Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        if flags & ffi::PyBUF_WRITABLE != 0 {
+            return Err(PyBufferError::new_err(
+                "the memory of a tensor is read-only to others\n  help: copy it: `numpy.array(x)`",
+            ));
+        }
+        let array = without_history(slf.get(), "numpy").map_err(|e| PyBufferError::new_err(e.to_string()))?;
+        let Some(format) = format_of(array.dtype()) else {
+            return Err(PyBufferError::new_err(format!(
+                "there is no buffer format for {}\n  help: convert it first: `.float()`",
+                array.dtype()
+            )));
+        };
+        let strided = flags & ffi::PyBUF_STRIDES == ffi::PyBUF_STRIDES;
+        let array = if strided { array } else { array.contiguous() };
+        let width = array.dtype().size() as isize;
+        let export = Box::new(Export {
+            shape: array.shape().iter().map(|d| *d as isize).collect(),
+            strides: array.layout().strides().iter().map(|s| s * width).collect(),
+            _array: array.clone(),
+        });
+        // SAFETY: the interpreter gives a buffer to fill; `export` stays until `__releasebuffer__`, and holds the
+        // elements and the lists that the fields point to.
+        unsafe {
+            (*view).buf = array.as_bytes_ptr().cast_mut().cast::<c_void>();
+            (*view).len = array.numel() as isize * width;
+            (*view).readonly = 1;
+            (*view).itemsize = width;
+            (*view).format = if flags & ffi::PyBUF_FORMAT != 0 {
+                format.as_ptr().cast_mut()
+            } else {
+                std::ptr::null_mut()
+            };
+            (*view).ndim = array.rank() as c_int;
+            (*view).shape = if flags & ffi::PyBUF_ND != 0 {
+                export.shape.as_ptr().cast_mut()
+            } else {
+                std::ptr::null_mut()
+            };
+            (*view).strides = if strided {
+                export.strides.as_ptr().cast_mut()
+            } else {
+                std::ptr::null_mut()
+            };
+            (*view).suboffsets = std::ptr::null_mut();
+            (*view).internal = Box::into_raw(export).cast();
+            (*view).obj = slf.clone().into_any().into_ptr();
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// Called by the interpreter with a `Py_buffer` that `__getbuffer__` filled.
+    unsafe fn __releasebuffer__(&self, view: *mut ffi::Py_buffer) {
+        // SAFETY: `internal` is the box that `__getbuffer__` put there, and is released once.
+        drop(unsafe { Box::from_raw((*view).internal.cast::<Export>()) });
+    }
+
+    /// As a NumPy array on the same memory, which is read-only; with `force`, also where a gradient is required.
+    #[pyo3(signature = (*, force = false))]
+    fn numpy<'py>(slf: &Bound<'py, Self>, force: bool) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if force {
+            let plain = Bound::new(py, PyTensor::new(slf.get().get().detach()))?;
+            return asarray(py)?.call1((PyMemoryView::from(plain.as_any())?,));
+        }
+        without_history(slf.get(), "numpy")?;
+        asarray(py)?.call1((PyMemoryView::from(slf.as_any())?,))
+    }
+
+    #[pyo3(signature = (dtype = None, copy = None))]
+    fn __array__<'py>(
+        slf: &Bound<'py, Self>,
+        dtype: Option<&Bound<'py, PyAny>>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let array = PyTensor::numpy(slf, false)?;
+        let options = PyDict::new(py);
+        if let Some(dtype) = dtype {
+            options.set_item("dtype", dtype)?;
+        }
+        if copy == Some(true) {
+            options.set_item("copy", true)?;
+            return py
+                .import("numpy")?
+                .getattr("array")?
+                .call((array,), Some(&options));
+        }
+        if let Some(copy) = copy {
+            options.set_item("copy", copy)?;
+        }
+        asarray(py)?.call((array,), Some(&options))
+    }
+
+    /// Makes `numpy_array * tensor` a tensor.
+    #[classattr]
+    fn __array_priority__() -> i64 {
+        1000
+    }
+
+    /// The functions of the Python array API standard, as far as they exist.
+    #[pyo3(signature = (*, api_version = None))]
+    fn __array_namespace__<'py>(
+        slf: &Bound<'py, Self>,
+        api_version: Option<&str>,
+    ) -> PyResult<Bound<'py, PyModule>> {
+        let _ = api_version;
+        slf.py().import("wengert")
+    }
+
+    // ---- DLPack ----
+
+    /// As a DLPack capsule on the same memory, which is read-only.
+    #[pyo3(signature = (*, stream = None, max_version = None, dl_device = None, copy = None))]
+    fn __dlpack__<'py>(
+        &self,
+        py: Python<'py>,
+        stream: Option<&Bound<'py, PyAny>>,
+        max_version: Option<(u32, u32)>,
+        dl_device: Option<(i32, i32)>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        if stream.is_some() {
+            return Err(PyBufferError::new_err("a CPU has no streams"));
+        }
+        if dl_device.is_some_and(|(kind, _)| kind != CPU) {
+            return Err(PyBufferError::new_err("the elements are on the CPU"));
+        }
+        let array = without_history(self, "numpy").map_err(|e| PyBufferError::new_err(e.to_string()))?;
+        let array = if copy == Some(true) {
+            wengert::kernels::copy(&array)
+        } else {
+            array
+        };
+        dlpack::export(
+            py,
+            array,
+            max_version.is_some_and(|(major, _)| major >= 1),
+            copy == Some(true),
+        )
+    }
+
+    /// Where the elements are, as DLPack counts devices.
+    fn __dlpack_device__(&self) -> (i32, i32) {
+        (CPU, 0)
+    }
+
+    // ---- pickling ----
+
+    fn __reduce_ex__<'py>(
+        slf: &Bound<'py, Self>,
+        protocol: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyAny>, Rebuild<'py>)> {
+        let _ = protocol;
+        let py = slf.py();
+        let (t, turned) = slf.get().variable();
+        if !t.is_leaf() {
+            return Err(PyRuntimeError::new_err(
+                "only leaves can be pickled: a copy of a result would have no history\n  help: pickle `x.detach()`",
+            ));
+        }
+        let array = if turned {
+            guard(py, 0, || t.detach().t())?.array()
+        } else {
+            t.array()
+        };
+        let array = array.contiguous();
+        let n = array.numel() * array.dtype().size();
+        // SAFETY: a contiguous array's elements follow each other from there on.
+        let bytes = PyBytes::new(py, unsafe { std::slice::from_raw_parts(array.as_bytes_ptr(), n) });
+        let rebuild = py.import("wengert._C")?.getattr("_rebuild_tensor")?;
+        let dtype = dtype::object(py, array.dtype())?.clone_ref(py);
+        Ok((rebuild, (bytes, array.shape().to_vec(), dtype, t.requires_grad())))
+    }
+}
+
+type Rebuild<'py> = (Bound<'py, PyBytes>, Vec<usize>, Py<PyDType>, bool);
+
+/// A tensor of these bytes.
+#[pyfunction]
+fn _rebuild_tensor(
+    bytes: &Bound<'_, PyAny>,
+    shape: Vec<usize>,
+    dtype: &Bound<'_, PyDType>,
+    requires_grad: bool,
+) -> PyResult<Py<PyAny>> {
+    let py = bytes.py();
+    let flat = frombuffer(bytes, dtype::DTypeArg(dtype.get().0), -1, 0, false)?;
+    let flat = flat.extract::<crate::args::TensorLike>(py)?.0;
+    // A copy: the bytes belong to the pickle.
+    let t = guard(py, flat.numel(), || {
+        let array = wengert::kernels::copy(&flat.array());
+        let t = Tensor::constant(array).reshape(Shape::new(&shape));
+        if requires_grad { t.requires_grad_(true) } else { t }
+    })?;
+    t.give(py)
+}
+
+const CPU: i32 = 1;
+
+/// The structures of DLPack 1.0, and their way into capsules and out.
+mod dlpack {
+    use super::*;
+
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Device {
+        kind: i32,
+        id: i32,
+    }
+
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct DataType {
+        code: u8,
+        bits: u8,
+        lanes: u16,
+    }
+
+    #[repr(C)]
+    struct View {
+        data: *mut c_void,
+        device: Device,
+        ndim: i32,
+        dtype: DataType,
+        shape: *mut i64,
+        strides: *mut i64,
+        byte_offset: u64,
+    }
+
+    #[repr(C)]
+    struct Managed {
+        view: View,
+        context: *mut c_void,
+        deleter: Option<unsafe extern "C" fn(*mut Managed)>,
+    }
+
+    #[repr(C)]
+    struct Versioned {
+        version: (u32, u32),
+        context: *mut c_void,
+        deleter: Option<unsafe extern "C" fn(*mut Versioned)>,
+        flags: u64,
+        view: View,
+    }
+
+    const READ_ONLY: u64 = 1;
+    const COPIED: u64 = 2;
+    const OLD: &CStr = c"dltensor";
+    const OLD_USED: &CStr = c"used_dltensor";
+    const NEW: &CStr = c"dltensor_versioned";
+    const NEW_USED: &CStr = c"used_dltensor_versioned";
+
+    /// What an exported view points to.
+    struct Export {
+        array: Array,
+        shape: Vec<i64>,
+        strides: Vec<i64>,
+    }
+
+    fn code(dtype: DType) -> DataType {
+        let code = match dtype {
+            DType::Bool => 6,
+            DType::U8 => 1,
+            DType::BF16 => 4,
+            d if d.is_float() => 2,
+            _ => 0,
+        };
+        DataType {
+            code,
+            bits: 8 * dtype.size() as u8,
+            lanes: 1,
+        }
+    }
+
+    fn dtype_of(t: DataType) -> Option<DType> {
+        Some(match (t.code, t.bits, t.lanes) {
+            (6, 8, 1) => DType::Bool,
+            (1, 8, 1) => DType::U8,
+            (0, 8, 1) => DType::I8,
+            (0, 16, 1) => DType::I16,
+            (0, 32, 1) => DType::I32,
+            (0, 64, 1) => DType::I64,
+            (2, 16, 1) => DType::F16,
+            (2, 32, 1) => DType::F32,
+            (2, 64, 1) => DType::F64,
+            (4, 16, 1) => DType::BF16,
+            _ => return None,
+        })
+    }
+
+    unsafe extern "C" fn drop_old(m: *mut Managed) {
+        // SAFETY: both were leaked by `export`, and a consumer calls this once.
+        unsafe {
+            let m = Box::from_raw(m);
+            drop(Box::from_raw(m.context.cast::<Export>()));
+        }
+    }
+
+    unsafe extern "C" fn drop_new(m: *mut Versioned) {
+        // SAFETY: as for `drop_old`.
+        unsafe {
+            let m = Box::from_raw(m);
+            drop(Box::from_raw(m.context.cast::<Export>()));
+        }
+    }
+
+    /// A capsule that nobody took: what it holds goes with it.
+    unsafe extern "C" fn drop_capsule(capsule: *mut ffi::PyObject) {
+        // SAFETY: the interpreter passes the capsule; a name that is still ours means nobody took the pointer.
+        unsafe {
+            if ffi::PyCapsule_IsValid(capsule, OLD.as_ptr()) == 1 {
+                drop_old(ffi::PyCapsule_GetPointer(capsule, OLD.as_ptr()).cast());
+            } else if ffi::PyCapsule_IsValid(capsule, NEW.as_ptr()) == 1 {
+                drop_new(ffi::PyCapsule_GetPointer(capsule, NEW.as_ptr()).cast());
+            }
+        }
+    }
+
+    pub(super) fn export(
+        py: Python<'_>,
+        array: Array,
+        versioned: bool,
+        copied: bool,
+    ) -> PyResult<Bound<'_, PyCapsule>> {
+        let mut export = Box::new(Export {
+            shape: array.shape().iter().map(|d| *d as i64).collect(),
+            strides: array.layout().strides().iter().map(|s| *s as i64).collect(),
+            array,
+        });
+        let view = View {
+            data: export.array.as_bytes_ptr().cast_mut().cast(),
+            device: Device { kind: CPU, id: 0 },
+            ndim: export.array.rank() as i32,
+            dtype: code(export.array.dtype()),
+            shape: export.shape.as_mut_ptr(),
+            strides: export.strides.as_mut_ptr(),
+            byte_offset: 0,
+        };
+        let context = Box::into_raw(export).cast::<c_void>();
+        let (pointer, name) = if versioned {
+            let m = Box::new(Versioned {
+                version: (1, 0),
+                context,
+                deleter: Some(drop_new),
+                flags: if copied { COPIED } else { READ_ONLY },
+                view,
+            });
+            (Box::into_raw(m).cast::<c_void>(), NEW)
+        } else {
+            let m = Box::new(Managed {
+                view,
+                context,
+                deleter: Some(drop_old),
+            });
+            (Box::into_raw(m).cast::<c_void>(), OLD)
+        };
+        // SAFETY: the pointer is not null, the name lives forever, and the destructor fits both.
+        unsafe {
+            let capsule = ffi::PyCapsule_New(pointer, name.as_ptr(), Some(drop_capsule));
+            Ok(Bound::from_owned_ptr_or_err(py, capsule)?.cast_into_unchecked())
+        }
+    }
+
+    /// Another library's tensor: dropped, it tells its owner.
+    enum Owner {
+        Old(*mut Managed),
+        New(*mut Versioned),
+    }
+    // SAFETY: DLPack's deleters may be called from any thread, and nothing else of it is used here.
+    unsafe impl Send for Owner {}
+    // SAFETY: as for Send; a shared reference gives nothing to call.
+    unsafe impl Sync for Owner {}
+
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            // SAFETY: the pointer was taken out of its capsule, so this is its only deletion.
+            unsafe {
+                match *self {
+                    Owner::Old(m) => {
+                        if let Some(f) = (*m).deleter {
+                            f(m);
+                        }
+                    }
+                    Owner::New(m) => {
+                        if let Some(f) = (*m).deleter {
+                            f(m);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn import(capsule: &Bound<'_, PyAny>) -> PyResult<Array> {
+        let raw = capsule.as_ptr();
+        // SAFETY: names are checked before pointers are taken, and renaming the capsule makes the pointer ours.
+        let (owner, view) = unsafe {
+            if ffi::PyCapsule_IsValid(raw, NEW.as_ptr()) == 1 {
+                let m = ffi::PyCapsule_GetPointer(raw, NEW.as_ptr()).cast::<Versioned>();
+                if (*m).version.0 != 1 {
+                    return Err(PyBufferError::new_err(format!(
+                        "DLPack {}.{} is newer than this build, which knows 1.x",
+                        (*m).version.0,
+                        (*m).version.1
+                    )));
+                }
+                ffi::PyCapsule_SetName(raw, NEW_USED.as_ptr());
+                (Owner::New(m), &(*m).view)
+            } else if ffi::PyCapsule_IsValid(raw, OLD.as_ptr()) == 1 {
+                let m = ffi::PyCapsule_GetPointer(raw, OLD.as_ptr()).cast::<Managed>();
+                ffi::PyCapsule_SetName(raw, OLD_USED.as_ptr());
+                (Owner::Old(m), &(*m).view)
+            } else {
+                return Err(PyBufferError::new_err(
+                    "not a DLPack capsule, or one that was used already",
+                ));
+            }
+        };
+        if view.device.kind != CPU {
+            return Err(PyBufferError::new_err(
+                "the elements are on another device: move them to the CPU first",
+            ));
+        }
+        let Some(dtype) = dtype_of(view.dtype) else {
+            return Err(PyBufferError::new_err("there is no dtype for these elements"));
+        };
+        let rank = view.ndim as usize;
+        // SAFETY: `shape` and, unless null, `strides` have `ndim` entries.
+        let (dims, strides) = unsafe {
+            let dims: Shape = (0..rank).map(|i| *view.shape.add(i) as usize).collect();
+            let strides: Vec<isize> = if view.strides.is_null() {
+                dims.strides().to_vec()
+            } else {
+                (0..rank).map(|i| *view.strides.add(i) as isize).collect()
+            };
+            (dims, strides)
+        };
+        let strides: Vec<isize> = strides.iter().map(|s| s * dtype.size() as isize).collect();
+        // SAFETY: the elements lie there, and stay until the owner is told.
+        unsafe {
+            let first = view
+                .data
+                .cast::<u8>()
+                .cast_const()
+                .wrapping_add(view.byte_offset as usize);
+            Ok(shared(first, dims, &strides, dtype, Box::new(owner)))
+        }
+    }
+}
+
+/// A tensor that shares the memory of another library's tensor, by DLPack.
+#[pyfunction]
+#[pyo3(signature = (ext_tensor, *, device = None, copy = None))]
+fn from_dlpack(
+    ext_tensor: &Bound<'_, PyAny>,
+    device: Option<dtype::DeviceArg>,
+    copy: Option<bool>,
+) -> PyResult<Py<PyAny>> {
+    let _ = device;
+    let py = ext_tensor.py();
+    if let Some(t) = as_tensor(ext_tensor) {
+        return t.detach().give(py);
+    }
+    let array = if ext_tensor.cast::<PyCapsule>().is_ok() {
+        dlpack::import(ext_tensor)?
+    } else {
+        let options = PyDict::new(py);
+        options.set_item("max_version", (1u32, 0u32))?;
+        let capsule = match ext_tensor.call_method("__dlpack__", (), Some(&options)) {
+            // Exporters older than DLPack 1.0 do not know the argument.
+            Err(e) if e.is_instance_of::<PyTypeError>(py) => ext_tensor.call_method0("__dlpack__")?,
+            capsule => capsule?,
+        };
+        dlpack::import(&capsule)?
+    };
+    let array = if copy == Some(true) {
+        wengert::kernels::copy(&array)
+    } else {
+        array
+    };
+    array.give(py)
+}
+
+pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    crate::macros::functions!(m, from_numpy, frombuffer, from_dlpack, _rebuild_tensor);
     Ok(())
 }

@@ -35,11 +35,14 @@ mod autograd;
 mod create;
 mod dtype;
 mod errors;
+mod function;
 mod give;
 mod guard;
+mod inspect;
 mod interop;
 mod macros;
 mod ops;
+mod origin;
 mod tensor;
 
 use pyo3::prelude::*;
@@ -51,7 +54,10 @@ fn _C(m: &Bound<'_, PyModule>) -> PyResult<()> {
     dtype::register(m)?;
     tensor::register(m)?;
     create::register(m)?;
+    origin::register(m)?;
     autograd::register(m)?;
+    function::register(m)?;
+    inspect::register(m)?;
     interop::register(m)?;
     ops::register(m)
 }

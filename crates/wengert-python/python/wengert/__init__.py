@@ -7,40 +7,70 @@
 tensor([2., 4.])
 """
 
+import os as _os
+
 from . import _C
 from ._size import Size
 
 _C._set_size_class(Size)
+_C._set_package(_os.path.dirname(__file__) + _os.sep)
 
 from ._modes import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
 
 for _mode in (enable_grad, inference_mode, no_grad, set_grad_enabled):
     setattr(_C, _mode.__name__, _mode)
+del _mode
 
-from ._C import *  # noqa: F403
-from ._C import Tensor, __version__  # noqa: F401
+from ._C import *  # noqa: E402, F403
+from ._C import Tensor, __version__  # noqa: E402, F401
 
-from . import autograd, cuda, func, linalg, nn, special  # noqa: E402
-from ._linear import cdist, tensordot  # noqa: E402, F401
-from .func import vmap  # noqa: E402, F401
-
-bool = _C.bool
-
-_lazy = {
-    "optim": "optim",
-    "signal": "signal",
-    "utils": "utils",
+# Loaded when first asked for, so that `import wengert` takes no longer than its native part.
+_modules = frozenset(
+    (
+        "autograd",
+        "backends",
+        "cuda",
+        "distributions",
+        "fft",
+        "func",
+        "linalg",
+        "nn",
+        "optim",
+        "random",
+        "serialization",
+        "signal",
+        "special",
+        "testing",
+        "utils",
+    )
+)
+_elsewhere = {
+    "save": "serialization",
+    "load": "serialization",
+    "cdist": "_linear",
+    "tensordot": "_linear",
+    "vmap": "func",
 }
-_layers = ("Linear", "MSELoss", "Module", "Sequential", "ReLU", "CrossEntropyLoss", "Parameter")
 
 
 def __getattr__(name):
-    if name in _lazy:
-        import importlib
+    import importlib
 
-        return importlib.import_module("." + name, __name__)
-    if name in _layers:
-        return getattr(nn, name)
+    if name in _modules:
+        try:
+            return importlib.import_module("." + name, __name__)
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
+    elif name in _elsewhere:
+        value = getattr(importlib.import_module("." + _elsewhere[name], __name__), name)
+        globals()[name] = value
+        return value
+    elif name[:1].isupper():
+        # Layers and losses are found here too: `from wengert import Linear, MSELoss`.
+        layers = importlib.import_module(".nn", __name__)
+        if hasattr(layers, name):
+            return getattr(layers, name)
     raise AttributeError(f"module 'wengert' has no attribute {name!r}")
 
 
@@ -59,6 +89,17 @@ def is_floating_point(input):
     return input.is_floating_point()
 
 
+def is_complex(input):
+    """Whether the elements of `input` are complex numbers: there are none."""
+    return False
+
+
 def get_default_dtype():
     """The dtype of new floating-point tensors."""
     return _C.float32
+
+
+def set_default_dtype(d):
+    """New floating-point tensors are float32; any other default is refused."""
+    if d is not _C.float32:
+        raise NotImplementedError("the default dtype is float32: pass dtype= where another is meant")

@@ -1,5 +1,6 @@
 //! The backward pass: from a result to the gradients of what it was made from.
 
+use super::host;
 use super::mode::Recording;
 use super::node::{Grads, Node, Source, wanted};
 use crate::tensor::Tensor;
@@ -287,7 +288,13 @@ fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) ->
     for (source, dy) in roots {
         arrive(&mut pending, source, dy);
     }
+    host::running(0);
+    let mut walked = 0u32;
     while let Some((id, (source, grad))) = pending.pop_last() {
+        walked += 1;
+        if walked.is_multiple_of(64) {
+            host::tick();
+        }
         let grad = match &source {
             Source::Node(node) => node.hooks().run(grad),
             Source::Leaf(leaf) => leaf.run_hooks(grad),
@@ -312,6 +319,7 @@ fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) ->
                 if wants == 0 {
                     continue;
                 }
+                host::running(node.place());
                 let grads: Grads = node.clone().backward(grad, wants, retain)?;
                 for (i, grad) in grads.into_iter().enumerate() {
                     let edge = &node.edges()[i];
@@ -322,6 +330,7 @@ fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) ->
             }
         }
     }
+    host::running(0);
     Ok(found)
 }
 

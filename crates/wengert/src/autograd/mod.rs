@@ -5,6 +5,7 @@ mod backward;
 pub mod check;
 pub(crate) mod contract;
 pub mod functional;
+pub mod host;
 pub(crate) mod mode;
 pub(crate) mod node;
 

@@ -1,7 +1,7 @@
 //! The graph: each recorded operation is a node that knows its inputs' makers.
 
 use super::audit::{self, Audited};
-use super::mode;
+use super::{host, mode};
 use crate::op::{Arity, Each, Extra, In, Op, Saves};
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
@@ -105,6 +105,8 @@ pub trait Node: Send + Sync {
     fn describe(&self) -> String;
     /// The line of the program that applied it.
     fn location(&self) -> &'static Location<'static>;
+    /// Where the host language's program applied it; 0 where unknown. See [`host`](super::host).
+    fn place(&self) -> u64;
     /// Its inputs.
     fn edges(&self) -> &[Edge];
     /// Shape and dtype of its result.
@@ -155,6 +157,7 @@ impl From<Tensor> for Input {
 pub(crate) struct Record<O: Op> {
     id: u64,
     at: &'static Location<'static>,
+    place: u64,
     op: O,
     edges: Each<O, Edge>,
     output: Meta,
@@ -226,6 +229,7 @@ pub(crate) fn record<O: Op>(
     let node = Record::<O> {
         id: next_id(),
         at,
+        place: host::place(),
         op,
         edges,
         output,
@@ -292,6 +296,9 @@ impl<O: Op> Node for Record<O> {
     }
     fn location(&self) -> &'static Location<'static> {
         self.at
+    }
+    fn place(&self) -> u64 {
+        self.place
     }
     fn edges(&self) -> &[Edge] {
         self.edges.as_ref()
@@ -400,6 +407,23 @@ impl<O: Op> Ctx<'_, O> {
         }
     }
 
+    /// `value` with the history of input `i`: for operations that keep values themselves.
+    pub fn as_x(&self, i: usize, value: Array) -> Tensor {
+        match &self.record.edges.as_ref()[i].source {
+            Some(source) if mode::is_recording() => Tensor::made(value, source.clone()),
+            _ => Tensor::constant(value),
+        }
+    }
+
+    /// `value` with the history of the result: for operations that keep values themselves.
+    pub fn as_y(&self, value: Array) -> Tensor {
+        if mode::is_recording() {
+            Tensor::made(value, Source::Node(self.record.clone()))
+        } else {
+            Tensor::constant(value)
+        }
+    }
+
     /// Value number `i` that `forward` kept.
     pub fn extra(&self, i: usize) -> Array {
         self.saved.extra.0[i].clone()
@@ -453,6 +477,7 @@ pub(crate) fn reads_of<O: Op>(op: O, x: Each<O, Array>, wants: u64) -> Result<Sa
     let record = Record::<O> {
         id: 0,
         at: Location::caller(),
+        place: 0,
         op,
         edges,
         output,

@@ -1,0 +1,114 @@
+"""What there is in Rust there is in Python; the stubs say what there is."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+import wengert
+
+PYTHON = pathlib.Path(__file__).resolve().parents[1]
+ENGINE = PYTHON.parent / "wengert" / "src"
+
+# Methods of Rust's Tensor that have another name in Python, or none, and why.
+METHODS = {
+    "constant": "wengert.tensor",
+    "new": "wengert.tensor",
+    "try_new": "wengert.tensor",
+    "from_slice": "wengert.tensor",
+    "from_vec": "wengert.tensor",
+    "from_array": "wengert.tensor",
+    "array": "numpy()",
+    "to_vec": "tolist()",
+    "with_value": "for the bindings",
+    "source": "grad_fn",
+    "as_parameter": "_as_parameter",
+    "set_data": "x.data = y",
+    "set_grad": "x.grad = g",
+    "zero_grad": "x.grad = None",
+    "update": "in-place methods",
+    "layout": "shape, stride()",
+    "is": "Python's is",
+    "map": "rules are written in Rust; in Python, autograd.Function",
+    "map2": "rules are written in Rust; in Python, autograd.Function",
+    "index": "x[...]",
+    "backward_with": "backward(gradient)",
+    "sum_to": "for gradients of broadcasts",
+    "full_as": "full(dtype=)",
+    "arange_step": "arange(step=)",
+    "randn_as": "randn(dtype=)",
+    "rand_as": "rand(dtype=)",
+    "uniform": "uniform_",
+    "where_": "where",
+    "powf": "pow",
+    "ln": "log",
+    "gelu_tanh": "gelu(approximate='tanh')",
+}
+
+
+def public(pattern, *paths):
+    found = set()
+    for path in paths:
+        for file in path.rglob("*.rs") if path.is_dir() else [path]:
+            text = file.read_text()
+            found |= set(re.findall(pattern, text))
+    return found
+
+
+def methods_of_tensor():
+    found = set()
+    for file in [*ENGINE.glob("*.rs"), *(ENGINE / "ops").rglob("*.rs")]:
+        text = file.read_text()
+        for block in re.finditer(r"^impl Tensor \{(.*?)^\}", text, re.S | re.M):
+            found |= set(re.findall(r"^    pub fn (\w+)", block[1], re.M))
+    return found
+
+
+def test_every_method_of_rusts_tensor():
+    missing = []
+    for name in sorted(methods_of_tensor()):
+        plain = re.sub(r"^try_|_dim$|_with$", "", name)
+        here = hasattr(wengert.Tensor, plain) or hasattr(wengert, plain) or hasattr(wengert.nn.functional, plain)
+        if not here and name not in METHODS:
+            missing.append(name)
+    assert not missing, f"bind these, or say in METHODS why not: {missing}"
+
+
+def test_reasons_are_needed():
+    names = methods_of_tensor()
+    gone = [n for n in METHODS if n not in names and hasattr(wengert, n)]
+    assert not gone
+
+
+def test_functions_and_methods_have_docs():
+    silent = [
+        name
+        for owner in (wengert._C, wengert.Tensor)
+        for name, value in vars(owner).items()
+        if callable(value) and not name.startswith("_") and not value.__doc__
+    ]
+    assert not silent, silent
+
+
+def test_stubs_are_up_to_date():
+    run = subprocess.run([sys.executable, PYTHON / "stubs.py", "--check"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_stubs_are_right():
+    pytest.importorskip("mypy")
+    run = subprocess.run(
+        [sys.executable, "-m", "mypy.stubtest", "wengert._C", "--ignore-disjoint-bases"],
+        capture_output=True,
+        text=True,
+        cwd=PYTHON / "python",
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_importing_is_fast():
+    code = "import time; t = time.perf_counter(); import wengert; print(time.perf_counter() - t)"
+    times = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout) for _ in range(3)]
+    assert min(times) < 0.15
