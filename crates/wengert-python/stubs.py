@@ -240,7 +240,6 @@ def write(module):
 
 
 def main():
-    sys.path.insert(0, str(HERE / "python"))
     import wengert
 
     text = write(wengert._C)
