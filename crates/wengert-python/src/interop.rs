@@ -22,13 +22,12 @@ use wengert_array::with_element;
 // ---- in: the buffer protocol ----
 
 /// The dtype of a buffer's elements.
-fn dtype_of(buffer: &PyUntypedBuffer) -> Option<DType> {
-    let format = buffer.format().to_bytes();
+fn dtype_of(format: &[u8], width: usize) -> Option<DType> {
     let code = match format {
         [b'<' | b'=' | b'@', code] | [code] => *code,
         _ => return None,
     };
-    Some(match (code, buffer.item_size()) {
+    Some(match (code, width) {
         (b'?', 1) => DType::Bool,
         (b'B' | b'c', 1) => DType::U8,
         (b'b', 1) => DType::I8,
@@ -56,13 +55,28 @@ pub(crate) fn array_of(obj: &Bound<'_, PyAny>) -> PyResult<Array> {
     }
     // The view keeps the memory, and can be let go by a thread that does not hold the interpreter's lock.
     let view = PyMemoryView::from(obj)?;
-    let buffer = PyUntypedBuffer::get(&view)?;
-    let Some(dtype) = dtype_of(&buffer) else {
+    let format: String = view.getattr("format")?.extract()?;
+    let Some(dtype) = dtype_of(format.as_bytes(), view.getattr("itemsize")?.extract()?) else {
         return Err(PyTypeError::new_err(format!(
-            "there is no dtype for elements of format {:?}",
-            buffer.format()
+            "there is no dtype for elements of format {format:?}"
         )));
     };
+    // A buffer without dimensions has no list of sizes, which the typed view asks for.
+    if view.getattr("ndim")?.extract::<usize>()? == 0 {
+        let bytes = view.call_method0("tobytes")?.cast_into::<PyBytes>()?;
+        let first = bytes.as_bytes().as_ptr();
+        // SAFETY: one element lies there, and `bytes` keeps it.
+        return Ok(unsafe {
+            shared(
+                first,
+                Shape::new(&[]),
+                &[],
+                dtype,
+                Box::new(bytes.clone().unbind()),
+            )
+        });
+    }
+    let buffer = PyUntypedBuffer::get(&view)?;
     let dims: Shape = buffer.shape().iter().copied().collect();
     let strides: Vec<isize> = buffer.strides().to_vec();
     let first = buffer.buf_ptr().cast::<u8>().cast_const();
