@@ -259,7 +259,7 @@ fn _checkpoint(py: Python<'_>, function: Py<PyAny>, tensors: TensorList, again: 
 #[pyfunction]
 fn _backward_many(
     py: Python<'_>,
-    tensors: crate::args::TensorList,
+    tensors: TensorList,
     grads: Vec<Option<TensorLike>>,
     retain_graph: Option<bool>,
     create_graph: bool,
@@ -281,7 +281,7 @@ fn _backward_many(
 fn _gradcheck(
     py: Python<'_>,
     func: &Bound<'_, PyAny>,
-    inputs: crate::args::TensorList,
+    inputs: TensorList,
     eps: f64,
     atol: f64,
     rtol: f64,
