@@ -229,7 +229,8 @@ impl Tensor {
             return y.reshape(Shape::default());
         }
         let (d, index) = ok(self.rows("index_fill", dim, index));
-        let index = index.atleast_1d();
+        // An index named twice is filled once, and its element counts once in the value's gradient.
+        let index = index.unique().values;
         ok(zero_dim("index_fill", &value));
         let rows = self.shape().with(d, index.numel());
         IndexCopy(dim).apply([self, &index, &value.to(self.dtype()).expand(rows)])
