@@ -14,7 +14,7 @@ STUBS = HERE / "python" / "wengert" / "_C.pyi"
 HEAD = '''# Written by crates/wengert-python/stubs.py: change that, and run it.
 from builtins import bool as _bool, float as _float, int as _int, str as _str
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self, TypeAlias, overload
+from typing import Any, Self, TypeAlias, final
 
 from ._modes import (
     enable_grad as enable_grad,
@@ -27,6 +27,8 @@ from ._size import Size
 _Number: TypeAlias = _bool | _int | _float
 _TensorLike: TypeAlias = Any
 _Dims: TypeAlias = _int | Sequence[_int]
+_DType: TypeAlias = dtype
+_Place: TypeAlias = device
 _Device: TypeAlias = device | _str
 
 '''
@@ -63,7 +65,7 @@ PARAMETERS = {
     "chunks": "_int",
     "rtol": "_float",
     "atol": "_float",
-    "dtype": "dtype",
+    "dtype": "_DType",
     "device": "_Device",
     "size": "_Dims",
     "out": "None",
@@ -83,7 +85,7 @@ RETURNS = {
     "allclose": "_bool", "equal": "_bool", "is_grad_enabled": "_bool", "backward": "None", "retain_grad": "None",
     "register_hook": "RemovableHandle", "remove": "None", "manual_seed": "Any", "initial_seed": "_int",
     "get_rng_state": "Any", "set_rng_state": "None", "get_state": "Any", "set_state": "None",
-    "promote_types": "dtype", "grad": "tuple[Any, ...]", "graph": "Graph", "max": "Any", "min": "Any",
+    "promote_types": "_DType", "grad": "tuple[Any, ...]", "graph": "Graph", "max": "Any", "min": "Any",
     "split": "tuple[Tensor, ...]", "chunk": "tuple[Tensor, ...]", "unbind": "tuple[Tensor, ...]",
     "name": "_str", "to_svg": "_str", "to_dot": "_str", "save_for_backward": "None",
     "mark_non_differentiable": "None", "mark_dirty": "None", "set_materialize_grads": "None",
@@ -99,7 +101,7 @@ DUNDERS = {
 }  # fmt: skip
 
 PROPERTIES = {
-    "shape": "Size", "dtype": "dtype", "device": "device", "ndim": "_int", "itemsize": "_int", "nbytes": "_int",
+    "shape": "Size", "dtype": "_DType", "device": "_Place", "ndim": "_int", "itemsize": "_int", "nbytes": "_int",
     "is_cuda": "_bool", "is_sparse": "_bool", "requires_grad": "_bool", "is_leaf": "_bool", "grad_fn": "Node | None",
     "grad": "Tensor | None", "data": "Tensor", "T": "Tensor", "mT": "Tensor", "is_floating_point": "_bool",
     "is_complex": "_bool", "is_signed": "_bool", "type": "_str", "index": "_int | None", "origin": "_str | None",
@@ -176,6 +178,8 @@ def define(name, function, indent="", method=False, owner=None):
         other = "object" if owner != "Tensor" else "Any"
         result = "Tensor" if owner == "Tensor" else "_bool"
         return f"{indent}def {name}(self, value: {other}, /) -> {result}: ...{note}"
+    if name == "__ipow__":
+        return f"{indent}def {name}(self, value: Any, /) -> {result}: ...  # type: ignore[misc]"
     inside = "*args: Any, **kwargs: Any" if signature is None else parameters(signature, name, method)
     if signature is None and method:
         inside = "self, " + inside
@@ -188,6 +192,8 @@ def define_class(name, cls, module):
     lines = [f"class {name}({', '.join(heads)}):" if heads else f"class {name}:"]
     if issubclass(cls, BaseException):
         return [lines[0] + " ..."]
+    if not cls.__flags__ & 1 << 10:  # may not be a base
+        lines.insert(0, "@final")
     new = cls.__dict__.get("__new__")
     if new is not None and cls.__text_signature__ is not None:
         inside = parameters(inspect.signature(cls), "__new__", False)
@@ -210,8 +216,8 @@ def define_class(name, cls, module):
             lines.append(define(key, value, "    ", True, name))
         else:
             lines.append(f"    {key}: {type(value).__name__ if type(value).__name__ not in ('int', 'str', 'bool', 'float') else '_' + type(value).__name__}")
-    if len(lines) == 1:
-        lines[0] += " ..."
+    if lines[-1].startswith("class "):
+        lines[-1] += " ..."
     return lines
 
 
