@@ -61,8 +61,8 @@ model.head.register_full_backward_hook(lambda m, gi, go: gradients.update(head=(
 model.blocks["first"].scale.register_hook(lambda g: g * 0.5)
 
 criterion = nn.SmoothL1Loss()
-trained = [{"params": model.blocks.parameters()}, {"params": model.head.parameters(), "lr": 0.02}]
-optimizer = torch.optim.SGD(trained, lr=0.05, momentum=0.9, nesterov=True)
+groups = [{"params": model.blocks.parameters()}, {"params": model.head.parameters(), "lr": 0.02}, {"params": model.stem.parameters()}]
+optimizer = torch.optim.SGD(groups, lr=0.05, momentum=0.9, nesterov=True)
 warmup = LinearLR(optimizer, start_factor=0.2, total_iters=5)
 scheduler = SequentialLR(optimizer, [warmup, CosineAnnealingLR(optimizer, T_max=20)], milestones=[5])
 average = copy.deepcopy(model)

@@ -11,7 +11,7 @@ use wengert_array::kernels;
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, raise};
 
 /// y = w (x − mean) / √(variance + ε) + b with mean and variance of each channel over all of a batch x [n, channels, ..]
-/// (Ioffe and Szegedy, 2015); gradients as those of [`NormRows`], with means over the channel.
+/// (Ioffe and Szegedy, 2015); gradients as those of `NormRows`, with means over the channel.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
     /// What is added to the variance.

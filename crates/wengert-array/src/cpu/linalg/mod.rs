@@ -207,7 +207,7 @@ pub fn cholesky(a: &Array) -> Array {
     stacked(parts, &batch(a.shape()), &[n, n], a.dtype())
 }
 
-/// L and U of P A = L U in one, [.., m, n], and the order P of rows, i64 [.., m]: row i of P A is row P[i] of A.
+/// L and U of P A = L U in one, `[.., m, n]`, and the order P of rows, i64 `[.., m]`: row i of P A is row `P[i]` of A.
 /// L has ones on its diagonal, which are not stored. A pivot that is 0 stays 0 in U.
 pub fn lu(a: &Array) -> (Array, Array) {
     let (m, n) = (a.shape()[a.rank() - 2], a.shape()[a.rank() - 1]);
