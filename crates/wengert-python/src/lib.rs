@@ -40,8 +40,10 @@ mod give;
 mod guard;
 mod inspect;
 mod interop;
+mod io;
 mod macros;
 mod ops;
+mod optim;
 mod origin;
 mod tensor;
 
@@ -59,5 +61,7 @@ fn _C(m: &Bound<'_, PyModule>) -> PyResult<()> {
     function::register(m)?;
     inspect::register(m)?;
     interop::register(m)?;
+    io::register(m)?;
+    optim::register(m)?;
     ops::register(m)
 }

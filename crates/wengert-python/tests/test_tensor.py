@@ -331,18 +331,3 @@ def test_repr():
 def test_out_is_refused_by_name():
     with pytest.raises(NotImplementedError, match="out= is not supported"):
         wengert.sin(wengert.ones(2), out=wengert.ones(2))
-
-
-def test_save_and_load(tmp_path):
-    state = {"w": wengert.ones(2, 3, requires_grad=True), "n": 3, "list": [1.5, None, ("a", True)], 4: wengert.float16}
-    state["same"] = state["w"]
-    wengert.save(state, tmp_path / "state.wgt")
-    back = wengert.load(tmp_path / "state.wgt")
-    assert list(back) == list(state) and back["list"] == state["list"] and back[4] is wengert.float16
-    assert back["w"].requires_grad and back["same"] is back["w"] and wengert.equal(back["w"], state["w"])
-    with pytest.raises(TypeError, match="pickle=True"):
-        wengert.save({"x": object}, tmp_path / "x.wgt")
-    wengert.save({"x": complex(1, 2)}, tmp_path / "x.wgt", pickle=True)
-    with pytest.raises(pickle.UnpicklingError):
-        wengert.load(tmp_path / "x.wgt")
-    assert wengert.load(tmp_path / "x.wgt", pickle=True) == {"x": 1 + 2j}

@@ -558,19 +558,14 @@ fn single_steps_are_the_optimizers_own_and_work_in_place() {
     let start = Tensor::new([[1.0, -2.0, 3.0], [0.5, 0.0, -1.0]]);
     let gradient = |t: i32| (Tensor::new([[0.1, 0.2, -0.3], [1.0, -1.0, 2.0]]) * f64::from(t)).to(DType::F32);
     type Make = fn(Tensor) -> Box<dyn Optimizer>;
-    let cases: [(&str, Value, Make); 4] = [
-        ("SGD", Value::dict([("momentum", 0.9.into())]), |p| {
-            Box::new(SGD::new([p], 0.1).momentum(0.9))
-        }),
-        (
-            "Adam",
-            Value::dict([("amsgrad", true.into()), ("foreach", Value::None)]),
-            |p| Box::new(Adam::new([p], 0.1).amsgrad(true)),
-        ),
-        ("NAdam", Value::Dict(vec![]), |p| Box::new(NAdam::new([p], 0.1))),
-        ("Muon", Value::dict([("outputs_first", true.into())]), |p| {
-            Box::new(Muon::new([p], 0.1).outputs_first(true))
-        }),
+    type Options = &'static [(&'static str, Value)];
+    const MOMENTUM: Options = &[("momentum", Value::Float(0.9))];
+    const AMSGRAD: Options = &[("amsgrad", Value::Bool(true)), ("foreach", Value::Bool(true))];
+    let cases: [(&str, Options, Make); 4] = [
+        ("SGD", MOMENTUM, |p| Box::new(SGD::new([p], 0.1).momentum(0.9))),
+        ("Adam", AMSGRAD, |p| Box::new(Adam::new([p], 0.1).amsgrad(true))),
+        ("NAdam", &[], |p| Box::new(NAdam::new([p], 0.1))),
+        ("Muon", &[], |p| Box::new(Muon::new([p], 0.1).outputs_first(true))),
     ];
     for (method, options, make) in cases {
         for turned in [false, true] {
@@ -580,43 +575,43 @@ fn single_steps_are_the_optimizers_own_and_work_in_place() {
             let whole = start.contiguous().requires_grad_(true);
             let single = start.contiguous().requires_grad_(true);
             let mut optimizer = make(whole.clone());
-            let (mut product, mut arrays) = (1.0, Vec::new());
+            let mut rule = SingleStep::new(method).unwrap();
+            for (name, value) in options {
+                assert_eq!(rule.set(name, value).unwrap(), *name != "foreach");
+            }
+            let mut kept = [Kept::of(single.clone())];
+            kept[0].turned = turned;
+            let mut first = None;
             for t in 1..=3 {
                 whole.set_grad(Some(gradient(t)));
+                single.set_grad(Some(gradient(t)));
                 optimizer.step();
-                let step = SingleStep {
-                    method,
-                    options: &options,
-                    learning_rate: 0.1,
-                    steps: t,
-                    product,
-                    turned,
-                };
-                let g = if turned { gradient(t).t() } else { gradient(t) };
-                let (next, made) = step.run(&single, &g, &arrays).unwrap();
-                product = next;
-                arrays.extend(made.into_iter().map(|(n, t)| (n.to_string(), t)));
+                rule.run(0.1, &mut kept).unwrap();
+                let array = kept[0].arrays[0].clone().unwrap();
+                assert!(first.get_or_insert(array.clone()).is(&array), "in place");
             }
-            assert_eq!(single.to_vec::<f32>(), whole.to_vec::<f32>(), "{method}");
+            assert_eq!(
+                (single.to_vec::<f32>(), kept[0].steps),
+                (whole.to_vec::<f32>(), 3),
+                "{method}"
+            );
             let state = optimizer.state_dict();
             let state = state.get("state").unwrap().get_number(0).unwrap();
-            for (name, ours) in &arrays {
-                let theirs = state.get(name).unwrap().as_tensor().unwrap();
+            for (ours, name) in kept[0].arrays.iter().zip(rule.arrays()) {
+                let (Some(ours), Some(theirs)) = (ours, state.get(name)) else {
+                    continue;
+                };
+                let theirs = theirs.as_tensor().unwrap();
                 let theirs = if turned { theirs.t() } else { theirs.clone() };
                 assert_eq!(
                     (ours.shape(), ours.to_vec::<f32>()),
                     (theirs.shape(), theirs.to_vec::<f32>())
                 );
             }
-            let step = SingleStep {
-                method,
-                options: &options,
-                learning_rate: 0.1,
-                steps: 4,
-                product,
-                turned,
-            };
-            assert!(step.run(&single, &Tensor::ones([4]), &arrays).is_err());
+            kept[0].arrays[0] = Some(Tensor::ones([4]));
+            assert!(rule.run(0.1, &mut kept).is_err());
+            assert_eq!(single.to_vec::<f32>(), whole.to_vec::<f32>(), "nothing changed");
         }
     }
+    assert!(SingleStep::new("Magic").is_err());
 }

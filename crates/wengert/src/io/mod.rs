@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | safetensors | [`load_safetensors`], [`SafeTensors`] | [`save_safetensors`] |
 //! | NumPy's NPY and NPZ | [`load_npy`], [`load_npz`] | [`save_npy`], [`save_npz`] |
-//! | PyTorch's `.pt` and `.pth` | [`load_pt`] | |
+//! | PyTorch's `.pt` and `.pth` | [`load_pt`] | [`save_pt`], [`pt_bytes`] |
 //! | any [`Value`]: safetensors whose metadata keep the structure | [`load`] | [`save`] |
 //!
 //! [`load`] tells the formats apart by themselves. Reading never runs anything that a file contains, and a file that is
@@ -15,6 +15,7 @@
 mod file;
 mod npy;
 mod pickle;
+mod pickle_write;
 mod pt;
 mod safetensors;
 mod structure;
@@ -23,9 +24,11 @@ mod zip;
 
 pub use file::write_atomically;
 pub use npy::{load_npy, load_npz, save_npy, save_npz};
+pub use pickle_write::{pt_bytes, save_pt};
 pub use pt::load_pt;
-pub use safetensors::{SafeTensors, load_safetensors, save_safetensors};
-pub use structure::save;
+pub use safetensors::{
+    SafeTensors, load_safetensors, safetensors_bytes, save_safetensors, save_safetensors_with,
+};
 pub use value::Value;
 
 use file::{Source, io_error, open};
@@ -64,6 +67,44 @@ use wengert_array::{Error, ErrorKind, Result};
 pub fn load(path: impl AsRef<Path>) -> Result<Value> {
     let path = path.as_ref();
     in_file(path, read(&mut open(path)?))
+}
+
+/// Writes a value: a state dict, or a whole checkpoint of nested dictionaries. [`load`] reads it back, to the bit.
+///
+/// The format is the one that the name's ending asks for: PyTorch's for `.pt` and `.pth`, NumPy's for `.npz` (tensors by
+/// name) and `.npy` (one tensor), and safetensors, whose metadata keep the structure, for all others.
+///
+/// # Errors
+/// If it cannot be written; then an old file of that name is as it was.
+pub fn save(path: impl AsRef<Path>, value: &Value) -> Result<()> {
+    let path = path.as_ref();
+    let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    let only = |what: &str| {
+        let error = Error::new(
+            ErrorKind::Value,
+            "save",
+            format!("such a file holds {what}, and this is {value}"),
+        );
+        Err(error.help("a name that ends in .pt or .safetensors makes a file that holds more"))
+    };
+    match ending.as_deref() {
+        Some("pt" | "pth") => save_pt(path, value),
+        Some("npy") => match value {
+            Value::Tensor(t) => save_npy(path, t),
+            _ => only("one tensor"),
+        },
+        Some("npz") => match value.entries() {
+            Some(entries)
+                if entries
+                    .iter()
+                    .all(|(k, v)| k.as_str().is_some() && v.as_tensor().is_some()) =>
+            {
+                save_npz(path, &value.to_state_dict()?)
+            }
+            _ => only("tensors by name"),
+        },
+        _ => structure::save_structure(path, value),
+    }
 }
 
 /// As [`load`], from memory.

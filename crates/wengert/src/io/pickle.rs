@@ -24,6 +24,7 @@ pub enum Object {
     Bytes(Vec<u8>),
     List(Vec<Id>),
     Tuple(Vec<Id>),
+    Set(Vec<Id>),
     Dict(Vec<(Id, Id)>),
     /// The name of a class or function.
     Name(String),
@@ -44,6 +45,7 @@ pub struct View {
     pub offset: u64,
     pub shape: Vec<u64>,
     pub strides: Vec<u64>,
+    pub requires_grad: bool,
 }
 
 /// All objects, and the one that the pickle is of.
@@ -100,7 +102,7 @@ impl<'a> Machine<'a> {
         let cost = match &object {
             Object::Str(v) | Object::Name(v) | Object::Storage { key: v, .. } => v.len(),
             Object::Bytes(v) => v.len(),
-            Object::List(v) | Object::Tuple(v) => v.len(),
+            Object::List(v) | Object::Tuple(v) | Object::Set(v) => v.len(),
             Object::Dict(v) => v.len() * 2,
             Object::Tensor(v) => v.shape.len() + v.strides.len(),
             _ => 0,
@@ -190,7 +192,7 @@ impl<'a> Machine<'a> {
     fn extend(&mut self, items: Vec<Id>) -> Result<()> {
         let top = self.top()? as usize;
         match &mut self.all[top] {
-            Object::List(list) => list.extend(items),
+            Object::List(list) | Object::Set(list) => list.extend(items),
             _ => return Err(senseless()),
         }
         Ok(())
@@ -244,7 +246,7 @@ impl<'a> Machine<'a> {
     }
 
     fn view(&self, args: &[Id], dtype: Option<DType>) -> Result<Object> {
-        let [storage, offset, shape, strides, ..] = args else {
+        let [storage, offset, shape, strides, rest @ ..] = args else {
             return Err(senseless());
         };
         let Object::Storage { dtype: stored, .. } = self.get(*storage) else {
@@ -265,6 +267,9 @@ impl<'a> Machine<'a> {
             offset: self.count(*offset)?,
             shape: counts(*shape)?,
             strides: counts(*strides)?,
+            requires_grad: rest
+                .first()
+                .is_some_and(|id| matches!(self.get(*id), Object::Bool(true))),
         }))
     }
 
@@ -282,9 +287,14 @@ impl<'a> Machine<'a> {
             }
             (
                 "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state",
-                [tensor, ..],
+                [tensor, rest @ ..],
             ) => match self.get(*tensor) {
-                Object::Tensor(view) => Ok(Object::Tensor(view.clone())),
+                Object::Tensor(view) => Ok(Object::Tensor(View {
+                    requires_grad: rest
+                        .first()
+                        .is_some_and(|id| matches!(self.get(*id), Object::Bool(true))),
+                    ..view.clone()
+                })),
                 _ => Err(senseless()),
             },
             ("torch._tensor._rebuild_from_type_v2", [function, _, args, ..]) => {
@@ -309,16 +319,13 @@ impl<'a> Machine<'a> {
             ("torch.Size", [items]) => Ok(Object::Tuple(self.tuple(*items)?.to_vec())),
             ("torch.device", [kind, ..]) => Ok(Object::Str(self.str(*kind)?.to_string())),
             (
-                "builtins.set"
-                | "__builtin__.set"
-                | "builtins.frozenset"
-                | "__builtin__.frozenset"
-                | "builtins.list"
-                | "__builtin__.list"
-                | "builtins.tuple"
-                | "__builtin__.tuple",
+                "builtins.set" | "__builtin__.set" | "builtins.frozenset" | "__builtin__.frozenset",
                 [items],
-            ) => Ok(Object::List(self.tuple(*items)?.to_vec())),
+            ) => Ok(Object::Set(self.tuple(*items)?.to_vec())),
+            ("builtins.list" | "__builtin__.list", [items]) => Ok(Object::List(self.tuple(*items)?.to_vec())),
+            ("builtins.tuple" | "__builtin__.tuple", [items]) => {
+                Ok(Object::Tuple(self.tuple(*items)?.to_vec()))
+            }
             ("_codecs.encode", [text, ..]) => {
                 // Bytes as text whose characters are all below 256.
                 let bytes = self.str(*text)?.chars().map(|c| u8::try_from(u32::from(c)).ok());
@@ -393,16 +400,21 @@ impl<'a> Machine<'a> {
                     let bytes = self.take(usize::try_from(n).map_err(|_| cut_off())?)?.to_vec();
                     self.push(Object::Bytes(bytes));
                 }
-                b']' | 0x8f => self.push(Object::List(Vec::new())),
+                b']' => self.push(Object::List(Vec::new())),
+                0x8f => self.push(Object::Set(Vec::new())),
                 b')' => self.push(Object::Tuple(Vec::new())),
                 b'}' => self.push(Object::Dict(Vec::new())),
                 b't' => {
                     let items = self.above_mark()?;
                     self.push(Object::Tuple(items));
                 }
-                b'l' | 0x91 => {
+                b'l' => {
                     let items = self.above_mark()?;
                     self.push(Object::List(items));
+                }
+                0x91 => {
+                    let items = self.above_mark()?;
+                    self.push(Object::Set(items));
                 }
                 b'd' => {
                     let items = self.above_mark()?;

@@ -12,13 +12,13 @@ use std::path::Path;
 use wengert_array::{Array, DType, Result, Shape};
 
 /// How deep lists and dictionaries may lie within each other.
-const DEEPEST: usize = 100;
+pub(super) const DEEPEST: usize = 100;
 
 /// Reads a file that `torch.save` wrote: a state dict, or any dictionaries and lists of tensors, numbers and text.
 ///
 /// A pickle can ask to run any code; nothing is run, and a file that asks for more than tensors and containers is an
-/// error that names what it asked for. Tensors that share memory do so here too; whether they required a gradient is
-/// not kept. Files of before PyTorch 1.6, which are no archives, are not read.
+/// error that names what it asked for. Tensors that share memory do so here too, and those that required a gradient do.
+/// Files of before PyTorch 1.6, which are no archives, are not read.
 ///
 /// # Errors
 /// If the file cannot be read, is damaged, or holds other things.
@@ -119,14 +119,12 @@ impl Reader<'_> {
             Object::Bool(v) => Value::Bool(v),
             Object::Int(v) => Value::Int(v),
             Object::Float(v) => Value::Float(v),
-            Object::Str(v) | Object::Name(v) => Value::Str(v),
-            Object::Bytes(v) => Value::Tensor(Tensor::from_slice(&v, [v.len()])),
-            Object::List(items) | Object::Tuple(items) => Value::List(
-                items
-                    .into_iter()
-                    .map(|i| self.value(i, depth + 1))
-                    .collect::<Result<_>>()?,
-            ),
+            Object::Str(v) => Value::Str(v),
+            Object::Name(v) => pickle::torch_dtype(&v).map_or(Value::Str(v), Value::DType),
+            Object::Bytes(v) => Value::Bytes(v),
+            Object::List(items) => Value::List(self.values(items, depth)?),
+            Object::Tuple(items) => Value::Tuple(self.values(items, depth)?),
+            Object::Set(items) => Value::Set(self.values(items, depth)?),
             Object::Dict(entries) => {
                 let entry = |(k, v)| Ok((self.value(k, depth + 1)?, self.value(v, depth + 1)?));
                 Value::Dict(entries.into_iter().map(entry).collect::<Result<_>>()?)
@@ -138,11 +136,18 @@ impl Reader<'_> {
                 Some(tensor) => Value::Tensor(tensor.clone()),
                 None => {
                     let tensor = Tensor::constant(self.tensor(&view)?);
+                    if view.requires_grad && tensor.dtype().is_float() {
+                        tensor.requires_grad_(true);
+                    }
                     self.tensors.insert(id, tensor.clone());
                     Value::Tensor(tensor)
                 }
             },
         })
+    }
+
+    fn values(&mut self, items: Vec<Id>, depth: usize) -> Result<Vec<Value>> {
+        items.into_iter().map(|i| self.value(i, depth + 1)).collect()
     }
 
     fn tensor(&mut self, view: &View) -> Result<Array> {
@@ -188,7 +193,9 @@ impl Reader<'_> {
             )
         };
         all().ok_or_else(|| {
-            let View { shape, strides, offset, .. } = view;
+            let View {
+                shape, strides, offset, ..
+            } = view;
             damaged(format!(
                 "a tensor of shape {shape:?} with strides {strides:?} from element {offset} on reaches beyond its {len} elements"
             ))

@@ -182,24 +182,35 @@ impl SafeTensors {
         &self.header.metadata
     }
 
+    /// As [`meta`](Self::meta).
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn try_meta(&self, name: &str) -> Result<(DType, Shape)> {
+        let entry = self.entry(name)?;
+        Ok((entry.dtype, entry.shape.clone()))
+    }
+
+    fn entry(&self, name: &str) -> Result<&Entry> {
+        let entries = &self.header.entries;
+        entries.iter().find(|e| e.name == name).ok_or_else(|| {
+            let error = Error::new(ErrorKind::Value, "load", format!("there is no tensor `{name}`"));
+            let likeness = |e: &&Entry| (strsim::jaro_winkler(name, &e.name) * 1e6) as u32;
+            let error = match entries.iter().max_by_key(likeness) {
+                Some(e) => error.note(format!("the most similar name is `{}`", e.name)),
+                None => error,
+            };
+            error.note(format!("in the file `{}`", self.path.display()))
+        })
+    }
+
     /// Reads a tensor.
     ///
     /// # Errors
     /// If there is none of that name, or the file cannot be read.
     pub fn tensor(&mut self, name: &str) -> Result<Tensor> {
-        let Some(entry) = self.header.entries.iter().find(|e| e.name == name) else {
-            let error = Error::new(ErrorKind::Value, "load", format!("there is no tensor `{name}`"));
-            let likeness = |e: &&Entry| (strsim::jaro_winkler(name, &e.name) * 1e6) as u32;
-            let nearest = self.header.entries.iter().max_by_key(likeness);
-            return in_file(
-                &self.path,
-                Err(match nearest {
-                    Some(e) => error.note(format!("the most similar name is `{}`", e.name)),
-                    None => error,
-                }),
-            );
-        };
-        in_file(&self.path, read(&mut self.file, entry))
+        let entry = self.entry(name)?.clone();
+        in_file(&self.path, read(&mut self.file, &entry))
     }
 }
 
@@ -219,12 +230,53 @@ pub fn load_safetensors(path: impl AsRef<Path>) -> Result<StateDict> {
 /// # Errors
 /// If it cannot be written; then an old file of that name is as it was.
 pub fn save_safetensors(path: impl AsRef<Path>, tensors: &StateDict) -> Result<()> {
+    save_safetensors_with(path, tensors, &[])
+}
+
+/// As [`save_safetensors`], with free text that goes with the tensors, by key.
+///
+/// # Errors
+/// As [`save_safetensors`].
+pub fn save_safetensors_with(
+    path: impl AsRef<Path>,
+    tensors: &StateDict,
+    metadata: &[(String, String)],
+) -> Result<()> {
     let tensors: Vec<(&str, &Tensor)> = tensors.iter().collect();
-    write(path.as_ref(), &tensors, &[])
+    let metadata: Vec<(&str, &str)> = metadata.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    write(path.as_ref(), &tensors, &metadata)
+}
+
+/// What [`save_safetensors_with`] writes, in memory.
+///
+/// # Errors
+/// As [`save_safetensors`].
+pub fn safetensors_bytes(tensors: &StateDict, metadata: &[(String, String)]) -> Result<Vec<u8>> {
+    let tensors: Vec<(&str, &Tensor)> = tensors.iter().collect();
+    let metadata: Vec<(&str, &str)> = metadata.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let (mut bytes, order) = lay_out(&tensors, &metadata)?;
+    order
+        .iter()
+        .for_each(|(_, array)| bytes.extend_from_slice(&array.to_le_bytes()));
+    Ok(bytes)
 }
 
 pub(super) fn write(path: &Path, tensors: &[(&str, &Tensor)], metadata: &[(&str, &str)]) -> Result<()> {
-    let mut order: Vec<(&str, Array)> = tensors.iter().map(|(n, t)| (*n, t.array())).collect();
+    let (start, order) = lay_out(tensors, metadata)?;
+    write_atomically(path, |file| {
+        file.write_all(&start)?;
+        order
+            .iter()
+            .try_for_each(|(_, array)| file.write_all(&array.to_le_bytes()))
+    })
+}
+
+/// Arrays with their names, in the order in which they lie in the file.
+type Ordered<'a> = Vec<(&'a str, Array)>;
+
+/// All that stands before the elements, and the arrays in the order in which they lie.
+fn lay_out<'a>(tensors: &[(&'a str, &Tensor)], metadata: &[(&str, &str)]) -> Result<(Vec<u8>, Ordered<'a>)> {
+    let mut order: Vec<(&'a str, Array)> = tensors.iter().map(|(n, t)| (*n, t.array())).collect();
     // The largest elements first, so that all lie aligned.
     order.sort_by(|a, b| {
         b.1.dtype()
@@ -257,11 +309,7 @@ pub(super) fn write(path: &Path, tensors: &[(&str, &Tensor)], metadata: &[(&str,
     }
     let mut header = Json::Object(header).to_string().into_bytes();
     header.resize(header.len().next_multiple_of(8), b' ');
-    write_atomically(path, |file| {
-        file.write_all(&(header.len() as u64).to_le_bytes())?;
-        file.write_all(&header)?;
-        order
-            .iter()
-            .try_for_each(|(_, array)| file.write_all(&array.to_le_bytes()))
-    })
+    let mut start = (header.len() as u64).to_le_bytes().to_vec();
+    start.extend(header);
+    Ok((start, order))
 }

@@ -1,9 +1,11 @@
 //! Any value as a safetensors file: the tensors as such, and the rest as JSON in the metadata.
 //!
 //! Others read the tensors by names such as `model.0.weight`. In JSON a number with a fraction is `{"f": "0.1"}`, a
-//! tensor `{"t": name}`, and a dictionary `{"d": [[key, value], …]}`; all else is itself.
+//! tensor `{"t": name}`, a dictionary `{"d": [[key, value], …]}`, a tuple `{"tuple": […]}`, a set `{"set": […]}`, bytes
+//! the name of a tensor that holds them, `{"b": name}`, a dtype `{"dtype": "float32"}`; all else is itself.
 
 use super::file::{Source, damaged};
+use super::pickle;
 use super::safetensors::{Header, write};
 use super::value::Value;
 use crate::nn::StateDict;
@@ -11,23 +13,18 @@ use crate::tensor::Tensor;
 use serde_json::{Value as Json, json};
 use std::collections::HashSet;
 use std::path::Path;
-use wengert_array::{Error, ErrorKind, Result};
+use wengert_array::{DType, Error, ErrorKind, Result};
 
 const KEY: &str = "wengert.value";
 /// Below what the JSON reader bears: a dictionary is three levels there.
 const DEEPEST: usize = 32;
 
-/// Writes a value: a state dict, or a whole checkpoint of nested dictionaries. [`load`](super::load) reads it back,
-/// to the bit.
-///
-/// # Errors
-/// If it cannot be written; then an old file of that name is as it was.
-pub fn save(path: impl AsRef<Path>, value: &Value) -> Result<()> {
+pub fn save_structure(path: &Path, value: &Value) -> Result<()> {
     let mut tensors = Vec::new();
     let mut names = HashSet::new();
     let json = encode(value, "", 0, &mut tensors, &mut names)?.to_string();
     let tensors: Vec<(&str, &Tensor)> = tensors.iter().map(|(n, t)| (n.as_str(), t)).collect();
-    write(path.as_ref(), &tensors, &[(KEY, &json)])
+    write(path, &tensors, &[(KEY, &json)])
 }
 
 fn encode(
@@ -49,6 +46,10 @@ fn encode(
         };
         encode(value, &path, depth + 1, tensors, names)
     };
+    let mut list = |items: &[Value]| -> Result<Json> {
+        let items = items.iter().enumerate().map(|(i, v)| within(&i.to_string(), v));
+        Ok(Json::Array(items.collect::<Result<_>>()?))
+    };
     Ok(match value {
         Value::None => Json::Null,
         Value::Bool(v) => json!(v),
@@ -56,10 +57,10 @@ fn encode(
         // As text, which is the shortest that reads back to the same bits.
         Value::Float(v) => json!({ "f": v.to_string() }),
         Value::Str(v) => json!(v),
-        Value::List(items) => {
-            let items = items.iter().enumerate().map(|(i, v)| within(&i.to_string(), v));
-            Json::Array(items.collect::<Result<_>>()?)
-        }
+        Value::DType(v) => json!({ "dtype": v.name() }),
+        Value::List(items) => list(items)?,
+        Value::Tuple(items) => json!({ "tuple": list(items)? }),
+        Value::Set(items) => json!({ "set": list(items)? }),
         Value::Dict(entries) => {
             let entries = entries.iter().map(|(key, value)| {
                 let name = match key {
@@ -70,18 +71,22 @@ fn encode(
             });
             json!({ "d": entries.collect::<Result<Vec<Json>>>()? })
         }
-        Value::Tensor(t) => {
-            let base = if path.is_empty() { "tensor" } else { path };
-            let mut name = base.to_string();
-            let mut number = 2;
-            while name == "__metadata__" || !names.insert(name.clone()) {
-                name = format!("{base}#{number}");
-                number += 1;
-            }
-            tensors.push((name.clone(), t.clone()));
-            json!({ "t": name })
-        }
+        Value::Bytes(v) => json!({ "b": called(path, Tensor::from_slice(v, [v.len()]), tensors, names) }),
+        Value::Tensor(t) => json!({ "t": called(path, t.clone(), tensors, names) }),
     })
+}
+
+/// Puts a tensor to the others, under a name that none of them has.
+fn called(path: &str, t: Tensor, tensors: &mut Vec<(String, Tensor)>, names: &mut HashSet<String>) -> String {
+    let base = if path.is_empty() { "tensor" } else { path };
+    let mut name = base.to_string();
+    let mut number = 2;
+    while name == "__metadata__" || !names.insert(name.clone()) {
+        name = format!("{base}#{number}");
+        number += 1;
+    }
+    tensors.push((name.clone(), t));
+    name
 }
 
 pub(super) fn read(source: &mut dyn Source) -> Result<Value> {
@@ -102,17 +107,34 @@ fn decode(json: &Json, tensors: &StateDict) -> Result<Value> {
         let text: String = json.to_string().chars().take(60).collect();
         damaged(format!("the structure has an unknown part: {text}"))
     };
+    let list = |items: &[Json]| {
+        items
+            .iter()
+            .map(|v| decode(v, tensors))
+            .collect::<Result<Vec<Value>>>()
+    };
     Ok(match json {
         Json::Null => Value::None,
         Json::Bool(v) => Value::Bool(*v),
         Json::Number(v) => Value::Int(v.as_i64().ok_or_else(wrong)?),
         Json::String(v) => Value::Str(v.clone()),
-        Json::Array(items) => Value::List(items.iter().map(|v| decode(v, tensors)).collect::<Result<_>>()?),
+        Json::Array(items) => Value::List(list(items)?),
         Json::Object(map) => {
             let (kind, of) = map.iter().next().filter(|_| map.len() == 1).ok_or_else(wrong)?;
             match (kind.as_str(), of) {
                 ("f", Json::String(text)) => Value::Float(text.parse().map_err(|_| wrong())?),
                 ("t", Json::String(name)) => Value::Tensor(tensors.get(name).ok_or_else(wrong)?.clone()),
+                ("b", Json::String(name)) => {
+                    let bytes = tensors
+                        .get(name)
+                        .filter(|t| t.dtype() == DType::U8 && t.dim() == 1);
+                    Value::Bytes(bytes.ok_or_else(wrong)?.to_vec())
+                }
+                ("dtype", Json::String(name)) => {
+                    Value::DType(pickle::torch_dtype(&format!("torch.{name}")).ok_or_else(wrong)?)
+                }
+                ("tuple", Json::Array(items)) => Value::Tuple(list(items)?),
+                ("set", Json::Array(items)) => Value::Set(list(items)?),
                 ("d", Json::Array(entries)) => {
                     let entry = |e: &Json| match e.as_array().map(Vec::as_slice) {
                         Some([key, value]) => Ok((decode(key, tensors)?, decode(value, tensors)?)),

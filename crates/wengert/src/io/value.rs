@@ -3,7 +3,7 @@
 use crate::nn::StateDict;
 use crate::tensor::Tensor;
 use std::fmt;
-use wengert_array::{Error, ErrorKind, Result};
+use wengert_array::{DType, Error, ErrorKind, Result};
 
 /// Tensors, numbers and text in lists and dictionaries: what state dicts and checkpoints are made of.
 ///
@@ -29,8 +29,16 @@ pub enum Value {
     Str(String),
     /// A tensor.
     Tensor(Tensor),
-    /// Values in order: Python's lists and tuples.
+    /// Values in order.
     List(Vec<Value>),
+    /// Values in order that belong together, as Python's tuples.
+    Tuple(Vec<Value>),
+    /// Values in no order, as Python's sets.
+    Set(Vec<Value>),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// The name of a type of elements.
+    DType(DType),
     /// Values by key, in the order they were put in.
     Dict(Vec<(Value, Value)>),
 }
@@ -79,10 +87,10 @@ impl Value {
         }
     }
 
-    /// The items of a list.
+    /// The items of a list, tuple or set.
     pub fn items(&self) -> Option<&[Value]> {
         match self {
-            Value::List(items) => Some(items),
+            Value::List(items) | Value::Tuple(items) | Value::Set(items) => Some(items),
             _ => None,
         }
     }
@@ -195,7 +203,7 @@ impl From<&str> for Value {
 
 impl From<(f64, f64)> for Value {
     fn from((a, b): (f64, f64)) -> Value {
-        Value::List(vec![a.into(), b.into()])
+        Value::Tuple(vec![a.into(), b.into()])
     }
 }
 
@@ -222,6 +230,10 @@ impl fmt::Display for Value {
             Value::Str(v) => write!(f, "{v:?}"),
             Value::Tensor(t) => write!(f, "a {} tensor of shape {}", t.dtype(), t.shape()),
             Value::List(items) => write!(f, "a list of {}", items.len()),
+            Value::Tuple(items) => write!(f, "a tuple of {}", items.len()),
+            Value::Set(items) => write!(f, "a set of {}", items.len()),
+            Value::Bytes(v) => write!(f, "{} bytes", v.len()),
+            Value::DType(v) => write!(f, "{v}"),
             Value::Dict(entries) => {
                 f.write_str("a dictionary of ")?;
                 for (i, (key, _)) in entries.iter().take(8).enumerate() {
@@ -243,7 +255,9 @@ impl fmt::Display for Value {
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Value::List(items) => f.debug_list().entries(items).finish(),
+            Value::List(items) | Value::Tuple(items) | Value::Set(items) => {
+                f.debug_list().entries(items).finish()
+            }
             Value::Dict(entries) => f
                 .debug_map()
                 .entries(entries.iter().map(|(k, v)| (k, v)))

@@ -129,7 +129,9 @@ impl<M: Method> Core<M> {
         for group in &self.groups {
             for i in group.range.clone() {
                 let p = &self.parameters[i];
-                let Some(gradient) = gradient(p) else { continue };
+                let Some(gradient) = or_raise(gradient(p)) else {
+                    continue;
+                };
                 let state = &mut self.states[i];
                 state.steps += 1;
                 group.method.step(group.learning_rate, p, gradient, state);
@@ -434,20 +436,20 @@ pub fn trainable(op: &str, list: &mut Vec<Tensor>, parameters: impl IntoIterator
 }
 
 /// The gradient of a parameter, if there is one.
-fn gradient(p: &Tensor) -> Option<Array> {
-    let gradient = p.grad()?.array();
-    let of_value = p.array().meta();
+pub fn gradient(p: &Tensor) -> Result<Option<Array>> {
+    let Some(gradient) = p.grad() else { return Ok(None) };
+    let (gradient, of_value) = (gradient.array(), p.array().meta());
     if gradient.meta() != of_value {
         let (g, p) = (gradient.meta(), of_value);
         let message = format!(
             "a parameter is {} {}, and its gradient {} {}",
             p.dtype, p.shape, g.dtype, g.shape
         );
-        raise(
-            Error::new(ErrorKind::Shape, "step", message).help("call `zero_grad` after replacing the value"),
+        return Err(
+            Error::new(ErrorKind::Shape, "step", message).help("call `zero_grad` after replacing the value")
         );
     }
-    Some(gradient)
+    Ok(Some(gradient))
 }
 
 macro_rules! steps {

@@ -48,7 +48,7 @@ pub use muon::{Adjust, Muon, MuonOptions};
 pub use scaled::{Adadelta, AdadeltaOptions, Adagrad, AdagradOptions, RMSprop, RMSpropOptions};
 pub use scaler::GradScaler;
 pub use sgd::{SGD, SGDOptions};
-pub use single::SingleStep;
+pub use single::{Kept, SingleStep};
 
 use crate::io::Value;
 use crate::nn::{Module, Part};

@@ -1,11 +1,10 @@
 """Optimizers and learning-rate schedules: PyTorch's `torch.optim`, and Lion."""
 
 from . import lr_scheduler, swa_utils
+from .composed import ASGD, Adafactor, Rprop
 from .first_order import (
-    ASGD,
     SGD,
     Adadelta,
-    Adafactor,
     Adagrad,
     Adam,
     Adamax,
@@ -15,7 +14,6 @@ from .first_order import (
     NAdam,
     RAdam,
     RMSprop,
-    Rprop,
 )
 from .lbfgs import LBFGS
 from .optimizer import Optimizer

@@ -125,20 +125,30 @@ class Optimizer:
         with enable_grad():
             return closure()
 
+    def _begin(self, local: dict) -> None:
+        """Starts with the arguments of a subclass's `__init__`, checked: they are the parameters and the options."""
+        options = {k: v for k, v in local.items() if k not in ("self", "params", "__class__")}
+        _check(**options)
+        Optimizer.__init__(self, local["params"], options)
+
     def _update(self, p: Tensor, grad: Tensor, state: dict, group: dict) -> None:
         """Changes one parameter."""
         raise NotImplementedError(f"{type(self).__name__} defines neither step nor _update")
 
+    def _step_group(self, group: dict) -> None:
+        """Changes the parameters of a group that have a gradient."""
+        maximize = group.get("maximize", False)
+        with no_grad():
+            for p in group["params"]:
+                grad = p.grad
+                if grad is not None:
+                    self._update(p, -grad if maximize else grad.detach(), self.state[p], group)
+
     def step(self, closure: Callable | None = None) -> Any:
         """Changes all parameters that have a gradient; gives what `closure`, which is called first, returns."""
         loss = self._evaluate(closure)
-        with no_grad():
-            for group in self.param_groups:
-                maximize = group.get("maximize", False)
-                for p in group["params"]:
-                    grad = p.grad
-                    if grad is not None:
-                        self._update(p, -grad if maximize else grad.detach(), self.state[p], group)
+        for group in self.param_groups:
+            self._step_group(group)
         return loss
 
     step = _counted(step)
@@ -203,7 +213,9 @@ class Optimizer:
                 state[n] = values
         self.state = state
         self.param_groups = [
-            {**{k: v for k, v in s.items() if k != "params"}, "params": g["params"]} for g, s in zip(groups, saved)
+            # Options that an older version did not save keep their values.
+            {**{k: v for k, v in g.items() if k not in s}, **s, "params": g["params"]}
+            for g, s in zip(groups, saved)
         ]
 
     def __getstate__(self) -> dict:
@@ -224,17 +236,30 @@ class Optimizer:
         return text + ")"
 
 
-def _check(name: str, **options: Any) -> None:
+_NOT_NEGATIVE = (
+    "lr",
+    "momentum",
+    "weight_decay",
+    "eps",
+    "alpha",
+    "lr_decay",
+    "momentum_decay",
+    "initial_accumulator_value",
+)
+
+
+def _check(*, betas: tuple = (), differentiable: bool = False, **options: Any) -> None:
     """Options that must not be negative, and betas in [0, 1)."""
-    for key, value in options.items():
-        if key == "betas":
-            for i, beta in enumerate(value):
-                if not 0.0 <= float(beta) < 1.0:
-                    raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-        elif not float(value) >= 0.0:
+    for key in _NOT_NEGATIVE:
+        value = options.get(key, 0.0)
+        if not isinstance(value, tuple) and not float(value) >= 0.0:
             words = {"lr": "learning rate", "eps": "epsilon value"}.get(key, f"{key} value")
             raise ValueError(f"Invalid {words}: {value}")
-
-
-def _options(local: dict, *names: str) -> dict:
-    return {name: local[name] for name in names}
+    for i, beta in enumerate(betas):
+        if not 0.0 <= float(beta) < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+    if differentiable:
+        raise NotImplementedError(
+            "steps of optimizers are not recorded: differentiable=True is not supported\n"
+            "  help: write the update in tensor operations, with wengert.func.grad for the gradient"
+        )
