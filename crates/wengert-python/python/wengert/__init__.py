@@ -27,16 +27,17 @@ from ._C import Tensor, __version__  # noqa: E402, F401
 # Loaded when first asked for, so that `import wengert` takes no longer than its native part.
 _modules = frozenset(
     (
+        "amp",
         "autograd",
         "backends",
         "cuda",
         "distributions",
-        "fft",
         "func",
         "linalg",
         "nn",
         "optim",
         "random",
+        "safetensors",
         "serialization",
         "signal",
         "special",
@@ -44,6 +45,8 @@ _modules = frozenset(
         "utils",
     )
 )
+# What PyTorch has and why it is not here.
+_absent = {"fft": "it needs complex numbers, and tensors hold none"}
 _elsewhere = {
     "save": "serialization",
     "load": "serialization",
@@ -57,11 +60,7 @@ def __getattr__(name):
     import importlib
 
     if name in _modules:
-        try:
-            return importlib.import_module("." + name, __name__)
-        except ModuleNotFoundError as error:
-            if error.name != f"{__name__}.{name}":
-                raise
+        return importlib.import_module("." + name, __name__)
     elif name in _elsewhere:
         value = getattr(importlib.import_module("." + _elsewhere[name], __name__), name)
         globals()[name] = value
@@ -71,7 +70,8 @@ def __getattr__(name):
         layers = importlib.import_module(".nn", __name__)
         if hasattr(layers, name):
             return getattr(layers, name)
-    raise AttributeError(f"module 'wengert' has no attribute {name!r}")
+    why = f": {_absent[name]}" if name in _absent else ""
+    raise AttributeError(f"module 'wengert' has no attribute {name!r}{why}")
 
 
 def is_tensor(obj):
@@ -82,6 +82,17 @@ def is_tensor(obj):
 def numel(input):
     """How many elements `input` has."""
     return input.numel()
+
+
+def broadcast_shapes(*shapes):
+    """The shape that tensors of these shapes have together.
+
+    >>> wengert.broadcast_shapes((3, 1), (4,), ())
+    wengert.Size([3, 4])
+    """
+    one = _C.zeros(())
+    parts = [one.expand(tuple(s) if hasattr(s, "__iter__") else (s,)) for s in shapes]
+    return _C.broadcast_tensors(one, *parts)[0].shape
 
 
 def is_floating_point(input):

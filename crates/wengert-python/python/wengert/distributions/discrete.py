@@ -1,0 +1,402 @@
+"""Discrete distributions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from wengert import _C, broadcast_shapes, special
+from wengert._C import Tensor
+from wengert._modes import no_grad
+from wengert.nn import functional as F
+
+from . import constraints
+from .distribution import Distribution, together
+
+_EPS = {_C.float64: 2.0**-52, _C.float16: 2.0**-10, _C.bfloat16: 2.0**-7}
+
+
+def _inside(p: Tensor) -> Tensor:
+    """Kept away from 0 and 1, where logarithms end."""
+    eps = _EPS.get(p.dtype, 2.0**-23)
+    return p.clamp(min=eps, max=1 - eps)
+
+
+class _Chances(Distribution):
+    """Distributions of a probability, given as such or by its logit."""
+
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None, *beside: Any) -> None:
+        if (probs is None) == (logits is None):
+            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        given, *rest = together(probs if probs is not None else logits, *beside)
+        setattr(self, "probs" if probs is not None else "logits", given)
+        self._beside = rest
+        super().__init__(given.shape, (), validate_args)
+
+    def __getattr__(self, name: str) -> Tensor:
+        # The one of the two that was not given follows from the other.
+        if name == "logits" and "probs" in self.__dict__:
+            p = _inside(self.probs)
+            return p.log() - (-p).log1p()
+        if name == "probs" and "logits" in self.__dict__:
+            return self.logits.sigmoid()
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _entropy_of_one(self) -> Tensor:
+        return F.binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
+
+
+class Bernoulli(_Chances):
+    """1 with probability p, else 0."""
+
+    support = constraints.boolean  # type: ignore[assignment]
+    has_enumerate_support = True
+
+    @property
+    def mean(self) -> Tensor:
+        """p."""
+        return self.probs
+
+    @property
+    def mode(self) -> Tensor:
+        """1 where p is above ½; NaN at ½."""
+        mode = (self.probs >= 0.5).to(self.probs.dtype)
+        return _C.where(self.probs == 0.5, math.nan, mode)
+
+    @property
+    def variance(self) -> Tensor:
+        """p (1 − p)."""
+        return self.probs * (1 - self.probs)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws 0 or 1."""
+        with no_grad():
+            return _C.bernoulli(self.probs.detach().expand(self._extended_shape(sample_shape)))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability."""
+        logits, value = _C.broadcast_tensors(self.logits, self._checked(value))
+        return -F.binary_cross_entropy_with_logits(logits, value, reduction="none")
+
+    def entropy(self) -> Tensor:
+        """−p log p − (1 − p) log(1 − p)."""
+        return self._entropy_of_one()
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """0 and 1."""
+        return self._enumerated(_C.arange(2, dtype=self.probs.dtype), expand)
+
+
+class Geometric(_Chances):
+    """How many trials of probability p fail before one succeeds."""
+
+    support = constraints.nonnegative_integer  # type: ignore[assignment]
+
+    @property
+    def mean(self) -> Tensor:
+        """1 / p − 1."""
+        return 1 / self.probs - 1
+
+    @property
+    def mode(self) -> Tensor:
+        """0."""
+        return _C.zeros_like(self.probs)
+
+    @property
+    def variance(self) -> Tensor:
+        """(1 / p − 1) / p."""
+        return (1 / self.probs - 1) / self.probs
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws a number of failures."""
+        with no_grad():
+            shape = self._extended_shape(sample_shape)
+            u = _C.rand(shape, dtype=self.probs.dtype).clamp(min=2.0**-24)
+            return (u.log() / (-self.probs.detach().expand(shape)).log1p()).floor()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability."""
+        p = self.probs
+        return special.xlog1py(self._checked(value), -p) + p.log()
+
+    def entropy(self) -> Tensor:
+        """That of one trial, over p."""
+        return self._entropy_of_one() / self.probs
+
+
+class Binomial(_Chances):
+    """How many of `total_count` trials of probability p succeed."""
+
+    arg_constraints = {**_Chances.arg_constraints, "total_count": constraints.nonnegative_integer}
+
+    def __init__(self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        super().__init__(probs, logits, validate_args, total_count)
+        (self.total_count,) = self._beside
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """From 0 to `total_count`."""
+        return constraints.integer_interval(0, self.total_count)
+
+    @property
+    def mean(self) -> Tensor:
+        """n p."""
+        return self.total_count * self.probs
+
+    @property
+    def mode(self) -> Tensor:
+        """⌊(n + 1) p⌋, at most n."""
+        return ((self.total_count + 1) * self.probs).floor().minimum(self.total_count)
+
+    @property
+    def variance(self) -> Tensor:
+        """n p (1 − p)."""
+        return self.total_count * self.probs * (1 - self.probs)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws a number of successes: trial by trial."""
+        with no_grad():
+            shape = self._extended_shape(sample_shape)
+            p = self.probs.detach().expand(shape)
+            most = int(self.total_count.max()) if self.total_count.numel() else 0
+            found = _C.zeros_like(p)
+            for trial in range(most):
+                found = found + _C.bernoulli(p) * (self.total_count > trial).to(p.dtype)
+            return found
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability."""
+        value, n, logits = self._checked(value), self.total_count, self.logits
+        normal = n * logits.clamp(min=0) + n * (-logits.abs()).exp().log1p() - (n + 1).lgamma()
+        return value * logits - (value + 1).lgamma() - (n - value + 1).lgamma() - normal
+
+    def entropy(self) -> Tensor:
+        """The sum over all outcomes, where `total_count` is the same for all."""
+        total = int(self.total_count.max())
+        if int(self.total_count.min()) != total:
+            raise NotImplementedError("Inhomogeneous total count not supported by `entropy`.")
+        values = _C.arange(total + 1, dtype=self.probs.dtype).reshape((-1, *(1,) * len(self.batch_shape)))
+        log = self.log_prob(values.expand((-1, *self.batch_shape)))
+        return -(log.exp() * log).sum(0)
+
+
+class Poisson(Distribution):
+    """p(k) = λᵏ exp(−λ) / k!."""
+
+    arg_constraints = {"rate": constraints.nonnegative}
+    support = constraints.nonnegative_integer  # type: ignore[assignment]
+
+    def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
+        (self.rate,) = together(rate)
+        super().__init__(self.rate.shape, (), validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        """λ."""
+        return self.rate
+
+    @property
+    def mode(self) -> Tensor:
+        """⌊λ⌋."""
+        return self.rate.floor()
+
+    @property
+    def variance(self) -> Tensor:
+        """λ."""
+        return self.rate
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws a count."""
+        with no_grad():
+            return _C.poisson(self.rate.detach().expand(self._extended_shape(sample_shape)))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability."""
+        value = self._checked(value)
+        return special.xlogy(value, self.rate) - self.rate - (value + 1).lgamma()
+
+
+class Categorical(Distribution):
+    """One of n classes, by probabilities of any sum or by their logarithms, along the last dimension."""
+
+    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
+    _event_dims = {"probs": 1, "logits": 1}
+    has_enumerate_support = True
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        if (probs is None) == (logits is None):
+            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        (given,) = together(probs if probs is not None else logits)
+        if given.dim() < 1:
+            raise ValueError("`probs` or `logits` must be at least one-dimensional.")
+        if probs is not None:
+            self.probs = given / given.sum(-1, keepdim=True)
+        else:
+            self.logits = given - given.logsumexp(-1, keepdim=True)
+        self._num_events = given.shape[-1]
+        super().__init__(tuple(given.shape)[:-1], (), validate_args)
+
+    def __getattr__(self, name: str) -> Tensor:
+        if name == "logits" and "probs" in self.__dict__:
+            return _inside(self.probs).log()
+        if name == "probs" and "logits" in self.__dict__:
+            return self.logits.softmax(-1)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def param_shape(self) -> Any:
+        """The shape of the probabilities."""
+        return self.logits.shape
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """From 0 to n − 1."""
+        return constraints.integer_interval(0, self._num_events - 1)
+
+    @property
+    def mean(self) -> Tensor:
+        """Classes have none: NaN."""
+        return _C.full(tuple(self.batch_shape), math.nan, dtype=self.logits.dtype)
+
+    @property
+    def mode(self) -> Tensor:
+        """The most probable class."""
+        return self.probs.argmax(-1)
+
+    @property
+    def variance(self) -> Tensor:
+        """Classes have none: NaN."""
+        return self.mean
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws classes."""
+        with no_grad():
+            shape = self._extended_shape(sample_shape)
+            count = math.prod(sample_shape)
+            rows = self.probs.detach().reshape(-1, self._num_events)
+            return rows.multinomial(max(count, 1), True).t()[:count].reshape(shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability."""
+        value = self._checked(value).to(_C.int64)
+        shape = broadcast_shapes(tuple(value.shape), tuple(self.batch_shape))
+        logits = self.logits.expand((*shape, self._num_events))
+        return logits.gather(-1, value.expand(shape).unsqueeze(-1)).squeeze(-1)
+
+    def entropy(self) -> Tensor:
+        """−Σ p log p."""
+        logits = self.logits.clamp(min=-3.4e38)
+        return -(logits * self.probs).sum(-1)
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All classes."""
+        return self._enumerated(_C.arange(self._num_events), expand)
+
+
+class OneHotCategorical(Distribution):
+    """As `Categorical`, with samples that are 1 at their class and 0 elsewhere."""
+
+    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
+    support = constraints.one_hot  # type: ignore[assignment]
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        self._categorical = Categorical(probs, logits)
+        super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "OneHotCategorical":
+        """The same distribution for a larger batch."""
+        return OneHotCategorical(logits=self._categorical.expand(batch_shape).logits)
+
+    @property
+    def probs(self) -> Tensor:
+        """The probabilities."""
+        return self._categorical.probs
+
+    @property
+    def logits(self) -> Tensor:
+        """Their logarithms."""
+        return self._categorical.logits
+
+    @property
+    def mean(self) -> Tensor:
+        """The probabilities."""
+        return self.probs
+
+    @property
+    def mode(self) -> Tensor:
+        """The most probable class."""
+        return F.one_hot(self._categorical.mode, self.event_shape[0]).to(self.probs.dtype)
+
+    @property
+    def variance(self) -> Tensor:
+        """p (1 − p)."""
+        return self.probs * (1 - self.probs)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws classes."""
+        return F.one_hot(self._categorical.sample(sample_shape), self.event_shape[0]).to(self.probs.dtype)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability."""
+        return self._categorical.log_prob(self._checked(value).argmax(-1))
+
+    def entropy(self) -> Tensor:
+        """−Σ p log p."""
+        return self._categorical.entropy()
+
+
+class Multinomial(Distribution):
+    """How often each of n classes comes up in `total_count` draws."""
+
+    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
+
+    def __init__(
+        self, total_count: int = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+    ) -> None:
+        self.total_count, self._categorical = total_count, Categorical(probs, logits)
+        super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "Multinomial":
+        """The same distribution for a larger batch."""
+        return Multinomial(self.total_count, logits=self._categorical.expand(batch_shape).logits)
+
+    @property
+    def probs(self) -> Tensor:
+        """The probabilities."""
+        return self._categorical.probs
+
+    @property
+    def logits(self) -> Tensor:
+        """Their logarithms."""
+        return self._categorical.logits
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Counts whose sum is `total_count`."""
+        n = self.total_count
+        return constraints.Constraint(
+            f"Multinomial(upper_bound={n})", lambda x: (x >= 0).all(-1) & (x % 1 == 0).all(-1) & (x.sum(-1) == n), 1, True
+        )
+
+    @property
+    def mean(self) -> Tensor:
+        """n p."""
+        return self.probs * self.total_count
+
+    @property
+    def variance(self) -> Tensor:
+        """n p (1 − p)."""
+        return self.total_count * self.probs * (1 - self.probs)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws counts."""
+        drawn = self._categorical.sample((self.total_count, *sample_shape))
+        return F.one_hot(drawn, self.event_shape[0]).sum(0).to(self.probs.dtype)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability."""
+        value = self._checked(value)
+        ways = (value.sum(-1) + 1).lgamma() - (value + 1).lgamma().sum(-1)
+        return ways + _C.where(value == 0, 0.0, value * self.logits).sum(-1)
