@@ -118,11 +118,10 @@ fn pytorchs_files() {
     );
     assert_eq!(all.get_number(5).unwrap().as_str(), Some("number key"));
     assert_eq!(format!("{:?}", get("size")), "[2, 3]");
-    assert_eq!(
-        (get("dtype").as_str(), get("device").as_str()),
-        (Some("torch.float32"), Some("cpu"))
-    );
-    assert_eq!(numbers(get("bytes")), [0.0, 255.0]);
+    assert!(matches!(get("dtype"), Value::DType(DType::F32)));
+    assert_eq!(get("device").as_str(), Some("cpu"));
+    assert!(matches!(get("bytes"), Value::Bytes(bytes) if *bytes == [0, 255]));
+    assert!(get("parameter").as_tensor().unwrap().requires_grad());
     assert!(all.to_state_dict().unwrap().get("dtypes.int8").is_some());
 }
 
@@ -322,6 +321,10 @@ fn checkpoint() -> Value {
         ("nothing", Value::None),
         ("flags", Value::List(vec![true.into(), false.into()])),
         ("text", "ä \"quoted\"\n".into()),
+        ("betas", (0.9, 0.999).into()),
+        ("set", Value::Set(vec![1.into()])),
+        ("bytes", Value::Bytes(vec![0, 255])),
+        ("dtype", Value::DType(DType::F16)),
         (
             "state",
             Value::Dict(vec![(Value::Int(0), Value::dict([("step", 3.into())]))]),
@@ -332,11 +335,33 @@ fn checkpoint() -> Value {
 #[test]
 fn any_value_comes_back_to_the_bit() {
     let scratch = Scratch::new("value");
-    let path = scratch.0.join("c.safetensors");
     let value = checkpoint();
+    // PyTorch's format, too.
+    let path = scratch.0.join("c.pt");
+    io::save(&path, &value).unwrap();
+    assert_eq!(format!("{:?}", io::load_pt(&path).unwrap()), format!("{value:?}"));
+    let bytes = io::pt_bytes(&value).unwrap();
+    assert_eq!(bytes, std::fs::read(&path).unwrap());
+    let twice = Tensor::new([1.0, 2.0]).requires_grad_(true);
+    io::save(
+        &path,
+        &Value::List(vec![twice.detach().into(), twice.clone().into(), twice.into()]),
+    )
+    .unwrap();
+    let back = io::load(&path).unwrap();
+    let [_, a, b] = [0, 1, 2].map(|i| back.items().unwrap()[i].as_tensor().unwrap().clone());
+    assert!(a.is(&b) && a.requires_grad());
+    let error = io::save(scratch.0.join("c.npz"), &value).unwrap_err();
+    assert!(
+        error.to_string().contains("such a file holds tensors by name"),
+        "{error}"
+    );
+    let path = scratch.0.join("c.safetensors");
     io::save(&path, &value).unwrap();
     let back = io::load(&path).unwrap();
     assert_eq!(format!("{back:?}"), format!("{value:?}"));
+    assert!(matches!(back.get("betas").unwrap(), Value::Tuple(v) if v.len() == 2));
+    assert!(matches!(back.get("bytes").unwrap(), Value::Bytes(v) if *v == [0, 255]));
     let floats = back.get("floats").unwrap().items().unwrap();
     assert!(floats[1].as_f64().unwrap().is_sign_negative() && floats[2].as_f64().unwrap().is_nan());
     assert_eq!(
