@@ -33,6 +33,7 @@ _modules = frozenset(
         "cuda",
         "distributions",
         "func",
+        "functional",
         "linalg",
         "nn",
         "optim",
@@ -53,6 +54,10 @@ _elsewhere = {
     "cdist": "_linear",
     "tensordot": "_linear",
     "vmap": "func",
+    "can_cast": "_dtypes",
+    "gradient": "_dtypes",
+    "result_type": "_dtypes",
+    "scalar_tensor": "_dtypes",
 }
 
 

@@ -146,6 +146,73 @@ def multi_dot(tensors, *, out=None):
     return _C._linalg_multi_dot(tensors)
 
 
+def diagonal(A, *, offset=0, dim1=-2, dim2=-1):
+    """The diagonal of matrices."""
+    return A.diagonal(offset, dim1, dim2)
+
+
+def vander(x, N=None):
+    """The powers 0 to N − 1 of each number, along a new last dimension."""
+    if N is not None and N <= 1:
+        raise RuntimeError("N must be greater than 1.")
+    powers = [_C.ones_like(x)]
+    while len(powers) < (x.shape[-1] if N is None else N):
+        powers.append(powers[-1] * x)
+    return _C.stack(powers, -1)
+
+
+def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
+    """X of A X = B (`left=False`: of X A = B, `adjoint`: of Aᵀ X = B), from what `lu_factor` gave of A."""
+    _none(out)
+    if left == adjoint:
+        # X A = B is Aᵀ Xᵀ = Bᵀ.
+        if not left:
+            return lu_solve(LU, pivots, B.mT, adjoint=True).mT
+        y = solve_triangular(LU.mT, B, upper=False)
+        y = solve_triangular(LU.mT, y, upper=True, unitriangular=True)
+        return _exchange(y, pivots, reversed)
+    if not left:
+        return lu_solve(LU, pivots, B.mT).mT
+    y = solve_triangular(LU, _exchange(B, pivots, iter), upper=False, unitriangular=True)
+    return solve_triangular(LU, y, upper=True)
+
+
+def _exchange(x, pivots, order):
+    """Rows exchanged as `pivots` say, one after the other."""
+    n = x.shape[-2]
+    rows = _C.arange(n).expand((*pivots.shape[:-1], n)).tolist()
+
+    def run(rows, pivots):
+        if isinstance(pivots[0], list):
+            return [run(r, p) for r, p in zip(rows, pivots)]
+        for i in order(range(len(pivots))):
+            j = pivots[i] - 1
+            rows[i], rows[j] = rows[j], rows[i]
+        return rows
+
+    index = _C.tensor(run(rows, pivots.tolist()))
+    shape = _C.broadcast_tensors(x[..., 0], index)[1].shape
+    return x.expand((*shape, x.shape[-1])).gather(-2, index.expand(shape).unsqueeze(-1).expand((*shape, x.shape[-1])))
+
+
+def tensorinv(A, ind=2, *, out=None):
+    """The inverse of a tensor whose first `ind` dimensions are taken for rows, and the others for columns."""
+    _none(out)
+    if ind <= 0:
+        raise RuntimeError("Expected a strictly positive integer for 'ind'")
+    rows, columns = tuple(A.shape[:ind]), tuple(A.shape[ind:])
+    return inv(A.flatten(0, ind - 1).flatten(1)).reshape((*columns, *rows))
+
+
+def tensorsolve(A, B, dims=None, *, out=None):
+    """X of `tensordot(A, X, X.dim()) = B`; `dims` of A are moved to its end first."""
+    _none(out)
+    if dims is not None:
+        A = A.movedim(tuple(dims), tuple(range(-len(dims), 0)))
+    shape = tuple(A.shape[B.dim() :])
+    return solve(A.reshape((B.numel(), -1)), B.reshape((-1,))).reshape(shape)
+
+
 def _none(out):
     if out is not None:
         raise NotImplementedError("out= is not supported: a result is a new tensor")

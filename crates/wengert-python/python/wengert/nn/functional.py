@@ -1,5 +1,6 @@
 """Layers and losses as functions."""
 
+from .. import _C
 from ._attention import multi_head_attention_forward  # noqa: F401
 from .._C import (  # noqa: F401
     adaptive_avg_pool1d,
@@ -88,7 +89,6 @@ from .._C import (  # noqa: F401
     pdist,
     poisson_nll_loss,
     prelu,
-    relu,
     relu6,
     rms_norm,
     rrelu,
@@ -111,6 +111,26 @@ from .._C import (  # noqa: F401
     upsample_bilinear,
     upsample_nearest,
 )
+
+
+def relu(input, inplace=False):
+    """max(x, 0)."""
+    return input.relu_() if inplace else _C.relu(input)
+
+
+def _in_place(function):
+    """The function that puts its result into its first argument."""
+
+    def put(input, *args, **kwargs):
+        return input.copy_(function(input, *args, **kwargs))
+
+    put.__name__ = put.__qualname__ = function.__name__ + "_"
+    put.__doc__ = f"`{function.__name__}`, in place."
+    return put
+
+
+relu_, celu_, elu_, hardtanh_ = map(_in_place, (relu, celu, elu, hardtanh))
+leaky_relu_, rrelu_, selu_, threshold_ = map(_in_place, (leaky_relu, rrelu, selu, threshold))
 
 
 def linear_cross_entropy(

@@ -11,7 +11,7 @@ from wengert import _C
 from wengert._C import Tensor
 from wengert._modes import enable_grad, no_grad
 
-from ..nn.modules.module import RemovableHandle, _add_hook
+from ..nn.modules.hooks import RemovableHandle, _add_hook
 
 # Numbers of the state that PyTorch keeps as tensors.
 _NUMBERS = ("step", "mu_product", "eta", "mu")
@@ -184,7 +184,7 @@ class Optimizer:
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Takes what `state_dict` gave, here or in PyTorch."""
-        from ..nn.modules.module import _as_tensor
+        from ..nn.modules.state import _as_tensor
 
         groups, saved = self.param_groups, state_dict["param_groups"]
         if len(groups) != len(saved):

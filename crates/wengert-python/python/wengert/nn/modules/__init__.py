@@ -75,7 +75,8 @@ from .loss import (
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )
-from .module import Module, register_module_forward_hook, register_module_forward_pre_hook
+from .hooks import register_module_forward_hook, register_module_forward_pre_hook
+from .module import Module
 from .norm import (
     BatchNorm1d,
     BatchNorm2d,

@@ -10,7 +10,8 @@ from wengert._C import Tensor
 from .. import init
 from ..parameter import Parameter
 from .linear import NonDynamicallyQuantizableLinear, _like
-from .module import Module, _functional, _Options
+from .module import Module
+from .options import _functional, _Options
 
 _INPLACE = {"inplace": False}
 

@@ -10,7 +10,8 @@ from wengert._C import Tensor
 
 from .container import ModuleList, Sequential
 from .linear import Linear, _like
-from .module import Module, _functional
+from .module import Module
+from .options import _functional
 
 _ASMoutput = namedtuple("_ASMoutput", ["output", "loss"])
 

@@ -11,7 +11,8 @@ from wengert._C import Tensor
 from .. import init
 from ..parameter import Parameter
 from .linear import _like
-from .module import Module, _functional
+from .module import Module
+from .options import _functional
 from .utils import _ntuple
 
 

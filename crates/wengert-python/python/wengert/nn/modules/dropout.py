@@ -6,7 +6,7 @@ from typing import Any
 
 from wengert._C import Tensor
 
-from .module import _functional, _Options
+from .options import _functional, _Options
 
 _P = {"p": 0.5, "inplace": False}
 

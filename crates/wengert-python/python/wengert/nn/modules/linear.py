@@ -10,7 +10,8 @@ from wengert._C import Tensor
 
 from .. import init
 from ..parameter import Parameter
-from .module import Module, _functional
+from .module import Module
+from .options import _functional
 
 
 def _like(device: Any, dtype: Any) -> dict:

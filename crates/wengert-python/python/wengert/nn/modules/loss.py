@@ -10,7 +10,8 @@ from typing import Any, Callable
 
 from wengert._C import Tensor
 
-from .module import Module, _functional, _Options
+from .module import Module
+from .options import _functional, _Options
 from .vision import PairwiseDistance
 
 _OLD = {"size_average": None, "reduce": None}

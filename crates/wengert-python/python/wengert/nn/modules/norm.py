@@ -12,10 +12,26 @@ from wengert._modes import no_grad
 from .. import init
 from ..parameter import Parameter
 from .linear import _like
-from .module import Module, _functional, _Options
+from .module import Module
+from .options import _functional, _Options
 
 
-class _Norm(Module):
+class _Affine(Module):
+    """Has a scale `weight` and a shift `bias`, where they are wanted."""
+
+    def _affine(self, shape: Any, weight: bool, bias: bool, device: Any, dtype: Any) -> None:
+        like = _like(device, dtype)
+        for name, there in (("weight", weight), ("bias", bias)):
+            self.register_parameter(name, Parameter(_C.empty(shape, **like)) if there else None)
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0."""
+        for name, fill in (("weight", init.ones_), ("bias", init.zeros_)):
+            if self._parameters.get(name) is not None:
+                fill(self._parameters[name])
+
+
+class _Norm(_Affine):
     """Normalisation over a batch or an instance, with running means where they are tracked."""
 
     _version = 2
@@ -38,8 +54,7 @@ class _Norm(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        for name, there in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(name, Parameter(_C.empty(num_features, **like)) if there else None)
+        self._affine(num_features, affine, affine and bias, device, dtype)
         for name, make in (("running_mean", _C.zeros), ("running_var", _C.ones)):
             self.register_buffer(name, make(num_features, **like) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", _C.tensor(0) if track_running_stats else None)
@@ -56,10 +71,7 @@ class _Norm(Module):
     def reset_parameters(self) -> None:
         """Scale 1, shift 0, nothing tracked."""
         self.reset_running_stats()
-        if self.affine:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     _ranks: tuple = ()
 
@@ -205,7 +217,7 @@ def _shape_of(normalized_shape: Any) -> tuple:
     return (normalized_shape,) if isinstance(normalized_shape, numbers.Integral) else tuple(normalized_shape)
 
 
-class LayerNorm(Module):
+class LayerNorm(_Affine):
     """y = (x − mean) / √(var + ε) · weight + bias over the last dimensions.
 
     Source: Ba, Kiros and Hinton, Layer Normalization, 2016.
@@ -221,20 +233,11 @@ class LayerNorm(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        like = _like(device, dtype)
         self.normalized_shape = _shape_of(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        for name, there in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            self.register_parameter(name, Parameter(_C.empty(self.normalized_shape, **like)) if there else None)
+        self._affine(self.normalized_shape, elementwise_affine, elementwise_affine and bias, device, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Scale 1, shift 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input."""
@@ -246,7 +249,7 @@ class LayerNorm(Module):
         return f"{s}, bias={self.bias is not None}"
 
 
-class RMSNorm(Module):
+class RMSNorm(_Affine):
     """y = x / √(mean(x²) + ε) · weight over the last dimensions.
 
     Source: Zhang and Sennrich, Root Mean Square Layer Normalization, 2019.
@@ -267,11 +270,6 @@ class RMSNorm(Module):
         weight = Parameter(_C.ones(self.normalized_shape, **_like(device, dtype))) if elementwise_affine else None
         self.register_parameter("weight", weight)
 
-    def reset_parameters(self) -> None:
-        """Scale 1."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-
     def forward(self, x: Tensor) -> Tensor:
         """The normalised input."""
         return _functional().rms_norm(x, self.normalized_shape, self.weight, self.eps)
@@ -281,7 +279,7 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(_Affine):
     """Each group of channels with mean 0 and variance 1, scaled and shifted by channel.
 
     Source: Wu and He, Group Normalization, 2018.
@@ -303,21 +301,12 @@ class GroupNorm(Module):
             raise ValueError(
                 f"num_channels must be divisible by num_groups, and {num_channels} is not by {num_groups}"
             )
-        like = _like(device, dtype)
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        for name, there in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(name, Parameter(_C.empty(num_channels, **like)) if there else None)
+        self._affine(num_channels, affine, affine and bias, device, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Scale 1, shift 0."""
-        if self.affine:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input."""

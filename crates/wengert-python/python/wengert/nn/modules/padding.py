@@ -6,7 +6,8 @@ from typing import Any
 
 from wengert._C import Tensor
 
-from .module import Module, _functional
+from .module import Module
+from .options import _functional
 from .utils import _ntuple
 
 

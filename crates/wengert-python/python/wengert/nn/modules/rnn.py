@@ -11,7 +11,8 @@ from wengert._C import Tensor
 from .. import init
 from ..parameter import Parameter
 from .linear import _like
-from .module import Module, _functional
+from .module import Module
+from .options import _functional
 
 # A step takes what the input adds to the gates, the state, and the layer's parameters, and gives the new state; its
 # first entry is the output.
@@ -324,7 +325,9 @@ class RNNCellBase(Module):
 
     _mode = ""
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool, device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
         super().__init__()
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -400,11 +403,6 @@ class LSTMCell(RNNCellBase):
 
     _mode = "LSTM"
 
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
-    ) -> None:
-        super().__init__(input_size, hidden_size, bias, device, dtype)
-
     def forward(self, input: Tensor, hx: tuple | None = None) -> tuple:
         """The new state (h, c)."""
         return self._step("LSTM", input, hx)
@@ -414,11 +412,6 @@ class GRUCell(RNNCellBase):
     """One step of `GRU`."""
 
     _mode = "GRU"
-
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
-    ) -> None:
-        super().__init__(input_size, hidden_size, bias, device, dtype)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """The new state."""

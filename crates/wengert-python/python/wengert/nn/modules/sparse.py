@@ -11,7 +11,8 @@ from wengert._modes import no_grad
 from .. import init
 from ..parameter import Parameter
 from .linear import _like
-from .module import Module, _functional
+from .module import Module
+from .options import _functional
 
 
 class _Table(Module):

@@ -13,7 +13,8 @@ from .activation import MultiheadAttention
 from .container import ModuleList
 from .dropout import Dropout
 from .linear import Linear, _like
-from .module import Module, _functional
+from .module import Module
+from .options import _functional
 from .norm import LayerNorm
 
 
@@ -28,42 +29,7 @@ def _activation(name: Any) -> Callable:
 class _Layer(Module):
     """What encoder and decoder layers share: attentions and a small network, each with a norm and dropout."""
 
-    def _set(
-        self,
-        attentions: tuple,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int,
-        dropout: float,
-        activation: Any,
-        layer_norm_eps: float,
-        batch_first: bool,
-        norm_first: bool,
-        bias: bool,
-        like: dict,
-    ) -> None:
-        for name in attentions:
-            setattr(self, name, MultiheadAttention(d_model, nhead, dropout, bias=bias, batch_first=batch_first, **like))
-        self.linear1 = Linear(d_model, dim_feedforward, bias=bias, **like)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, bias=bias, **like)
-        self.norm_first = norm_first
-        count = len(attentions) + 1
-        for i in range(count):
-            setattr(self, f"norm{i + 1}", LayerNorm(d_model, layer_norm_eps, bias=bias, **like))
-        for i in range(count):
-            setattr(self, f"dropout{i + 1}", Dropout(dropout))
-        self.activation = _activation(activation)
-
-    def _around(self, x: Tensor, norm: Module, block: Callable) -> Tensor:
-        return x + block(norm(x)) if self.norm_first else norm(x + block(x))
-
-    def _network(self, x: Tensor) -> Tensor:
-        return self.linear2(self.dropout(self.activation(self.linear1(x))))
-
-
-class TransformerEncoderLayer(_Layer):
-    """Self-attention and a small network."""
+    _attentions: tuple = ("self_attn",)
 
     def __init__(
         self,
@@ -80,19 +46,52 @@ class TransformerEncoderLayer(_Layer):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self._set(
-            ("self_attn",),
-            d_model,
-            nhead,
-            dim_feedforward,
-            dropout,
-            activation,
-            layer_norm_eps,
-            batch_first,
-            norm_first,
-            bias,
-            _like(device, dtype),
-        )
+        like = _like(device, dtype)
+        for name in self._attentions:
+            setattr(self, name, MultiheadAttention(d_model, nhead, dropout, bias=bias, batch_first=batch_first, **like))
+        self.linear1 = Linear(d_model, dim_feedforward, bias=bias, **like)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias=bias, **like)
+        self.norm_first = norm_first
+        count = len(self._attentions) + 1
+        for i in range(count):
+            setattr(self, f"norm{i + 1}", LayerNorm(d_model, layer_norm_eps, bias=bias, **like))
+        for i in range(count):
+            setattr(self, f"dropout{i + 1}", Dropout(dropout))
+        self.activation = _activation(activation)
+
+    def _block(self, number: int, x: Tensor, part: Callable) -> Tensor:
+        """x and what a part makes of it, with the norm and the dropout of this number."""
+        norm, dropout = getattr(self, f"norm{number}"), getattr(self, f"dropout{number}")
+        return x + dropout(part(norm(x))) if self.norm_first else norm(x + dropout(part(x)))
+
+    def _attend(
+        self,
+        number: int,
+        x: Tensor,
+        memory: Tensor | None,
+        mask: Tensor | None,
+        padding: Tensor | None,
+        causal: bool,
+    ) -> Tensor:
+        """Attention to `memory`, or to itself."""
+        attention = getattr(self, self._attentions[number - 1])
+
+        def part(x: Tensor) -> Tensor:
+            to = x if memory is None else memory
+            y, _ = attention(
+                x, to, to, attn_mask=mask, key_padding_mask=padding, need_weights=False, is_causal=causal
+            )
+            return y
+
+        return self._block(number, x, part)
+
+    def _network(self, x: Tensor) -> Tensor:
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+
+
+class TransformerEncoderLayer(_Layer):
+    """Self-attention and a small network."""
 
     def forward(
         self,
@@ -102,54 +101,14 @@ class TransformerEncoderLayer(_Layer):
         is_causal: bool = False,
     ) -> Tensor:
         """The sequence after this layer."""
-
-        def attend(x: Tensor) -> Tensor:
-            y, _ = self.self_attn(
-                x,
-                x,
-                x,
-                attn_mask=src_mask,
-                key_padding_mask=src_key_padding_mask,
-                need_weights=False,
-                is_causal=is_causal,
-            )
-            return self.dropout1(y)
-
-        x = self._around(src, self.norm1, attend)
-        return self._around(x, self.norm2, lambda x: self.dropout2(self._network(x)))
+        x = self._attend(1, src, None, src_mask, src_key_padding_mask, is_causal)
+        return self._block(2, x, self._network)
 
 
 class TransformerDecoderLayer(_Layer):
     """Self-attention, attention to the encoder's result, and a small network."""
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Any = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        self._set(
-            ("self_attn", "multihead_attn"),
-            d_model,
-            nhead,
-            dim_feedforward,
-            dropout,
-            activation,
-            layer_norm_eps,
-            batch_first,
-            norm_first,
-            bias,
-            _like(device, dtype),
-        )
+    _attentions = ("self_attn", "multihead_attn")
 
     def forward(
         self,
@@ -163,34 +122,9 @@ class TransformerDecoderLayer(_Layer):
         memory_is_causal: bool = False,
     ) -> Tensor:
         """The sequence after this layer."""
-
-        def attend(x: Tensor) -> Tensor:
-            y, _ = self.self_attn(
-                x,
-                x,
-                x,
-                attn_mask=tgt_mask,
-                key_padding_mask=tgt_key_padding_mask,
-                need_weights=False,
-                is_causal=tgt_is_causal,
-            )
-            return self.dropout1(y)
-
-        def remember(x: Tensor) -> Tensor:
-            y, _ = self.multihead_attn(
-                x,
-                memory,
-                memory,
-                attn_mask=memory_mask,
-                key_padding_mask=memory_key_padding_mask,
-                need_weights=False,
-                is_causal=memory_is_causal,
-            )
-            return self.dropout2(y)
-
-        x = self._around(tgt, self.norm1, attend)
-        x = self._around(x, self.norm2, remember)
-        return self._around(x, self.norm3, lambda x: self.dropout3(self._network(x)))
+        x = self._attend(1, tgt, None, tgt_mask, tgt_key_padding_mask, tgt_is_causal)
+        x = self._attend(2, x, memory, memory_mask, memory_key_padding_mask, memory_is_causal)
+        return self._block(3, x, self._network)
 
 
 class TransformerEncoder(Module):

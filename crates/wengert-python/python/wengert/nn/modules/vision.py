@@ -6,7 +6,8 @@ from typing import Any
 
 from wengert._C import Tensor
 
-from .module import Module, _functional, _Options
+from .module import Module
+from .options import _functional, _Options
 
 
 class PixelShuffle(_Options, fn="pixel_shuffle", options={"upscale_factor": ...}):
