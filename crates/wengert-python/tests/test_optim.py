@@ -77,6 +77,36 @@ def test_steps_are_pytorchs_and_state_goes_both_ways(name, options):
     np.testing.assert_allclose(train(a, mine, 10), train(b, theirs, 10), rtol=rtol)
 
 
+@pytest.mark.parametrize("name", sorted(n for n in optim.__all__ if n[0].isupper() and n != "Optimizer"))
+def test_a_saved_state_goes_on_to_the_bit(name, tmp_path):
+    rng = np.random.default_rng(3)
+    x = wengert.from_numpy(rng.normal(size=(6, 4)).astype(np.float32))
+
+    def make():
+        model = nn.Linear(4, 3, bias=False)
+        return model, getattr(optim, name)(model.parameters(), lr=0.05)
+
+    def steps(model, optimizer, n):
+        def closure():
+            optimizer.zero_grad()
+            value = (model(x).tanh() ** 2).sum()
+            value.backward()
+            return value
+
+        for _ in range(n):
+            optimizer.step(closure)
+
+    whole, first = make()
+    steps(whole, first, 4)
+    wengert.save([whole.state_dict(), first.state_dict()], tmp_path / "c.pt")
+    steps(whole, first, 4)
+    model, optimizer = make()
+    for part, state in zip((model, optimizer), wengert.load(tmp_path / "c.pt")):
+        part.load_state_dict(state)
+    steps(model, optimizer, 4)
+    assert model.weight.tolist() == whole.weight.tolist()
+
+
 @needs_torch
 @pytest.mark.parametrize("search", [None, "strong_wolfe"])
 def test_lbfgs_is_pytorchs(search):

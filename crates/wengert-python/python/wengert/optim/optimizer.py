@@ -173,7 +173,10 @@ class Optimizer:
             groups.append(packed)
 
         def pack(key: str, value: Any) -> Any:
-            return _C.tensor(float(value)) if key in _NUMBERS and isinstance(value, (int, float)) else value
+            if key not in _NUMBERS or not isinstance(value, (int, float)):
+                return value
+            # PyTorch's float32 holds any number of steps, but a run that goes on from less than float64 would be another.
+            return _C.tensor(float(value), dtype=_C.float32 if key == "step" else _C.float64)
 
         state = {
             numbers[id(p)] if isinstance(p, Tensor) else p: {k: pack(k, v) for k, v in values.items()}
