@@ -92,6 +92,7 @@ def numel(input):
 def broadcast_shapes(*shapes):
     """The shape that tensors of these shapes have together.
 
+    >>> import wengert
     >>> wengert.broadcast_shapes((3, 1), (4,), ())
     wengert.Size([3, 4])
     """

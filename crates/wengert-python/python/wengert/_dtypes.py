@@ -6,6 +6,7 @@ from . import _C
 def result_type(tensor1, tensor2):
     """The dtype of what combining two tensors, or a tensor and a number, gives.
 
+    >>> import wengert
     >>> wengert.result_type(wengert.ones(1, dtype=wengert.int64), 1.0)
     wengert.float32
     """
@@ -18,6 +19,7 @@ def result_type(tensor1, tensor2):
 def can_cast(from_, to):
     """Whether a dtype's kind of numbers can become that of another: bools anything, integers floats, but not back.
 
+    >>> import wengert
     >>> wengert.can_cast(wengert.float32, wengert.int64)
     False
     """
@@ -40,6 +42,7 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
 
     `spacing` is the distance of samples: one number, one for each dimension, or tensors of places.
 
+    >>> import wengert
     >>> wengert.gradient(wengert.tensor([1.0, 4.0, 9.0, 16.0]))
     (tensor([3., 4., 6., 7.]),)
     """

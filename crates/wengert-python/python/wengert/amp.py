@@ -36,6 +36,7 @@ class GradScaler:
     A step whose gradients are not all finite is left out, and the scale shrinks; after `growth_interval` good steps it
     grows.
 
+    >>> import wengert
     >>> from wengert import amp, nn, optim
     >>> p = nn.Parameter(wengert.ones(1))
     >>> optimizer, scaler = optim.SGD([p], lr=0.5), amp.GradScaler()
