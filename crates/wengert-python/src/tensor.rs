@@ -127,6 +127,32 @@ impl PyTensor {
         self.set_value(py, &new)
     }
 
+    /// Gives the object another shape, in which it stands for the same elements: `unsqueeze_` and the like.
+    pub(crate) fn reshape_in_place(
+        &self,
+        py: Python<'_>,
+        op: &str,
+        f: impl FnOnce(&Tensor) -> Tensor + Send,
+    ) -> PyResult<()> {
+        let old = self.get();
+        if old.is_leaf() && old.requires_grad() {
+            return Err(PyRuntimeError::new_err(format!(
+                "{op}: a leaf that requires a gradient cannot change its shape in place\n  its gradient would have another shape than it"
+            )));
+        }
+        let new = guard(py, 0, || f(&old))?;
+        match &mut *self.state() {
+            State::Own(t) if t.is_leaf() => guard(py, 0, || t.set_data(&new)),
+            State::Own(t) => {
+                *t = new;
+                Ok(())
+            }
+            State::Side { .. } => Err(PyRuntimeError::new_err(format!(
+                "{op}: a part of a layer's weights cannot change its shape in place"
+            ))),
+        }
+    }
+
     /// The leaf that this object is, if `value` can be written straight into it: no graph hears of that.
     pub(crate) fn plain_leaf(&self, value: &Tensor) -> Option<Tensor> {
         match &*self.state() {

@@ -19,5 +19,6 @@ pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod scatter;
 pub(crate) mod sort;
+pub(crate) mod special;
 pub(crate) mod threads;
 pub(crate) mod walk;

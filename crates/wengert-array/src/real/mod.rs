@@ -20,6 +20,7 @@ pub use expr::{Expr, ExprGraph, ExprNode, trace};
 pub use float::Fma;
 pub use int::{Int, IntOp};
 pub use special::Special;
+pub(crate) use special::zeta;
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 

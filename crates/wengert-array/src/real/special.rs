@@ -36,6 +36,20 @@ pub enum Special {
     J0,
     /// The Bessel function of the first kind, order 1.
     J1,
+    /// The Bessel function of the second kind, order 0.
+    Y0,
+    /// The Bessel function of the second kind, order 1.
+    Y1,
+    /// The modified Bessel function of the second kind, order 0.
+    K0,
+    /// exp(x) times that.
+    K0e,
+    /// The modified Bessel function of the second kind, order 1.
+    K1,
+    /// exp(x) times that.
+    K1e,
+    /// The spherical Bessel function of the first kind, order 0: sin x / x.
+    SphericalJ0,
 }
 
 impl Special {
@@ -55,6 +69,13 @@ impl Special {
             Special::I1e => "i1e",
             Special::J0 => "bessel_j0",
             Special::J1 => "bessel_j1",
+            Special::Y0 => "bessel_y0",
+            Special::Y1 => "bessel_y1",
+            Special::K0 => "modified_bessel_k0",
+            Special::K0e => "scaled_modified_bessel_k0",
+            Special::K1 => "modified_bessel_k1",
+            Special::K1e => "scaled_modified_bessel_k1",
+            Special::SphericalJ0 => "spherical_bessel_j0",
         }
     }
 
@@ -62,7 +83,25 @@ impl Special {
     pub fn named(name: &str) -> Option<Special> {
         use Special::*;
         [
-            Erfc, Erfcx, Erfinv, Ndtri, LogNdtr, Lgamma, I0, I0e, I1, I1e, J0, J1,
+            Erfc,
+            Erfcx,
+            Erfinv,
+            Ndtri,
+            LogNdtr,
+            Lgamma,
+            I0,
+            I0e,
+            I1,
+            I1e,
+            J0,
+            J1,
+            Y0,
+            Y1,
+            K0,
+            K0e,
+            K1,
+            K1e,
+            SphericalJ0,
         ]
         .into_iter()
         .find(|f| f.name() == name)
@@ -81,7 +120,7 @@ impl Special {
             Special::Lgamma => libm::lgamma(x),
             Special::Polygamma(0) => digamma(x),
             Special::Polygamma(n) => {
-                let size = libm::tgamma(f64::from(n) + 1.0) * zeta(n + 1, x);
+                let size = libm::tgamma(f64::from(n) + 1.0) * zeta(f64::from(n + 1), x);
                 if n % 2 == 1 { size } else { -size }
             }
             Special::I0 => bessel_i(0, x, false),
@@ -90,6 +129,15 @@ impl Special {
             Special::I1e => bessel_i(1, x, true),
             Special::J0 => libm::j0(x),
             Special::J1 => libm::j1(x),
+            Special::Y0 => libm::y0(x),
+            Special::Y1 => libm::y1(x),
+            Special::K0 => bessel_k(x, false)[0],
+            Special::K0e => bessel_k(x, true)[0],
+            Special::K1 => bessel_k(x, false)[1],
+            Special::K1e => bessel_k(x, true)[1],
+            Special::SphericalJ0 if x == 0.0 => 1.0,
+            Special::SphericalJ0 if x.is_infinite() => 0.0,
+            Special::SphericalJ0 => x.sin() / x,
         }
     }
 
@@ -118,6 +166,16 @@ impl Special {
             Special::I1e => x.special(Special::I0e) - sign() * y - by_x(y),
             Special::J0 => -x.special(Special::J1),
             Special::J1 => x.special(Special::J0) - by_x(y),
+            Special::Y0 => -x.special(Special::Y1),
+            Special::Y1 => x.special(Special::Y0) - y / x,
+            Special::K0 => -x.special(Special::K1),
+            Special::K0e => y - x.special(Special::K1e),
+            Special::K1 => -x.special(Special::K0) - y / x,
+            Special::K1e => y - x.special(Special::K0e) - y / x,
+            Special::SphericalJ0 => {
+                let zero = x.eq(S::ZERO);
+                S::select(zero, S::ZERO, (x.cos() - y) / S::select(zero, S::ONE, x))
+            }
         }
     }
 }
@@ -193,8 +251,15 @@ fn digamma(x: f64) -> f64 {
     y + x.ln() - 0.5 / x - z * C.iter().rev().fold(0.0, |s, c| s * z + c)
 }
 
-/// Hurwitz's ζ(s, x) = Σ (x + k)^(−s): terms up to 15, then Euler's and Maclaurin's formula for the rest.
-fn zeta(s: u32, x: f64) -> f64 {
+/// Hurwitz's ζ(s, x) = Σ (x + k)^(−s): terms up to 15, then Euler's and Maclaurin's formula for the rest. Infinite at s = 1, NaN
+/// below, and at negative x where s is no integer.
+pub(crate) fn zeta(s: f64, x: f64) -> f64 {
+    if s <= 1.0 || s.is_nan() {
+        return if s == 1.0 { f64::INFINITY } else { f64::NAN };
+    }
+    if x < 0.0 && x != x.floor() && s != s.floor() {
+        return f64::NAN;
+    }
     if x <= 0.0 && x == x.floor() {
         return f64::INFINITY;
     }
@@ -205,7 +270,7 @@ fn zeta(s: u32, x: f64) -> f64 {
     if x.is_nan() || x == f64::INFINITY {
         return if x > 0.0 { 0.0 } else { x };
     }
-    let p = f64::from(s);
+    let p = s;
     let (mut x, mut y) = (x, 0.0);
     while x < 15.0 {
         y += x.powf(-p);
@@ -231,6 +296,62 @@ fn zeta(s: u32, x: f64) -> f64 {
         factor *= (j + 1.0) * (j + 2.0) / (x * x);
     }
     y
+}
+
+/// The modified Bessel functions of the second kind of orders 0 and 1, if `scaled` times exp x: up to 2 by the power series of K₀
+/// and the Wronskian, from there on by Steed's continued fraction (Temme 1975, *On the numerical evaluation of the modified
+/// Bessel function of the third kind*).
+fn bessel_k(x: f64, scaled: bool) -> [f64; 2] {
+    if x == 0.0 {
+        return [f64::INFINITY; 2];
+    }
+    if x.is_nan() || x < 0.0 {
+        return [f64::NAN; 2];
+    }
+    if x == f64::INFINITY {
+        return [0.0; 2];
+    }
+    if x <= 2.0 {
+        const GAMMA: f64 = 0.577_215_664_901_532_9;
+        let (i0, i1) = (bessel_i(0, x, false), bessel_i(1, x, false));
+        let z = 0.25 * x * x;
+        let (mut term, mut harmonic, mut sum) = (1.0, 0.0, 0.0);
+        for k in 1..40 {
+            let k = f64::from(k);
+            term *= z / (k * k);
+            harmonic += 1.0 / k;
+            sum += term * harmonic;
+        }
+        let k0 = sum - ((0.5 * x).ln() + GAMMA) * i0;
+        let k1 = (1.0 / x - i1 * k0) / i0;
+        let scale = if scaled { x.exp() } else { 1.0 };
+        return [k0 * scale, k1 * scale];
+    }
+    let mut b = 2.0 * (1.0 + x);
+    let mut d = 1.0 / b;
+    let (mut h, mut step) = (d, d);
+    let (mut q1, mut q2, mut a) = (0.0, 1.0, -0.25);
+    let (mut c, mut q) = (0.25, 0.25);
+    let mut s = 1.0 + q * step;
+    for i in 2..1000 {
+        let i = f64::from(i);
+        a -= 2.0 * (i - 1.0);
+        c *= -a / i;
+        let next = (q1 - b * q2) / a;
+        (q1, q2) = (q2, next);
+        q += c * next;
+        b += 2.0;
+        d = 1.0 / (b + a * d);
+        step *= b * d - 1.0;
+        h += step;
+        let more = q * step;
+        s += more;
+        if more.abs() < 1e-17 * s.abs() {
+            break;
+        }
+    }
+    let k0 = (PI / (2.0 * x)).sqrt() / s * if scaled { 1.0 } else { (-x).exp() };
+    [k0, k0 * (x + 0.5 - 0.25 * h) / x]
 }
 
 /// The modified Bessel function of order 0 or 1, if `scaled` times exp(−|x|): its power series, whose terms all have one
@@ -448,10 +569,71 @@ mod tests {
                     (-12.3, 0.1942588480405914),
                 ],
             ),
+            (
+                Y0,
+                &[
+                    (0.5, -0.4445187335067066),
+                    (3.0, 0.3768500100127906),
+                    (12.3, -0.19859309463502633),
+                ],
+            ),
+            (
+                Y1,
+                &[
+                    (0.5, -1.4714723926702433),
+                    (3.0, 0.3246744247918001),
+                    (12.3, -0.11894840329926633),
+                ],
+            ),
+            (
+                K0,
+                &[
+                    (0.01, 4.721244730161095),
+                    (0.5, 0.9244190712276656),
+                    (2.0, 0.1138938727495334),
+                    (2.5, 0.062347553200366196),
+                    (12.3, 1.6107849768886852e-06),
+                    (100.0, 4.6566282291759025e-45),
+                ],
+            ),
+            (
+                K1,
+                &[
+                    (0.01, 99.97389411829623),
+                    (0.5, 1.6564411200033007),
+                    (2.0, 0.13986588181652246),
+                    (2.5, 0.07389081634774705),
+                    (12.3, 1.6750295538365833e-06),
+                ],
+            ),
+            (
+                K0e,
+                &[
+                    (0.5, 1.5241093857739092),
+                    (3.0, 0.6977615980438517),
+                    (700.0, 0.04736236945461357),
+                ],
+            ),
+            (
+                K1e,
+                &[
+                    (0.5, 2.7310097082117855),
+                    (3.0, 0.806563480128787),
+                    (700.0, 0.04739618765349455),
+                ],
+            ),
+            (
+                SphericalJ0,
+                &[
+                    (0.5, 0.958851077208406),
+                    (3.0, 0.0470400026866224),
+                    (-12.3, -0.021400958647626093),
+                ],
+            ),
         ];
         for (f, values) in known {
             let bound = match f {
-                Polygamma(_) | Ndtri | I0 | I0e | I1 | I1e | J0 | J1 => 1e-14,
+                Polygamma(_) | Ndtri | I0 | I0e | I1 | I1e | J0 | J1 | Y0 | Y1 | K0 | K1 | K0e | K1e => 1e-14,
                 _ => 2e-15,
             };
             for &(x, e) in values {

@@ -58,7 +58,27 @@ _elsewhere = {
     "gradient": "_dtypes",
     "result_type": "_dtypes",
     "scalar_tensor": "_dtypes",
+    "grid_sampler_2d": ("_derived", "grid_sampler"),
+    "grid_sampler_3d": ("_derived", "grid_sampler"),
 }
+_elsewhere.update(
+    (name, "_derived")
+    for name in (
+        "broadcast_shapes",
+        "empty_strided",
+        "unsafe_chunk",
+        "unsafe_split",
+        "constant_pad_nd",
+        "grid_sampler",
+        "real",
+        "lu",
+        "lu_unpack",
+        "lu_solve",
+        "triangular_solve",
+        "svd_lowrank",
+        "pca_lowrank",
+    )
+)
 
 
 def __getattr__(name):
@@ -67,9 +87,14 @@ def __getattr__(name):
     if name in _modules:
         return importlib.import_module("." + name, __name__)
     elif name in _elsewhere:
-        value = getattr(importlib.import_module("." + _elsewhere[name], __name__), name)
+        module = _elsewhere[name]
+        module, attribute = module if isinstance(module, tuple) else (module, name)
+        value = getattr(importlib.import_module("." + module, __name__), attribute)
         globals()[name] = value
         return value
+    elif name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
+        # In-place methods are functions too: `wengert.relu_(x)`.
+        return getattr(Tensor, name)
     elif name[:1].isupper():
         # Layers and losses are found here too: `from wengert import Linear, MSELoss`.
         layers = importlib.import_module(".nn", __name__)

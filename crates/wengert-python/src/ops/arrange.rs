@@ -97,6 +97,8 @@ ops! {
             Times::Each(times) => input.repeat_interleave_each(times, dim),
         }
     };
+    /// Matrices with rows and columns exchanged, and conjugated where they are complex.
+    fn adjoint(input) => input.transpose(-2, -1);
     /// So many parts along `dim`, or the parts between these places.
     fn tensor_split(input, indices_or_sections: SectionsArg, dim: isize = 0) => input.tensor_split(indices_or_sections.0, dim);
     /// Parts of these sizes along `dim`.

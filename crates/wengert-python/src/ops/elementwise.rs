@@ -1,6 +1,6 @@
 //! Element by element: arithmetic, functions, comparisons.
 
-use crate::args::{Dtype, Number, Operand, TensorLike, cast};
+use crate::args::{Dtype, Number, Operand, TensorLike, cast, shape_of, varargs};
 use crate::dtype::DTypeArg;
 use crate::give::Give;
 use crate::guard::guard;
@@ -146,25 +146,25 @@ ops! {
     /// The smaller of the two, elementwise and broadcast.
     fn minimum(input, other: TensorLike) => input.minimum(&other.0);
     /// `a < b`, as bool.
-    fn lt(input, other: Operand) => input.lt(&other.tensor(input));
+    fn lt(input, other: Operand) / lt_ => input.lt(&other.tensor(input));
     /// `a ≤ b`, as bool.
-    fn le(input, other: Operand) => input.le(&other.tensor(input));
+    fn le(input, other: Operand) / le_ => input.le(&other.tensor(input));
     /// `a > b`, as bool.
-    fn gt(input, other: Operand) => input.gt(&other.tensor(input));
+    fn gt(input, other: Operand) / gt_ => input.gt(&other.tensor(input));
     /// `a ≥ b`, as bool.
-    fn ge(input, other: Operand) => input.ge(&other.tensor(input));
+    fn ge(input, other: Operand) / ge_ => input.ge(&other.tensor(input));
     /// `a = b`, as bool.
-    fn eq(input, other: Operand) => input.eq(&other.tensor(input));
+    fn eq(input, other: Operand) / eq_ => input.eq(&other.tensor(input));
     /// `a ≠ b`, as bool.
-    fn ne(input, other: Operand) => input.ne(&other.tensor(input));
+    fn ne(input, other: Operand) / ne_ => input.ne(&other.tensor(input));
     /// Both are not zero.
-    fn logical_and(input, other: TensorLike) => input.logical_and(&other.0);
+    fn logical_and(input, other: TensorLike) / logical_and_ => input.logical_and(&other.0);
     /// Either is not zero.
-    fn logical_or(input, other: TensorLike) => input.logical_or(&other.0);
+    fn logical_or(input, other: TensorLike) / logical_or_ => input.logical_or(&other.0);
     /// Exactly one is not zero.
-    fn logical_xor(input, other: TensorLike) => input.logical_xor(&other.0);
+    fn logical_xor(input, other: TensorLike) / logical_xor_ => input.logical_xor(&other.0);
     /// Whether the element is zero.
-    fn logical_not(input) => input.logical_not();
+    fn logical_not(input) / logical_not_ => input.logical_not();
 }
 
 /// `input` where the condition holds, else `other`; all broadcast. Of a condition alone, the indices where it holds,
@@ -310,6 +310,15 @@ impl PyTensor {
     fn __rand__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
         operator(py, self, other, |x, y| x.bitwise_and(&y.tensor(x)))
     }
+    fn __iand__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
+        self.assign(py, "&=", move |x| x.bitwise_and(&other.tensor(x)))
+    }
+    fn __ior__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
+        self.assign(py, "|=", move |x| x.bitwise_or(&other.tensor(x)))
+    }
+    fn __ixor__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
+        self.assign(py, "^=", move |x| x.bitwise_xor(&other.tensor(x)))
+    }
     fn __or__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
         operator(py, self, other, |x, y| x.bitwise_or(&y.tensor(x)))
     }
@@ -418,6 +427,22 @@ impl PyTensor {
     /// As int16.
     fn short<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         converted(slf, Some(DTypeArg(DType::I16)), false)
+    }
+    /// As int8.
+    fn char<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        converted(slf, Some(DTypeArg(DType::I8)), false)
+    }
+    /// The real part: itself.
+    #[getter]
+    fn real<'py>(slf: Bound<'py, Self>) -> Bound<'py, Self> {
+        slf
+    }
+    /// Summed to the sizes given, which must broadcast to the shape that it has.
+    #[pyo3(signature = (*size))]
+    fn sum_to_size(&self, py: Python<'_>, size: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
+        let shape = shape_of(&varargs(size)?, "sum_to_size")?;
+        let x = self.get();
+        guard(py, x.numel(), move || x.sum_to(&shape))?.give(py)
     }
     /// As uint8.
     fn byte<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {

@@ -164,6 +164,62 @@ ops! {
     fn bessel_j0(input) => input.bessel_j0();
     /// The Bessel function of the first kind, order 1.
     fn bessel_j1(input) => input.bessel_j1();
+    /// The Bessel function of the second kind, order 0.
+    fn bessel_y0(input) => input.bessel_y0();
+    /// The Bessel function of the second kind, order 1.
+    fn bessel_y1(input) => input.bessel_y1();
+    /// The modified Bessel function of the second kind, order 0.
+    fn modified_bessel_k0(input) => input.modified_bessel_k0();
+    /// The modified Bessel function of the second kind, order 1.
+    fn modified_bessel_k1(input) => input.modified_bessel_k1();
+    /// `exp(x) K₀(x)`.
+    fn scaled_modified_bessel_k0(input) => input.scaled_modified_bessel_k0();
+    /// `exp(x) K₁(x)`.
+    fn scaled_modified_bessel_k1(input) => input.scaled_modified_bessel_k1();
+    /// The spherical Bessel function of the first kind, order 0.
+    fn spherical_bessel_j0(input) => input.spherical_bessel_j0();
+    /// The regularised lower incomplete Γ function P(input, other).
+    fn igamma(input, other: TensorLike) / igamma_ => input.igamma(&other.0);
+    /// The regularised upper incomplete Γ function Q(input, other).
+    fn igammac(input, other: TensorLike) / igammac_ => input.igammac(&other.0);
+    /// Hurwitz's ζ(input, other).
+    fn zeta(input, other: Operand) => input.zeta(&float_operand(&other, input));
+    /// Chebyshev's polynomial of the first kind and degree n.
+    fn chebyshev_polynomial_t(input, n: Operand) => input.chebyshev_polynomial_t(&float_operand(&n, input));
+    /// Chebyshev's polynomial of the second kind and degree n.
+    fn chebyshev_polynomial_u(input, n: Operand) => input.chebyshev_polynomial_u(&float_operand(&n, input));
+    /// Chebyshev's polynomial of the third kind and degree n.
+    fn chebyshev_polynomial_v(input, n: Operand) => input.chebyshev_polynomial_v(&float_operand(&n, input));
+    /// Chebyshev's polynomial of the fourth kind and degree n.
+    fn chebyshev_polynomial_w(input, n: Operand) => input.chebyshev_polynomial_w(&float_operand(&n, input));
+    /// Chebyshev's polynomial of the first kind at 2x − 1.
+    fn shifted_chebyshev_polynomial_t(input, n: Operand) => input.shifted_chebyshev_polynomial_t(&float_operand(&n, input));
+    /// Chebyshev's polynomial of the second kind at 2x − 1.
+    fn shifted_chebyshev_polynomial_u(input, n: Operand) => input.shifted_chebyshev_polynomial_u(&float_operand(&n, input));
+    /// Chebyshev's polynomial of the third kind at 2x − 1.
+    fn shifted_chebyshev_polynomial_v(input, n: Operand) => input.shifted_chebyshev_polynomial_v(&float_operand(&n, input));
+    /// Chebyshev's polynomial of the fourth kind at 2x − 1.
+    fn shifted_chebyshev_polynomial_w(input, n: Operand) => input.shifted_chebyshev_polynomial_w(&float_operand(&n, input));
+    /// The physicists' Hermite polynomial of degree n.
+    fn hermite_polynomial_h(input, n: Operand) => input.hermite_polynomial_h(&float_operand(&n, input));
+    /// The probabilists' Hermite polynomial of degree n.
+    fn hermite_polynomial_he(input, n: Operand) => input.hermite_polynomial_he(&float_operand(&n, input));
+    /// Laguerre's polynomial of degree n.
+    fn laguerre_polynomial_l(input, n: Operand) => input.laguerre_polynomial_l(&float_operand(&n, input));
+    /// Legendre's polynomial of degree n.
+    fn legendre_polynomial_p(input, n: Operand) => input.legendre_polynomial_p(&float_operand(&n, input));
+    /// π for negative numbers, 0 for others.
+    fn angle(input) => input.angle();
+    /// Whether it is a real number: all are.
+    fn isreal(input) => Tensor::full_as(input.shape(), 1.0, DType::Bool);
+    /// Itself: there are no complex numbers.
+    fn conj(input) => input.clone();
+    /// Itself: there are no complex numbers.
+    fn conj_physical(input) => input.clone();
+    /// Itself: there are no complex numbers.
+    fn resolve_conj(input) => input.clone();
+    /// Itself: there are no complex numbers.
+    fn resolve_neg(input) => input.clone();
     /// The smallest integer not below x.
     fn ceil(input) / ceil_ => not_integer(input, Tensor::ceil);
     /// The integer next to x on the side of zero.
@@ -187,7 +243,7 @@ ops! {
     /// What the quotient rounded toward zero leaves: it has the sign of `input`.
     fn fmod(input, other: Operand) / fmod_ => input.fmod(&other.tensor(input));
     /// The power in float64.
-    fn float_power(input, exponent: Operand) => input.float_power(&exponent.tensor(&input.to(DType::F64)));
+    fn float_power(input, exponent: Operand) / float_power_ => input.float_power(&exponent.tensor(&input.to(DType::F64)));
     /// The larger of the two; the other where one is NaN.
     fn fmax(input, other: TensorLike) => input.fmax(&other.0);
     /// The smaller of the two; the other where one is NaN.
@@ -256,15 +312,15 @@ ops! {
     /// Itself.
     fn positive(input) => input.clone();
     /// `a < b`, as bool.
-    fn less(input, other: Operand) => input.lt(&other.tensor(input));
+    fn less(input, other: Operand) / less_ => input.lt(&other.tensor(input));
     /// `a ≤ b`, as bool.
-    fn less_equal(input, other: Operand) => input.le(&other.tensor(input));
+    fn less_equal(input, other: Operand) / less_equal_ => input.le(&other.tensor(input));
     /// `a > b`, as bool.
-    fn greater(input, other: Operand) => input.gt(&other.tensor(input));
+    fn greater(input, other: Operand) / greater_ => input.gt(&other.tensor(input));
     /// `a ≥ b`, as bool.
-    fn greater_equal(input, other: Operand) => input.ge(&other.tensor(input));
+    fn greater_equal(input, other: Operand) / greater_equal_ => input.ge(&other.tensor(input));
     /// `a ≠ b`, as bool.
-    fn not_equal(input, other: Operand) => input.ne(&other.tensor(input));
+    fn not_equal(input, other: Operand) / not_equal_ => input.ne(&other.tensor(input));
 }
 
 /// The derivative of order `n` of the digamma function.

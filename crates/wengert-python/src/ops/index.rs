@@ -111,6 +111,16 @@ impl<'py> FromPyObject<'_, 'py> for Lists {
     }
 }
 
+/// Numbers that are not negative.
+struct Places(Vec<usize>);
+
+impl<'py> FromPyObject<'_, 'py> for Places {
+    type Error = PyErr;
+    fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        obj.extract::<Vec<usize>>().map(Places)
+    }
+}
+
 fn mode(reduce: &str) -> Result<ScatterMode> {
     reduce.parse()
 }
@@ -174,6 +184,15 @@ ops! {
     /// With the elements at `index` along `dim` combined with `src`.
     fn scatter_reduce(input, dim: isize, index: TensorLike, src: TensorLike, reduce: String; include_self: bool = true) / scatter_reduce_ =>
         mode(&reduce).map(|m| input.scatter_reduce(dim, &index.0, &src.0, m, include_self));
+    /// With the slices at `index`, a list, along `dim` combined with those of `source`.
+    fn index_reduce(input, dim: isize, index: TensorLike, source: TensorLike, reduce: String; include_self: bool = true) / index_reduce_ =>
+        mode(&reduce).map(|m| input.index_reduce(dim, &index.0, &source.0, m, include_self));
+    /// The elements that sizes, strides and an offset name, counted in row-major order; a copy.
+    fn as_strided(input, size: Places, stride: Places, storage_offset: Option<usize> = None)
+        => input.as_strided(&size.0, &stride.0, storage_offset.unwrap_or(0));
+    /// With the elements that `as_strided` takes replaced by those of `src`.
+    fn as_strided_scatter(input, src: TensorLike, size: Places, stride: Places, storage_offset: Option<usize> = None)
+        => input.as_strided_scatter(&src.0, &size.0, &stride.0, storage_offset.unwrap_or(0));
     /// `value` where the mask holds.
     fn masked_fill(input, mask: TensorLike, value: Operand) / masked_fill_ =>
         input.masked_fill(&mask.0, &value_for(&value, input));
@@ -194,12 +213,7 @@ ops! {
 /// `value` everywhere, in the shape and dtype of `input`.
 #[pyfunction]
 fn fill(py: Python<'_>, input: TensorLike, value: Operand) -> PyResult<Py<PyAny>> {
-    guard(py, input.0.numel(), || {
-        value_for(&value, &input.0)
-            .to(input.0.dtype())
-            .expand(input.0.shape())
-    })?
-    .give(py)
+    guard(py, input.0.numel(), || input.0.fill(&value_for(&value, &input.0)))?.give(py)
 }
 
 /// What is scattered: `src`, or by its other name `value`.

@@ -8,7 +8,7 @@ use crate::tensor::PyTensor;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use wengert::linalg::{self, Mode, Ord};
-use wengert::{DType, Error, ErrorKind, Tensor};
+use wengert::{DType, Error, ErrorKind, Op, Tensor};
 
 /// The dimension that `torch.cross` takes without one: the first of size 3.
 fn cross_dim(x: &Tensor, dim: Option<isize>) -> wengert::Result<isize> {
@@ -175,6 +175,42 @@ linalg! {
         let (lu, pivots) = linalg::lu_factor(a);
         Named("linalg_lu_factor", ["LU", "pivots"], [lu, pivots.to(DType::I32)])
     };
+    /// `torch.lu_unpack`
+    fn _lu_unpack(a, pivots: TensorLike) => {
+        let (p, l, u) = linalg::lu_unpack(a, &pivots.0);
+        Named("lu_unpack", ["P", "L", "U"], [p, l, u])
+    };
+    /// `torch.linalg.lu_solve`
+    fn _linalg_lu_solve(a, pivots: TensorLike, b: TensorLike, left: bool, adjoint: bool)
+        => linalg::lu_solve(a, &pivots.0, &b.0, left, adjoint);
+    /// `torch.linalg.cholesky_ex`
+    fn _linalg_cholesky_ex(a) => {
+        let (l, info) = linalg::cholesky_ex(a);
+        Named("linalg_cholesky_ex", ["L", "info"], [l, info])
+    };
+    /// `torch.linalg.inv_ex`
+    fn _linalg_inv_ex(a) => {
+        let (y, info) = linalg::inv_ex(a);
+        Named("linalg_inv_ex", ["inverse", "info"], [y, info])
+    };
+    /// `torch.linalg.solve_ex`
+    fn _linalg_solve_ex(a, b: TensorLike, left: bool) => {
+        let (x, info) = linalg::solve_ex(a, &b.0, left);
+        Named("linalg_solve_ex", ["result", "info"], [x, info])
+    };
+    /// `torch.linalg.tensorinv`
+    fn _linalg_tensorinv(a, ind: usize) => linalg::tensorinv(a, ind);
+    /// `torch.linalg.tensorsolve`
+    fn _linalg_tensorsolve(a, b: TensorLike, dims: Dims) => {
+        let dims = dims.map(|d| d.0);
+        linalg::tensorsolve(a, &b.0, dims.as_deref())
+    };
+    /// `torch.linalg.vander`
+    fn _linalg_vander(x, n: usize) => linalg::vander(x, n);
+    /// `torch.linalg.householder_product`
+    fn _linalg_householder_product(v, tau: TensorLike) => linalg::householder_product(v, &tau.0);
+    /// The symmetric matrix of a triangle
+    fn _symmetric(a, upper: bool) => linalg::Mirror { upper }.apply([a]);
     /// `torch.linalg.eigh`
     fn _linalg_eigh(a, upper: bool) => {
         let (w, v) = linalg::eigh(a, upper);

@@ -60,6 +60,32 @@ ops! {
     fn unbind(input, dim: isize = 0) => input.unbind(dim);
 }
 
+/// Methods that give the object itself another shape.
+macro_rules! reshaping {
+    ($($name:ident($x:ident $(, $arg:ident: $ty:ty $(= $default:tt)?)*) => $body:expr;)*) => {
+        #[pymethods]
+        impl PyTensor {
+            $(
+                /// The operation of the same name, in place.
+                #[pyo3(signature = ($($arg $(= $default)?),*))]
+                fn $name<'py>(slf: &Bound<'py, Self>, $($arg: $ty),*) -> PyResult<Bound<'py, Self>> {
+                    slf.get().reshape_in_place(slf.py(), stringify!($name), move |$x: &Tensor| $body)?;
+                    Ok(slf.clone())
+                }
+            )*
+        }
+    };
+}
+
+reshaping! {
+    unsqueeze_(x, dim: isize) => x.unsqueeze(dim);
+    squeeze_(x, dim: crate::args::Dims = None) => x.squeeze(crate::args::dims(dim));
+    transpose_(x, dim0: isize, dim1: isize) => x.transpose(dim0, dim1);
+    swapaxes_(x, dim0: isize, dim1: isize) => x.transpose(dim0, dim1);
+    swapdims_(x, dim0: isize, dim1: isize) => x.transpose(dim0, dim1);
+    t_(x) => x.t();
+}
+
 /// `memory_format=`, of which there is one.
 pub(crate) struct MemoryFormat;
 impl<'py> FromPyObject<'_, 'py> for MemoryFormat {

@@ -1,6 +1,6 @@
 //! Sorting, searching and counting.
 
-use crate::args::{SizeArg, TensorLike, as_tensor};
+use crate::args::{SizeArg, TensorLike, TensorList, as_tensor};
 use crate::give::{Give, Named};
 use crate::guard::guard;
 use crate::macros::{functions, ops};
@@ -63,6 +63,8 @@ ops! {
     };
     /// The `k`-th smallest element along `dim`, and its index.
     fn kthvalue(input, k: usize, dim: isize = (-1), keepdim: bool = false) => pair("kthvalue", input.kthvalue(k, dim, keepdim));
+    /// The most frequent elements along `dim`, and where they last occur.
+    fn mode(input, dim: isize = (-1), keepdim: bool = false) => pair("mode", input.mode(dim, keepdim));
     /// The distinct elements, or slices along `dim`, in ascending order.
     fn unique(input, sorted: bool = true, return_inverse: bool = false, return_counts: bool = false, dim: Option<isize> = None) => {
         let _ = sorted;
@@ -164,6 +166,44 @@ fn histogram(
     Named("histogram", ["hist", "bin_edges"], [hist, edges]).give(py)
 }
 
+/// A histogram of points, the rows of `input`, and the edges of each coordinate.
+#[pyfunction]
+#[pyo3(signature = (input, bins, range = None, weight = None, density = false))]
+fn histogramdd(
+    py: Python<'_>,
+    input: TensorLike,
+    bins: &Bound<'_, PyAny>,
+    range: Option<Vec<f64>>,
+    weight: Option<TensorLike>,
+    density: bool,
+) -> PyResult<Py<PyAny>> {
+    let x = input.0;
+    let weight = weight.as_ref().map(|w| &w.0);
+    let give = |hist: Tensor, edges: Vec<Tensor>| {
+        let namedtuple = py.import("collections")?.getattr("namedtuple")?;
+        let class = namedtuple.call1(("histogramdd", ("hist", "bin_edges")))?;
+        Ok(class.call1((hist.give(py)?, edges.give(py)?))?.unbind())
+    };
+    if let Ok(edges) = bins.extract::<TensorList>()
+        && bins.get_item(0).is_ok_and(|first| as_tensor(&first).is_some())
+    {
+        let hist = guard(py, x.numel(), || {
+            x.histogramdd_between(&edges.refs(), weight, density)
+        })?;
+        return give(hist, edges.0.iter().map(Tensor::detach).collect());
+    }
+    let bins = match bins.extract::<usize>() {
+        Ok(n) => vec![n; x.shape().last().copied().unwrap_or(0)],
+        Err(_) => bins.extract::<Vec<usize>>()?,
+    };
+    let range: Option<Vec<(f64, f64)>> =
+        range.map(|r| r.chunks(2).map(|r| (r[0], *r.last().unwrap_or(&r[0]))).collect());
+    let (hist, edges) = guard(py, x.numel(), || {
+        x.histogramdd(&bins, range.as_deref(), weight, density)
+    })?;
+    give(hist, edges)
+}
+
 /// The indices in a tensor of this shape of elements counted in row-major order.
 #[pyfunction]
 fn unravel_index(py: Python<'_>, indices: TensorLike, shape: SizeArg) -> PyResult<Py<PyAny>> {
@@ -188,6 +228,6 @@ impl PyTensor {
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     register_ops(m)?;
-    functions!(m, searchsorted, isin, histogram, unravel_index);
+    functions!(m, searchsorted, isin, histogram, histogramdd, unravel_index);
     Ok(())
 }

@@ -7,6 +7,7 @@ use crate::macros::{functions, ops};
 use crate::tensor::PyTensor;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString};
+use wengert::linalg::Ord;
 use wengert::ops::Interpolation;
 use wengert::{Error, ErrorKind, Result, Tensor, cat};
 
@@ -37,28 +38,48 @@ fn spread(dim: Option<DimOrFlag>, unbiased: Option<bool>, correction: Option<f64
     (d, correction.unwrap_or(by_flag))
 }
 
-/// The order of a norm: a number, or `"fro"`.
-struct Order(f64);
+/// The order of a norm: a number, `"fro"`, or of matrices `"nuc"`.
+enum Order {
+    P(f64),
+    Nuclear,
+}
 
 impl<'py> FromPyObject<'_, 'py> for Order {
     type Error = PyErr;
     fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         if let Ok(name) = obj.cast::<PyString>() {
             return match name.to_cow()?.as_ref() {
-                "fro" => Ok(Order(2.0)),
-                "inf" => Ok(Order(f64::INFINITY)),
-                "-inf" => Ok(Order(f64::NEG_INFINITY)),
+                "fro" => Ok(Order::P(2.0)),
+                "nuc" => Ok(Order::Nuclear),
+                "inf" => Ok(Order::P(f64::INFINITY)),
+                "-inf" => Ok(Order::P(f64::NEG_INFINITY)),
                 other => Err(pyo3::exceptions::PyValueError::new_err(format!(
-                    "norm: there is no order {other:?} here: there are numbers and 'fro'"
+                    "norm: there is no order {other:?} here: there are numbers, 'fro' and 'nuc'"
                 ))),
             };
         }
-        obj.extract::<f64>().map(Order)
+        obj.extract::<f64>().map(Order::P)
     }
 }
 
-fn order(p: Option<Order>) -> f64 {
-    p.map_or(2.0, |p| p.0)
+fn norm_of(x: &Tensor, p: Option<Order>, dim: Dims, keepdim: bool) -> Result<Tensor> {
+    match p.unwrap_or(Order::P(2.0)) {
+        Order::P(p) => Ok(x.norm_dim(p, dims(dim), keepdim)),
+        Order::Nuclear => {
+            let over = dim.map_or_else(|| (0..x.dim() as isize).collect(), |d| d.0);
+            match over[..] {
+                [a, b] => Ok(wengert::linalg::matrix_norm(x, Ord::Nuclear, [a, b], keepdim)),
+                _ => {
+                    let message = format!(
+                        "the nuclear norm is one of matrices, and goes over {} dimensions",
+                        over.len()
+                    );
+                    Err(Error::new(ErrorKind::Shape, "norm", message)
+                        .help("`dim=(-2, -1)` names the two of a stack of matrices"))
+                }
+            }
+        }
+    }
 }
 
 /// Integers are totalled in int64 unless a dtype is asked for.
@@ -171,10 +192,10 @@ ops! {
     };
     /// The norm of order `p` of all elements as one vector, or over `dim`.
     fn norm(input, p: Option<Order> = None, dim: Dims = None, keepdim: bool = false; dtype: Dtype = None)
-        => cast(input, dtype).norm_dim(order(p), dims(dim), keepdim);
+        => norm_of(&cast(input, dtype), p, dim, keepdim);
     /// The norm of order `ord` of all elements as one vector, or over `dim`.
     fn vector_norm(input, ord: Option<Order> = None, dim: Dims = None, keepdim: bool = false; dtype: Dtype = None)
-        => cast(input, dtype).norm_dim(order(ord), dims(dim), keepdim);
+        => norm_of(&cast(input, dtype), ord, dim, keepdim);
     /// The norm of order `p` of the difference.
     fn dist(input, other: TensorLike, p: f64 = 2.0) => input.dist(&other.0, p);
     /// Each part along `dim` scaled down to a norm of `maxnorm`.
@@ -207,7 +228,11 @@ ops! {
         => quantiles(input, &q, dim, keepdim, &interpolation, true);
     /// The differences between neighbours along `dim`, taken `n` times.
     fn diff(input, n: usize = 1, dim: isize = (-1), prepend: Option<TensorLike> = None,
-            append: Option<TensorLike> = None) => joined(input, dim, prepend, append).diff(n, dim);
+            append: Option<TensorLike> = None) => match n {
+        // As in PyTorch, nothing is joined where nothing is subtracted.
+        0 => input.clone(),
+        n => joined(input, dim, prepend, append).diff(n, dim),
+    };
     /// The integral along `dim` by the trapezoidal rule.
     fn trapezoid(input, x: Option<TensorLike> = None; dx: Option<f64> = None, dim: isize = (-1))
         => trapezoid_of(input, x, dx, dim, false);

@@ -7,14 +7,14 @@ use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, kernels};
 
-/// y = the number next to a on the side of b. No gradient.
+/// y = the number next to a on the side of b; da = dy where a ≠ b, else 0, and db = 0, as in PyTorch.
 #[derive(Clone, Debug)]
 pub struct NextAfter;
 
 impl Op for NextAfter {
     type Inputs = Fixed<2>;
     const NAME: &'static str = "nextafter";
-    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::x(1)), Saves::NOTHING];
     fn infer(&self, x: [In<'_>; 2]) -> Result<Meta> {
         let y = infer("nextafter", Kind::Float, &x)?;
         if y.dtype == DType::F16 {
@@ -28,8 +28,13 @@ impl Op for NextAfter {
     fn forward(&self, [a, b]: [Array; 2], y: &Meta, _: &mut Extra) -> Array {
         kernels::next_after(&a, &b, &y.shape, y.dtype)
     }
-    fn backward(&self, _: &Ctx<'_, Self>, _: Tensor) -> [Option<Tensor>; 2] {
-        [None, None]
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
+        let db = cx.grad(1, || dy.zeros_like());
+        let da = cx.grad(0, || {
+            let moves = cx.x(0).ne(&cx.x(1));
+            dy.where_(&moves, &Tensor::full_as([], 0.0, dy.dtype()))
+        });
+        [da, db]
     }
     fn samples() -> Vec<Sample<Self>> {
         let of = |x: &[f32]| Array::from_slice(x, [x.len()]);
@@ -91,7 +96,7 @@ impl Tensor {
 
 contract! { frexp: Mantissa }
 
-// Steps from number to number have no gradient that differences would confirm: no contract test.
+// Steps of rounding are no function that differences could confirm a gradient of: no contract test.
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +110,15 @@ mod tests {
         }
         let x = Tensor::from_slice(&[1.0f64], [1]);
         assert_eq!(x.nextafter(&(&x * 2.0)).item(), 1.0 + f64::EPSILON);
+    }
+
+    #[test]
+    fn nextafter_passes_the_gradient_where_it_steps() {
+        let a = Tensor::new([1.0, 2.0]).requires_grad_(true);
+        let b = Tensor::new([3.0, 2.0]).requires_grad_(true);
+        a.nextafter(&b).sum().backward();
+        assert_eq!(a.grad().unwrap().to_vec::<f32>(), [1.0, 0.0]);
+        assert_eq!(b.grad().unwrap().to_vec::<f32>(), [0.0, 0.0]);
     }
 
     #[test]

@@ -59,7 +59,9 @@ rules! {
     /// dx = dy / (x (1 − x)), 0 where x was brought in.
     logit_eps Logit { eps: f64 = 0.15 }: Float on probability();
     |x| {
-        let z = if eps < 0.0 { x } else { x.max(S::lit(eps)).min(S::lit(1.0 - eps)) };
+        let (low, high) = (S::lit(eps), S::lit(1.0 - eps));
+        let kept = S::select(x.lt(low), low, S::select(x.gt(high), high, x));
+        let z = if eps < 0.0 { x } else { kept };
         (z / (S::ONE - z)).ln()
     };
     |dy, x, _| {

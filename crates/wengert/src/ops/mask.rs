@@ -26,6 +26,15 @@ impl Tensor {
         where_(mask, &value.to(self.dtype()), self)
     }
 
+    /// `value`, a number or a 0-d tensor, everywhere, in this shape and dtype. Its gradient is the sum, and that of what was there
+    /// before is zero.
+    #[track_caller]
+    pub fn fill(&self, value: impl Operand) -> Tensor {
+        let value = value.operand(self);
+        ok(zero_dim("fill", &value));
+        super::common::tied(value.to(self.dtype()).expand(self.shape()), self)
+    }
+
     /// The elements where the mask holds, in row-major order; both broadcast.
     #[track_caller]
     pub fn masked_select(&self, mask: &Tensor) -> Tensor {

@@ -37,6 +37,8 @@ pub mod pointwise;
 pub mod pool;
 pub mod quantile;
 pub mod reduce;
+#[cfg(test)]
+mod registry;
 pub mod rounding;
 pub mod rows;
 pub mod rule;
@@ -49,7 +51,9 @@ pub mod smooth;
 pub mod softmax;
 pub mod sort;
 pub mod special;
+pub mod special2;
 pub mod statistics;
+pub mod strided;
 pub mod trigonometric;
 pub mod unpool;
 pub mod window;
@@ -77,7 +81,8 @@ pub use sort::Unique;
 
 use wengert_array::{Error, ErrorKind, Result, raise};
 
-/// Writes the contract test of each operation, as module `$name` with one test for each clause.
+/// Writes the contract test of each operation, as module `$name` with one test for each clause, and enters it into the registry
+/// that the table of operations is made from.
 macro_rules! contract {
     ($($name:ident: $op:ty),* $(,)?) => {
         #[cfg(test)]
@@ -86,6 +91,13 @@ macro_rules! contract {
                 #[allow(unused_imports)]
                 use super::super::*;
                 crate::autograd::contract::contract_tests!($op);
+                inventory::submit! {
+                    crate::ops::registry::Entry {
+                        of: stringify!($op),
+                        file: file!(),
+                        facts: || crate::ops::registry::facts::<$op>(&<$op as crate::op::Op>::samples),
+                    }
+                }
             })*
         }
     };

@@ -283,6 +283,13 @@ macro_rules! contract_rules {
                     crate::ops::rule::Rule<$n>,
                     &crate::ops::rule::Rule::<$n>::samples_of::<$rule>
                 );
+                inventory::submit! {
+                    crate::ops::registry::Entry {
+                        of: stringify!($rule),
+                        file: file!(),
+                        facts: || crate::ops::registry::facts(&crate::ops::rule::Rule::<$n>::samples_of::<$rule>),
+                    }
+                }
             })*
         }
     };

@@ -433,6 +433,47 @@ impl Tensor {
         self + ScatterAdd { dim, shape }.apply([&self.values("scatter_add", src, index), &places])
     }
 
+    /// With the slices at the places `index`, a vector, along `dim` combined with those of `src`; without `include_self`,
+    /// replaced by what `src` has for them alone.
+    ///
+    /// # Panics
+    /// If `index` is no vector of places, or `src` does not have as many slices of the same shape.
+    #[track_caller]
+    pub fn index_reduce(
+        &self,
+        dim: isize,
+        index: &Tensor,
+        src: &Tensor,
+        mode: ScatterMode,
+        include_self: bool,
+    ) -> Tensor {
+        if self.dim() == 0 {
+            let y =
+                self.reshape([1])
+                    .index_reduce(dim, index, &src.reshape([src.numel()]), mode, include_self);
+            return y.reshape(self.shape());
+        }
+        let d = ok(axis("index_reduce", dim, self.dim()));
+        let fits = index.dim() <= 1 && src.shape() == self.shape().with(d, index.numel());
+        if !fits {
+            let message = format!(
+                "{} places and values of shape {} do not fit {} along dimension {d}",
+                index.numel(),
+                src.shape(),
+                self.shape()
+            );
+            raise(
+                Error::new(ErrorKind::Shape, "index_reduce", message)
+                    .note("the values must have the same shape but for that dimension, and there one slice for each place"),
+            );
+        }
+        let column: Vec<usize> = (0..self.dim())
+            .map(|e| if e == d { index.numel() } else { 1 })
+            .collect();
+        let places = index.reshape(column).expand(src.shape());
+        self.scatter_reduce(d as isize, &places, src, mode, include_self)
+    }
+
     /// With the elements at `index` along `dim` combined with `src`; without `include_self`, replaced by what
     /// `src` has for them alone.
     #[track_caller]
@@ -543,5 +584,22 @@ mod tests {
         );
         let wide = Tensor::new([[1.0, 2.0, 3.0]]).take_along_dim(&Tensor::new([[2], [0]]), Some(1));
         assert_eq!(wide.to_vec::<f32>(), [3.0, 1.0]);
+    }
+
+    #[test]
+    fn slices_are_combined_at_their_places() {
+        let x = Tensor::new([[1.0, 2.0], [3.0, 4.0]]).requires_grad_(true);
+        let v = Tensor::new([[5.0, -6.0], [7.0, 8.0]]).requires_grad_(true);
+        let y = x.index_reduce(0, &Tensor::new([1, 1]), &v, ScatterMode::Amax, true);
+        assert_eq!(y.to_vec::<f32>(), [1., 2., 7., 8.]);
+        y.sum().backward();
+        assert_eq!(x.grad().unwrap().to_vec::<f32>(), [1., 1., 0., 0.]);
+        assert_eq!(v.grad().unwrap().to_vec::<f32>(), [0., 0., 1., 1.]);
+        let error = crate::catch(|| x.index_reduce(0, &Tensor::new([1]), &v, ScatterMode::Prod, true));
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.starts_with("index_reduce: 1 places and values of shape [2, 2] do not fit [2, 2]"),
+            "{error}"
+        );
     }
 }

@@ -227,6 +227,119 @@ impl Tensor {
         Tensor::constant(Array::from_slice(&sums, [bins]).cast(dtype))
     }
 
+    /// A histogram of points [.., D], with `bins` equal parts of `range` for each coordinate, or of the range that it has: the
+    /// counts [bins₀, bins₁, …] and the edges of each coordinate. Counts each point as its weight; `density` divides by the sum and
+    /// by the volumes.
+    ///
+    /// # Panics
+    /// If there are not as many `bins` and ranges as coordinates, or the weights do not fit the points.
+    #[track_caller]
+    pub fn histogramdd(
+        &self,
+        bins: &[usize],
+        range: Option<&[(f64, f64)]>,
+        weight: Option<&Tensor>,
+        density: bool,
+    ) -> (Tensor, Vec<Tensor>) {
+        let points = self.points(bins.len());
+        if let Some(range) = range
+            && range.len() != bins.len()
+        {
+            let message = format!("{} ranges do not fit {} coordinates", range.len(), bins.len());
+            raise(Error::new(ErrorKind::Value, "histogramdd", message));
+        }
+        let edges: Vec<Tensor> = (0..bins.len())
+            .map(|i| {
+                let (low, high) = range.map_or((0.0, 0.0), |r| r[i]);
+                let (low, high) = points
+                    .select(1, i as isize)
+                    .bounds("histogramdd", bins[i], low, high);
+                Tensor::linspace_as(low, high, bins[i] + 1, self.dtype())
+            })
+            .collect();
+        let counts = self.histogramdd_between(&edges.iter().collect::<Vec<_>>(), weight, density);
+        (counts, edges)
+    }
+
+    /// The points that the last dimension holds, one in each row.
+    #[track_caller]
+    fn points(&self, coordinates: usize) -> Tensor {
+        if !self.dtype().is_float() || self.dim() < 2 || self.size(-1) != coordinates {
+            let message = format!(
+                "bins for {coordinates} coordinates do not fit points of shape {} and dtype {}",
+                self.shape(),
+                self.dtype()
+            );
+            raise(
+                Error::new(ErrorKind::Shape, "histogramdd", message)
+                    .note("points are floats, and their last dimension holds the coordinates"),
+            );
+        }
+        let count = self.numel().checked_div(coordinates).unwrap_or(0);
+        self.detach().reshape([count, coordinates])
+    }
+
+    /// As [`histogramdd`](Tensor::histogramdd), between `edges` in ascending order for each coordinate.
+    #[track_caller]
+    pub fn histogramdd_between(&self, edges: &[&Tensor], weight: Option<&Tensor>, density: bool) -> Tensor {
+        let points = self.points(edges.len());
+        let count = points.size(0);
+        let mut weights = match weight {
+            Some(w) if w.numel() == count => w.to_vec::<f64>(),
+            Some(w) => {
+                let message = format!(
+                    "weights of shape {} do not fit points of shape {}",
+                    w.shape(),
+                    self.shape()
+                );
+                raise(Error::new(ErrorKind::Shape, "histogramdd", message))
+            }
+            None => vec![1.0; count],
+        };
+        let mut cells = vec![0; count];
+        let mut shape = Vec::with_capacity(edges.len());
+        // One part of the volume for each coordinate.
+        let mut volumes = vec![1.0];
+        for (i, edges) in edges.iter().enumerate() {
+            let list = edges.to_vec::<f64>();
+            let Some(bins) = list.len().checked_sub(1).filter(|b| *b > 0 && edges.dim() == 1) else {
+                let message = format!("edges of shape {} are no bins", edges.shape());
+                raise(Error::new(ErrorKind::Shape, "histogramdd", message))
+            };
+            let x = points.select(1, i as isize).contiguous();
+            let places = ok(search("histogramdd", &edges.to(self.dtype()), &x, true)).to_vec::<i64>();
+            for (k, v) in x.to_vec::<f64>().into_iter().enumerate() {
+                // What lies on the last edge counts in the last bin, and what lies outside nowhere.
+                let inside = v >= list[0] && v <= list[bins];
+                let place = if inside {
+                    (places[k] as usize - 1).min(bins - 1)
+                } else {
+                    0
+                };
+                cells[k] = cells[k] * bins + place;
+                weights[k] = if inside { weights[k] } else { 0.0 };
+            }
+            let widths = (0..bins).map(|b| list[b + 1] - list[b]);
+            volumes = volumes
+                .iter()
+                .flat_map(|v| widths.clone().map(move |w| v * w))
+                .collect();
+            shape.push(bins);
+        }
+        let mut sums = vec![0.0; volumes.len()];
+        cells
+            .into_iter()
+            .zip(&weights)
+            .for_each(|(cell, w)| sums[cell] += w);
+        if density {
+            let total: f64 = sums.iter().sum();
+            sums.iter_mut()
+                .zip(&volumes)
+                .for_each(|(sum, v)| *sum /= total * v);
+        }
+        Tensor::constant(Array::from_slice(&sums, shape).cast(self.dtype()))
+    }
+
     /// The indices in a tensor of this shape of elements counted in row-major order: one list for each dimension.
     #[track_caller]
     pub fn unravel_index(&self, shape: impl Into<Shape>) -> Vec<Tensor> {
@@ -303,5 +416,17 @@ mod tests {
                 .to_vec::<i64>(),
             [2, 1]
         );
+    }
+
+    #[test]
+    fn points_in_cells() {
+        let x = Tensor::new([[0.0, 0.0], [1.0, 1.0], [0.9, 0.1], [2.0, 0.0]]);
+        let (h, edges) = x.histogramdd(&[2, 1], Some(&[(0.0, 1.0), (0.0, 1.0)]), None, false);
+        assert_eq!(h.shape(), [2, 1]);
+        assert_eq!(h.to_vec::<f32>(), [1.0, 2.0]);
+        assert_eq!(edges[0].to_vec::<f32>(), [0.0, 0.5, 1.0]);
+        let h = x.histogramdd_between(&[&edges[0], &edges[1]], None, true);
+        assert_eq!(h.to_vec::<f32>(), [1.0 / 1.5, 2.0 / 1.5]);
+        assert!(crate::catch(|| x.histogramdd(&[2], None, None, false)).is_err());
     }
 }

@@ -4,7 +4,7 @@ use super::scatter::Gather;
 use super::{axis, ok};
 use crate::op::Op;
 use crate::tensor::Tensor;
-use wengert_array::{Error, ErrorKind, kernels, raise};
+use wengert_array::{DType, Error, ErrorKind, kernels, raise};
 
 /// Distinct elements, or rows: see [`Tensor::unique`].
 #[derive(Clone, Debug)]
@@ -89,6 +89,62 @@ impl Tensor {
         }
         let (values, index) = self.ordered(d, false, k - 1, k);
         match keepdim || self.dim() == 0 {
+            true => (values, index),
+            false => (values.squeeze(d as isize), index.squeeze(d as isize)),
+        }
+    }
+
+    /// The most frequent elements along `dim`, of equally frequent ones the smallest, and where they last occur. NaN equals
+    /// nothing.
+    ///
+    /// ```
+    /// # use wengert::Tensor;
+    /// let (value, index) = Tensor::new([3, 1, 3, 2]).mode(0, false);
+    /// assert_eq!((value.item(), index.item()), (3.0, 2.0));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such dimension, or no element along it.
+    #[track_caller]
+    pub fn mode(&self, dim: isize, keepdim: bool) -> (Tensor, Tensor) {
+        if self.dim() == 0 {
+            ok(axis("mode", dim, 1));
+            return (self.clone(), Tensor::full_as([], 0.0, DType::I64));
+        }
+        let d = ok(axis("mode", dim, self.dim()));
+        let n = self.shape()[d];
+        if n == 0 && self.shape().remove(d).numel() > 0 {
+            let message = format!("dimension {d} of shape {} has no element", self.shape());
+            raise(Error::new(ErrorKind::Shape, "mode", message));
+        }
+        let (sorted, order) = self.detach().sort(d as isize, false);
+        let last = |t: &Tensor| t.movedim(d as isize, -1).contiguous();
+        let (sorted, order) = (last(&sorted), last(&order));
+        let pairs = n.saturating_sub(1);
+        let steps = sorted
+            .narrow(-1, n - pairs, pairs)
+            .ne(&sorted.narrow(-1, 0, pairs))
+            .to_vec::<bool>();
+        let order = order.to_vec::<i64>();
+        let rows = self.shape().remove(d);
+        let mut places = Vec::with_capacity(rows.numel());
+        for row in 0..rows.numel() {
+            // Runs of equal elements, of which the first of the longest is taken.
+            let (mut longest, mut length, mut place) = (0, 0, 0);
+            for i in 0..n {
+                length += 1;
+                if i + 1 == n || steps[row * pairs + i] {
+                    if length > longest {
+                        (longest, place) = (length, order[row * n + i]);
+                    }
+                    length = 0;
+                }
+            }
+            places.push(place);
+        }
+        let index = Tensor::from_vec(places, self.shape().with(d, 1));
+        let values = self.gather(d as isize, &index);
+        match keepdim {
             true => (values, index),
             false => (values.squeeze(d as isize), index.squeeze(d as isize)),
         }
@@ -192,5 +248,22 @@ mod tests {
             [2, 1, 1]
         );
         assert_eq!(x.unique_dim(1).values.shape(), [3, 2]);
+    }
+
+    #[test]
+    fn modes() {
+        let x = Tensor::new([[2.0, 1.0, 2.0, 1.0], [5.0, 4.0, 5.0, 5.0]]).requires_grad_(true);
+        let (value, index) = x.mode(-1, true);
+        assert_eq!(
+            (value.to_vec::<f32>(), index.to_vec::<i64>()),
+            (vec![1.0, 5.0], vec![3, 3])
+        );
+        value.sum().backward();
+        assert_eq!(
+            x.grad().unwrap().to_vec::<f32>(),
+            [0., 0., 0., 1., 0., 0., 0., 1.]
+        );
+        assert_eq!(x.mode(0, false).0.to_vec::<f32>(), [2., 1., 2., 1.]);
+        assert!(crate::catch(|| Tensor::zeros([2, 0]).mode(1, false)).is_err());
     }
 }

@@ -32,7 +32,19 @@ impl Pointwise<1> for SpecialFunction {
         }
         samples.push(at(Erfinv, within_one()));
         samples.push(at(Ndtri, probability()));
-        for f in [Lgamma, Polygamma(0), Polygamma(1), Polygamma(2)] {
+        samples.push(at(SphericalJ0, real()));
+        for f in [
+            Lgamma,
+            Polygamma(0),
+            Polygamma(1),
+            Polygamma(2),
+            Y0,
+            Y1,
+            K0,
+            K0e,
+            K1,
+            K1e,
+        ] {
             samples.push(at(f, positive()));
         }
         samples
@@ -80,6 +92,20 @@ methods! {
     bessel_j0 Special::J0;
     /// The Bessel function of the first kind, order 1; dx = dy (J₀(x) − y/x).
     bessel_j1 Special::J1;
+    /// The Bessel function of the second kind, order 0; dx = −dy Y₁(x).
+    bessel_y0 Special::Y0;
+    /// The Bessel function of the second kind, order 1; dx = dy (Y₀(x) − y/x).
+    bessel_y1 Special::Y1;
+    /// The modified Bessel function of the second kind, order 0; dx = −dy K₁(x).
+    modified_bessel_k0 Special::K0;
+    /// The modified Bessel function of the second kind, order 1; dx = −dy (K₀(x) + y/x).
+    modified_bessel_k1 Special::K1;
+    /// `exp(x) K₀(x)`.
+    scaled_modified_bessel_k0 Special::K0e;
+    /// `exp(x) K₁(x)`.
+    scaled_modified_bessel_k1 Special::K1e;
+    /// The spherical Bessel function of the first kind, order 0: `sin x / x`; dx = dy (cos x − y) / x.
+    spherical_bessel_j0 Special::SphericalJ0;
 }
 
 impl Tensor {

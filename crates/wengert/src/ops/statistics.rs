@@ -447,7 +447,8 @@ impl Tensor {
     }
 }
 
-/// Medians: of an even count the lower of the two in the middle. The gradient goes to the element that is it.
+/// Medians: of an even count the lower of the two in the middle. The gradient goes to the element that is it; of the median of
+/// all elements equals share it.
 impl Tensor {
     /// The median of all elements.
     #[track_caller]
@@ -478,7 +479,16 @@ impl Tensor {
         if self.numel() == 0 && self.dtype().is_float() {
             return Tensor::full_as([], f64::NAN, self.dtype());
         }
-        self.reshape([self.numel()]).middle(0, false, skip_nan).0
+        let x = self.reshape([self.numel()]);
+        let middle = x.middle(0, false, skip_nan).0;
+        if !middle.requires_grad() || !middle.item().is_finite() {
+            return middle;
+        }
+        // As in PyTorch, equals share the gradient: their mean, without what rounding would do to it.
+        let middle = middle.detach();
+        let [zero, equal] = [middle.zeros_like(), x.detach().eq(&middle)];
+        let count = equal.to(self.dtype()).sum();
+        &middle + (&x - &middle).where_(&equal, &zero).sum() / count
     }
 
     #[track_caller]

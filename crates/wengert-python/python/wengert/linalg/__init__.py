@@ -37,17 +37,99 @@ def qr(A, mode="reduced", *, out=None):
 
 
 def lu(A, *, pivot=True, out=None):
-    """P, L and U of A = P L U, for square A."""
+    """P, L and U of A = P L U."""
     _none(out)
     _pivoted(pivot)
     return _C._linalg_lu(A)
 
 
 def lu_factor(A, *, pivot=True, out=None):
-    """L and U of P A = L U in one matrix, for square A, and the exchanges of rows that are P."""
+    """L and U of P A = L U in one matrix, and the exchanges of rows that are P."""
     _none(out)
     _pivoted(pivot)
     return _C._linalg_lu_factor(A)
+
+
+def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
+    """As `lu_factor`, and for each matrix the number, from 1 on, of its first pivot that is 0, or 0."""
+    LU, pivots = lu_factor(A, pivot=pivot, out=out)
+    zeros = LU.detach().diagonal(dim1=-2, dim2=-1).eq(0)
+    k = zeros.shape[-1]
+    first = (zeros * _C.arange(k, 0, -1)).amax(-1) if k else zeros.sum(-1)
+    info = _C.where(first > 0, k + 1 - first, 0).to(_C.int32)
+    return _checked("lu_factor", _named("linalg_lu_factor_ex", ("LU", "pivots", "info"), (LU, pivots, info)), check_errors)
+
+
+def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
+    """X of A X = B (`left=False`: of X A = B; `adjoint`: with Aᵀ for A) from what `lu_factor` gives for A."""
+    _none(out)
+    return _C._linalg_lu_solve(LU, pivots, B, left, adjoint)
+
+
+def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
+    """As `cholesky`, with no error, and for each matrix the order of its first leading minor that is not positive, or 0."""
+    _none(out)
+    y = _C._linalg_cholesky_ex(A.mT if upper else A)
+    y = _named("linalg_cholesky_ex", ("L", "info"), (y.L.mT if upper else y.L, y.info))
+    return _checked("cholesky", y, check_errors)
+
+
+def inv_ex(A, *, check_errors=False, out=None):
+    """As `inv`, with no error, and for each matrix the number, from 1 on, of its first pivot that is 0, or 0."""
+    _none(out)
+    return _checked("inv", _C._linalg_inv_ex(A), check_errors)
+
+
+def solve_ex(A, B, *, left=True, check_errors=False, out=None):
+    """As `solve`, with no error, and for each matrix the number, from 1 on, of its first pivot that is 0, or 0."""
+    _none(out)
+    return _checked("solve", _C._linalg_solve_ex(A, B, left), check_errors)
+
+
+def tensorinv(A, ind=2, *, out=None):
+    """The inverse of a tensor as a linear map from its last dimensions to its first `ind`."""
+    _none(out)
+    return _C._linalg_tensorinv(A, ind)
+
+
+def tensorsolve(A, B, dims=None, *, out=None):
+    """The X of `tensordot(A, X, X.ndim) = B`, where `dims` of A are moved to its end first."""
+    _none(out)
+    return _C._linalg_tensorsolve(A, B, dims)
+
+
+def vander(x, N=None, *, out=None):
+    """The matrix of the powers 0 to N − 1 of each element."""
+    _none(out)
+    if N is not None and N <= 1:
+        raise _C.ArgumentError(f"vander: N must be greater than 1, and is {N}")
+    x = x.reshape(1) if x.dim() == 0 else x
+    return _C._linalg_vander(x, x.shape[-1] if N is None else N)
+
+
+def householder_product(A, tau, *, out=None):
+    """The first columns of the product of the reflections that the columns of A and `tau` are."""
+    _none(out)
+    return _C._linalg_householder_product(A, tau)
+
+
+def diagonal(A, *, offset=0, dim1=-2, dim2=-1):
+    """The diagonals of matrices."""
+    return A.diagonal(offset, dim1, dim2)
+
+
+def polar(A, *, out=None):
+    """U with orthonormal columns and the symmetric H of A = U H."""
+    _none(out)
+    u, s, vh = svd(A, False)
+    return _named("linalg_polar", ("U", "H"), (u @ vh, vh.mT @ (s.unsqueeze(-1) * vh)))
+
+
+def matrix_sqrth(A, *, out=None):
+    """The symmetric square root of symmetric positive-definite matrices."""
+    _none(out)
+    w, v = eigh(A)
+    return (v * w.sqrt().unsqueeze(-2)) @ v.mT
 
 
 def eigh(A, UPLO="L", *, out=None):
@@ -75,22 +157,36 @@ def svdvals(A, *, driver=None, out=None):
 
 
 def pinv(A, rcond=None, *, atol=None, rtol=None, hermitian=False, out=None):
-    """The pseudo-inverse. `hermitian` only promises symmetry, and changes nothing."""
+    """The pseudo-inverse. With `hermitian` only the lower triangle is read."""
     _none(out)
+    A = _C._symmetric(A, False) if hermitian else A
     return _C._linalg_pinv(A, _float(atol), _float(rtol if rtol is not None else rcond))
 
 
 def lstsq(A, B, rcond=None, *, driver=None):
     """X that makes ‖A X − B‖ smallest, the residuals, the rank and the singular values of A.
 
-    By the pseudo-inverse, whatever `driver` says: so matrices of any rank are served.
+    By the pseudo-inverse, whatever `driver` says: so matrices of any rank are served. What LAPACK's driver of that name does not
+    tell is empty, as in PyTorch: of "gelsy", the default, the residuals and the singular values; of "gels" the rank and the
+    singular values.
     """
-    return _C._linalg_lstsq(A, B, _float(rcond))
+    driver = "gelsy" if driver is None else driver
+    if driver not in ("gels", "gelsy", "gelsd", "gelss"):
+        raise _C.ArgumentError(f"lstsq: driver is 'gels', 'gelsy', 'gelsd' or 'gelss', and not {driver!r}")
+    y = _C._linalg_lstsq(A, B, _float(rcond))
+    nothing = lambda t: t.reshape(-1)[:0]  # noqa: E731
+    return type(y)(
+        y.solution,
+        nothing(y.residuals) if driver == "gelsy" else y.residuals,
+        nothing(y.rank) if driver == "gels" else y.rank,
+        y.singular_values if driver in ("gelsd", "gelss") else nothing(y.singular_values),
+    )
 
 
 def matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False, out=None):
     """The number of singular values that are not as good as zero."""
     _none(out)
+    A = _C._symmetric(A, False) if hermitian else A
     if tol is not None:
         return _C._linalg_matrix_rank(A, _float(tol), 0.0)
     return _C._linalg_matrix_rank(A, _float(atol), _float(rtol))
@@ -146,71 +242,23 @@ def multi_dot(tensors, *, out=None):
     return _C._linalg_multi_dot(tensors)
 
 
-def diagonal(A, *, offset=0, dim1=-2, dim2=-1):
-    """The diagonal of matrices."""
-    return A.diagonal(offset, dim1, dim2)
+_classes = {}
 
 
-def vander(x, N=None):
-    """The powers 0 to N − 1 of each number, along a new last dimension."""
-    if N is not None and N <= 1:
-        raise RuntimeError("N must be greater than 1.")
-    powers = [_C.ones_like(x)]
-    while len(powers) < (x.shape[-1] if N is None else N):
-        powers.append(powers[-1] * x)
-    return _C.stack(powers, -1)
+def _named(name, fields, values):
+    """Several results with names."""
+    if name not in _classes:
+        import collections
+
+        _classes[name] = collections.namedtuple(name, fields, module="wengert.return_types")
+    return _classes[name](*values)
 
 
-def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
-    """X of A X = B (`left=False`: of X A = B, `adjoint`: of Aᵀ X = B), from what `lu_factor` gave of A."""
-    _none(out)
-    if left == adjoint:
-        # X A = B is Aᵀ Xᵀ = Bᵀ.
-        if not left:
-            return lu_solve(LU, pivots, B.mT, adjoint=True).mT
-        y = solve_triangular(LU.mT, B, upper=False)
-        y = solve_triangular(LU.mT, y, upper=True, unitriangular=True)
-        return _exchange(y, pivots, reversed)
-    if not left:
-        return lu_solve(LU, pivots, B.mT).mT
-    y = solve_triangular(LU, _exchange(B, pivots, iter), upper=False, unitriangular=True)
-    return solve_triangular(LU, y, upper=True)
-
-
-def _exchange(x, pivots, order):
-    """Rows exchanged as `pivots` say, one after the other."""
-    n = x.shape[-2]
-    rows = _C.arange(n).expand((*pivots.shape[:-1], n)).tolist()
-
-    def run(rows, pivots):
-        if isinstance(pivots[0], list):
-            return [run(r, p) for r, p in zip(rows, pivots)]
-        for i in order(range(len(pivots))):
-            j = pivots[i] - 1
-            rows[i], rows[j] = rows[j], rows[i]
-        return rows
-
-    index = _C.tensor(run(rows, pivots.tolist()))
-    shape = _C.broadcast_tensors(x[..., 0], index)[1].shape
-    return x.expand((*shape, x.shape[-1])).gather(-2, index.expand(shape).unsqueeze(-1).expand((*shape, x.shape[-1])))
-
-
-def tensorinv(A, ind=2, *, out=None):
-    """The inverse of a tensor whose first `ind` dimensions are taken for rows, and the others for columns."""
-    _none(out)
-    if ind <= 0:
-        raise RuntimeError("Expected a strictly positive integer for 'ind'")
-    rows, columns = tuple(A.shape[:ind]), tuple(A.shape[ind:])
-    return inv(A.flatten(0, ind - 1).flatten(1)).reshape((*columns, *rows))
-
-
-def tensorsolve(A, B, dims=None, *, out=None):
-    """X of `tensordot(A, X, X.dim()) = B`; `dims` of A are moved to its end first."""
-    _none(out)
-    if dims is not None:
-        A = A.movedim(tuple(dims), tuple(range(-len(dims), 0)))
-    shape = tuple(A.shape[B.dim() :])
-    return solve(A.reshape((B.numel(), -1)), B.reshape((-1,))).reshape(shape)
+def _checked(op, y, check_errors):
+    """What an operation without errors gave, or the error."""
+    if check_errors and bool((y[-1] != 0).any()):
+        raise LinAlgError(f"{op}: failed for a matrix, as info says: {y[-1].tolist()}")
+    return y
 
 
 def _none(out):

@@ -63,12 +63,10 @@ impl Op for Cholesky {
 /// If the matrices are not square, or one is not positive-definite.
 #[track_caller]
 pub fn cholesky(x: &Tensor) -> Tensor {
-    let l = Cholesky.apply([&symmetric(x, false)]);
-    let shape = l.shape();
-    let n = shape[shape.rank() - 1];
-    let value = l.array().to_vec::<f64>();
-    if let Some(k) = first_nan(&value, n) {
-        let (at, minor) = (k / (n * n), k % (n * n) / (n + 1) + 1);
+    let (l, info) = cholesky_ex(x);
+    let (shape, orders) = (l.shape(), info.to_vec::<i64>());
+    if let Some(at) = orders.iter().position(|k| *k > 0) {
+        let minor = orders[at];
         let message = format!("{} is not positive-definite", which(&shape, at));
         raise(
             Error::new(ErrorKind::Linalg, "cholesky", message)
@@ -78,11 +76,23 @@ pub fn cholesky(x: &Tensor) -> Tensor {
     l
 }
 
-/// The first element on a diagonal that is NaN, by its place in the stack.
-fn first_nan(value: &[f64], n: usize) -> Option<usize> {
-    let starts = (0..value.len()).step_by((n * n).max(1));
-    let mut diagonals = starts.flat_map(|start| (0..n).map(move |i| start + i * (n + 1)));
-    diagonals.find(|&k| value[k].is_nan())
+/// As [`cholesky`], with no error: for each matrix the order of its first leading minor that is not positive, 0 where all
+/// are, i32. The factor of a matrix that is not positive-definite is NaN from there on.
+///
+/// # Panics
+/// If the matrices are not square.
+#[track_caller]
+pub fn cholesky_ex(x: &Tensor) -> (Tensor, Tensor) {
+    let l = Cholesky.apply([&symmetric(x, false)]);
+    let n = l.size(-1);
+    let roots = diagonal(&l.detach()).to_vec::<f64>();
+    let lead = batch(&l.shape());
+    let first = |k: usize| {
+        let nan = roots[k * n..(k + 1) * n].iter().position(|x| x.is_nan());
+        nan.map_or(0, |i| i as i32 + 1)
+    };
+    let info: Vec<i32> = (0..lead.numel()).map(first).collect();
+    (l, Tensor::from_vec(info, lead))
 }
 
 /// The symmetric matrix whose lower triangle (`upper`: upper) this is: itself where it is symmetric.
@@ -99,7 +109,48 @@ pub(super) fn symmetric(x: &Tensor, upper: bool) -> Tensor {
     if a.iter().zip(&b).all(|(a, b)| a == b || a.is_nan()) {
         return x.clone();
     }
-    triangle(x, 0, upper) + mt(&triangle(x, if upper { 1 } else { -1 }, upper))
+    Mirror { upper }.apply([x])
+}
+
+/// The symmetric matrix whose lower triangle (`upper`: upper) x has; dx = dy.
+///
+/// What follows gives a symmetric dy. It is passed on as it is, as in PyTorch, to both triangles of a matrix that is
+/// symmetric but for rounding, rather than doubled to the one that is read.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    /// Whether the upper triangle is read, or the lower.
+    pub upper: bool,
+}
+
+impl Op for Mirror {
+    type Inputs = Fixed<1>;
+    const NAME: &'static str = "symmetric";
+    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+        square("symmetric", &x)?;
+        Ok(x.with_shape(x.shape))
+    }
+    fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
+        let n = x.shape()[x.rank() - 1];
+        let mut data = x.to_vec::<f64>();
+        for matrix in data.chunks_exact_mut((n * n).max(1)) {
+            for i in 0..n {
+                for j in 0..i {
+                    let (low, high) = (i * n + j, j * n + i);
+                    let (from, to) = if self.upper { (high, low) } else { (low, high) };
+                    matrix[to] = matrix[from];
+                }
+            }
+        }
+        Array::from_slice(&data, x.shape()).cast(x.dtype())
+    }
+    fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        [Some(dy)]
+    }
+    // That the gradient is shared is not what differences of one element see: no contract test.
+    fn samples() -> Vec<Sample<Self>> {
+        Vec::new()
+    }
 }
 
 /// X of A X = B, given the Cholesky factor of A (`upper`: A = Uᵀ U).

@@ -3,6 +3,7 @@
 use super::*;
 use crate::autograd::Ctx;
 use crate::op::{Extra, Fixed, Sample, Saves};
+use crate::ops::common::tied;
 use wengert_array::Meta;
 
 /// y = x⁺, the pseudo-inverse, for the rank that x has: singular values up to max(atol, rtol s₀) count as 0.
@@ -136,7 +137,8 @@ pub fn lstsq(a: &Tensor, b: &Tensor, rcond: Option<f64>) -> LeastSquares {
     let full = m > n && rank.to_vec::<i64>().iter().all(|r| *r == n as i64);
     let residuals = match full {
         true => (a.matmul(&x) - &b).square().sum_dim(-2, false),
-        false => Tensor::full_as([0], 0.0, a.dtype()),
+        // No elements, and yet a function of both.
+        false => tied(tied(Tensor::full_as([0], 0.0, a.dtype()), a), &b),
     };
     LeastSquares {
         solution: if vector { x.squeeze(-1) } else { x },

@@ -19,6 +19,7 @@ mod eigen;
 mod einsum;
 mod exponential;
 mod least;
+mod lu;
 mod norm;
 mod power;
 mod product;
@@ -26,22 +27,25 @@ mod qr;
 mod solve;
 mod statistics;
 mod svd;
+mod tensor;
 
-pub use cholesky::{Cholesky, cholesky, cholesky_inverse, cholesky_solve};
+pub use cholesky::{Cholesky, Mirror, cholesky, cholesky_ex, cholesky_inverse, cholesky_solve};
 pub use eigen::{Eigh, eigh, eigvalsh};
 pub use einsum::einsum;
 pub use exponential::{MatrixExp, matrix_exp};
 pub use least::{LeastSquares, Pinv, lstsq, pinv, pinv_tol};
+pub use lu::{Lu, lu, lu_factor, lu_solve, lu_unpack};
 pub use norm::{Ord, cond, cond_ord, matrix_norm, matrix_rank, norm, vector_norm};
 pub use power::{matrix_power, multi_dot};
 pub use product::{cross, kron, tensordot, tensordot_dims, vecdot};
 pub use qr::{Mode, Qr, qr};
 pub use solve::{
-    Cofactor, Det, Inverse, Lu, SLogDet, Solve, SolveTriangular, det, inv, logdet, lu, lu_factor, slogdet,
-    solve, solve_left, solve_triangular,
+    Cofactor, Det, Inverse, SLogDet, Solve, SolveTriangular, det, inv, inv_ex, logdet, slogdet, solve,
+    solve_ex, solve_left, solve_triangular,
 };
 pub use statistics::{cdist, corrcoef, cov};
 pub use svd::{Svd, svd, svdvals};
+pub use tensor::{householder_product, tensorinv, tensorsolve, vander};
 
 use super::contract;
 use crate::op::{In, Op};
@@ -155,7 +159,7 @@ fn reciprocal_or_zero(x: &Tensor) -> Tensor {
 /// Several results end to end in the last dimension, after the leading ones of a stack.
 fn pack(lead: &Shape, parts: &[Array]) -> Array {
     let flat = |part: &Array| {
-        let n = part.numel() / lead.numel().max(1);
+        let n: usize = part.shape()[lead.rank()..].iter().product();
         part.reshape(lead.iter().copied().chain([n]).collect::<Shape>())
     };
     kernels::concat(&parts.iter().map(flat).collect::<Vec<_>>(), lead.rank())

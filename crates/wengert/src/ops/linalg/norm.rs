@@ -4,6 +4,7 @@ use super::least::{counted, tolerances};
 use super::*;
 use crate::ops::Dims;
 use crate::ops::axis;
+use crate::ops::common::tied;
 use crate::ops::shape::Permute;
 
 /// The norm of all elements along `dims`: (Σ |x|ᵖ)^(1/p); the largest |x| for p = ∞, the smallest for −∞, and the number of
@@ -47,7 +48,7 @@ pub fn vector_norm(x: &Tensor, p: f64, dims: impl Into<Dims>, keepdim: bool) -> 
     match p {
         f64::INFINITY => x.abs().amax(dims, keepdim),
         f64::NEG_INFINITY => x.abs().amin(dims, keepdim),
-        0.0 => x.ne(0.0).to(x.dtype()).sum_dim(dims, keepdim),
+        0.0 => tied(x.ne(0.0).to(x.dtype()).sum_dim(dims, keepdim), x),
         1.0 => x.abs().sum_dim(dims, keepdim),
         2.0 => root(x.square().sum_dim(dims, keepdim), 2.0),
         _ => {

@@ -1,6 +1,7 @@
 //! Products of many matrices.
 
 use super::*;
+use crate::ops::common::tied;
 
 /// The n-th power of square matrices, by repeated squaring; of their inverses where n is negative.
 ///
@@ -28,8 +29,8 @@ pub fn matrix_power(x: &Tensor, n: i64) -> Tensor {
             square = square.matmul(&square);
         }
     }
-    // x⁰, of which x takes no part.
-    power.unwrap_or_else(|| eye(x.size(-1), x).expand(x.shape()).contiguous())
+    // x⁰ is a constant, which can be differentiated all the same.
+    power.unwrap_or_else(|| tied(eye(x.size(-1), x).expand(x.shape()).contiguous(), x))
 }
 
 /// The product of matrices, in the order of multiplication that takes the fewest steps. The first and the last may be

@@ -234,7 +234,7 @@ pub fn tensordot(a: &Tensor, b: &Tensor, n: usize) -> Tensor {
 /// ```
 ///
 /// # Panics
-/// If the dimensions do not exist, are named twice, or differ in number or size.
+/// If the dimensions do not exist, are named twice, or differ in number or, where neither is one, in size.
 #[track_caller]
 pub fn tensordot_dims(a: &Tensor, b: &Tensor, of_a: &[isize], of_b: &[isize]) -> Tensor {
     if of_a.len() != of_b.len() {
@@ -246,6 +246,18 @@ pub fn tensordot_dims(a: &Tensor, b: &Tensor, of_a: &[isize], of_b: &[isize]) ->
         raise(Error::new(ErrorKind::Value, "tensordot", message).note("they are taken in pairs"));
     }
     let (da, db) = (contracted(a, of_a), contracted(b, of_b));
+    // A dimension of size one meets the sum over the other's.
+    let alone = |t: &Tensor, dims: &[usize], other: &Tensor, others: &[usize]| {
+        let pairs = dims.iter().zip(others);
+        let longer = pairs.filter(|(i, j)| t.shape()[**i] != 1 && other.shape()[**j] == 1);
+        let over: Vec<isize> = longer.map(|(i, _)| *i as isize).collect();
+        if over.is_empty() {
+            t.clone()
+        } else {
+            t.sum_dim(over, true)
+        }
+    };
+    let (a, b) = (&alone(a, &da, b, &db), &alone(b, &db, a, &da));
     let (sa, sb) = (a.shape(), b.shape());
     for (i, j) in da.iter().zip(&db) {
         equal(

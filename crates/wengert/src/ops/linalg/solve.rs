@@ -1,4 +1,4 @@
-//! Linear systems: LU decompositions, inverses, determinants.
+//! Linear systems: solutions, inverses, determinants.
 
 use super::*;
 use crate::autograd::{Ctx, is_recording};
@@ -257,75 +257,16 @@ impl Op for SLogDet {
     }
 }
 
-/// L and U of P A = L U in one, L without its diagonal of ones, for square A, and the order P is kept beside it.
-///
-/// dA = Pᵀ L⁻ᵀ (tril(Lᵀ dL, −1) + triu(dU Uᵀ)) U⁻ᵀ (Giles 2008; as PyTorch).
-#[derive(Clone, Debug)]
-pub struct Lu {
-    /// Row i of P A is row `order[i]` of A, for each matrix of a stack.
-    order: Array,
-}
-
-impl Lu {
-    fn permuted(&self, x: &Tensor, back: bool) -> Tensor {
-        let mut order = self.order.to_vec::<i64>();
-        let shape = x.shape();
-        let n = shape[shape.rank() - 2];
-        if back {
-            for rows in order.chunks_exact_mut(n.max(1)) {
-                let there = rows.to_vec();
-                there
-                    .iter()
-                    .enumerate()
-                    .for_each(|(i, &k)| rows[k as usize] = i as i64);
-            }
-        }
-        let index = Array::from_slice(&order, self.order.shape()).unsqueeze(shape.rank() - 1);
-        x.gather(-2, &Tensor::constant(index.broadcast_to(&shape).contiguous()))
-    }
-}
-
-impl Op for Lu {
-    type Inputs = Fixed<1>;
-    const NAME: &'static str = "lu_factor";
-    const SAVES: &'static [Saves] = &[Saves::Y];
-    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
-        square("lu_factor", &x)?;
-        Ok(x.with_shape(x.shape))
-    }
-    fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
-        kernels::lu(&x).0
-    }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
-        let y = cx.y();
-        let (lt, ut) = (mt(&y), mt(&triangle(&y, 0, true)));
-        let n = cx.output().shape[cx.output().shape.rank() - 1];
-        let unit = triangle(&y, -1, false) + eye(n, &y);
-        let inner = triangle(&mt(&unit).matmul(&triangle(&dy, -1, false)), -1, false)
-            + triangle(&triangle(&dy, 0, true).matmul(&ut), 0, true);
-        let left = SolveTriangular {
-            upper: true,
-            unit: true,
-        }
-        .apply([&lt, &inner]);
-        // Z = left U⁻ᵀ, so U Zᵀ = leftᵀ.
-        let z = SolveTriangular {
-            upper: true,
-            unit: false,
-        }
-        .apply([&y, &mt(&left)]);
-        [Some(self.permuted(&mt(&z), true))]
-    }
-    fn samples() -> Vec<Sample<Self>> {
-        let of = |x: Array| {
-            let order = kernels::lu(&x).1;
-            Sample::new(Lu { order }, [x])
-        };
-        // Well away from the places where the order of rows changes, in any layout.
-        let a = Array::from_slice(&[9.0, 1.0, 2.0, 1.5, 8.0, -1.0, 2.0, 0.5, 7.0], [3, 3]);
-        let b = Array::from_slice(&[9.0, 3.0, 3.0, 8.0], [2, 2]);
-        vec![of(a), of(b).gives([9.0, 3.0, 1.0 / 3.0, 7.0])]
-    }
+/// For each of some matrices the number, from 1 on, of its first pivot that is 0, and 0 where none is; i32.
+fn zero_pivots(a: &Tensor) -> Tensor {
+    let n = a.size(-1);
+    let pivots = diagonal(&Tensor::constant(kernels::lu(&a.array()).0)).to_vec::<f64>();
+    let lead = batch(&a.shape());
+    let first = |k: usize| {
+        let zero = pivots[k * n..(k + 1) * n].iter().position(|p| *p == 0.0);
+        zero.map_or(0, |i| i as i32 + 1)
+    };
+    Tensor::from_vec((0..lead.numel()).map(first).collect::<Vec<i32>>(), lead)
 }
 
 /// Raises the error of the first matrix of `a` that is singular, if one is.
@@ -334,15 +275,13 @@ fn refuse_singular(op: &str, a: &Tensor, y: &Tensor) {
     if y.array().to_vec::<f64>().iter().all(|x| !x.is_nan()) {
         return;
     }
-    let shape = a.shape();
-    let n = shape[shape.rank() - 1];
-    let pivots = diagonal(&Tensor::constant(kernels::lu(&a.array()).0)).to_vec::<f64>();
-    if let Some(k) = pivots.iter().position(|p| *p == 0.0) {
-        let message = format!("{} is singular", which(&shape, k / n));
-        raise(
-            Error::new(ErrorKind::Linalg, op, message)
-                .note(format!("pivot {} of its LU decomposition is exactly 0", k % n)),
-        );
+    let zeros = zero_pivots(a).to_vec::<i64>();
+    if let Some(k) = zeros.iter().position(|p| *p > 0) {
+        let message = format!("{} is singular", which(&a.shape(), k));
+        raise(Error::new(ErrorKind::Linalg, op, message).note(format!(
+            "pivot {} of its LU decomposition is exactly 0",
+            zeros[k] - 1
+        )));
     }
 }
 
@@ -360,14 +299,19 @@ fn refuse_singular(op: &str, a: &Tensor, y: &Tensor) {
 /// If the shapes do not fit, the dtypes differ, or a matrix is singular.
 #[track_caller]
 pub fn solve(a: &Tensor, b: &Tensor) -> Tensor {
-    let (sa, sb) = (a.shape(), b.shape());
-    let vector = sb.rank() == 1 || (sa.rank() == sb.rank() + 1 && sa[..sa.rank() - 1] == sb[..]);
-    let x = match vector {
-        true => Solve.apply([a, &b.unsqueeze(-1)]).squeeze(-1),
-        false => Solve.apply([a, b]),
-    };
+    let x = solved(a, b);
     refuse_singular("solve", a, &x);
     x
+}
+
+#[track_caller]
+fn solved(a: &Tensor, b: &Tensor) -> Tensor {
+    let (sa, sb) = (a.shape(), b.shape());
+    let vector = sb.rank() == 1 || (sa.rank() == sb.rank() + 1 && sa[..sa.rank() - 1] == sb[..]);
+    match vector {
+        true => Solve.apply([a, &b.unsqueeze(-1)]).squeeze(-1),
+        false => Solve.apply([a, b]),
+    }
 }
 
 /// X of X A = B: [`solve`] from the left, for matrices.
@@ -409,6 +353,30 @@ pub fn inv(x: &Tensor) -> Tensor {
     y
 }
 
+/// As [`inv`], with no error: the inverse, NaN where there is none, and for each matrix the number, from 1 on, of its first
+/// pivot that is 0, and 0 where none is; i32.
+///
+/// # Panics
+/// If the matrices are not square.
+#[track_caller]
+pub fn inv_ex(x: &Tensor) -> (Tensor, Tensor) {
+    (Inverse.apply([x]), zero_pivots(x))
+}
+
+/// As [`solve`] or, with `left` false, [`solve_left`], with no error: NaN where a matrix is singular, and what [`inv_ex`] tells of
+/// the matrices.
+///
+/// # Panics
+/// If the shapes do not fit, or the dtypes differ.
+#[track_caller]
+pub fn solve_ex(a: &Tensor, b: &Tensor, left: bool) -> (Tensor, Tensor) {
+    let x = match left {
+        true => solved(a, b),
+        false => mt(&Solve.apply([&mt(a), &mt(b)])),
+    };
+    (x, zero_pivots(a))
+}
+
 /// The determinant. Singular matrices have a gradient, too; a second derivative asks for an invertible one.
 ///
 /// # Panics
@@ -425,7 +393,7 @@ pub fn det(x: &Tensor) -> Tensor {
 #[track_caller]
 pub fn slogdet(x: &Tensor) -> (Tensor, Tensor) {
     let [sign, log] = unpack(&SLogDet.apply([x]), [&[], &[]]);
-    (sign.detach(), log)
+    (sign, log)
 }
 
 /// The logarithm of the determinant: −∞ where it is 0, NaN where it is negative.
@@ -436,57 +404,6 @@ pub fn slogdet(x: &Tensor) -> (Tensor, Tensor) {
 pub fn logdet(x: &Tensor) -> Tensor {
     let (sign, log) = slogdet(x);
     log.where_(&sign.ge(0.0), &Tensor::full_as([], f64::NAN, x.dtype()))
-}
-
-/// L and U of P A = L U in one matrix, for square A, and LAPACK's list of exchanges, i64: row i changed places with row
-/// `pivots[i] − 1`, in turn.
-///
-/// # Panics
-/// If the matrices are not square.
-#[track_caller]
-pub fn lu_factor(x: &Tensor) -> (Tensor, Tensor) {
-    let (factors, order) = decomposed(x);
-    let n = order.shape().last().copied().unwrap_or(0);
-    let mut pivots = Vec::with_capacity(order.numel());
-    for wanted in order.to_vec::<i64>().chunks_exact(n.max(1)) {
-        let mut rows: Vec<i64> = (0..n as i64).collect();
-        for i in 0..n {
-            let at = (i..n)
-                .find(|&k| rows[k] == wanted[i])
-                .expect("an order of all rows");
-            rows.swap(i, at);
-            pivots.push(at as i64 + 1);
-        }
-    }
-    (factors, Tensor::from_vec(pivots, order.shape()))
-}
-
-/// P, L and U of A = P L U, for square A.
-///
-/// # Panics
-/// If the matrices are not square.
-#[track_caller]
-pub fn lu(x: &Tensor) -> (Tensor, Tensor, Tensor) {
-    let (factors, order) = decomposed(x);
-    let n = order.shape().last().copied().unwrap_or(0);
-    let orders = order.to_vec::<i64>();
-    let mut p = vec![0.0; n * orders.len()];
-    for (k, &row) in orders.iter().enumerate() {
-        p[k / n * n * n + row as usize * n + k % n] = 1.0;
-    }
-    let p = Tensor::constant(Array::from_slice(&p, factors.shape()).cast(x.dtype()));
-    let l = triangle(&factors, -1, false) + eye(n, x);
-    (p, l, triangle(&factors, 0, true))
-}
-
-#[track_caller]
-fn decomposed(x: &Tensor) -> (Tensor, Array) {
-    let value = x.array();
-    if let Err(error) = square("lu_factor", &In::from(&value)) {
-        raise(error);
-    }
-    let order = kernels::lu(&value).1;
-    (Lu { order: order.clone() }.apply([x]), order)
 }
 
 /// Methods of the names that `torch.Tensor` has.
@@ -523,5 +440,4 @@ contract! {
     det: Det,
     cofactor: Cofactor,
     slogdet: SLogDet,
-    lu: Lu,
 }

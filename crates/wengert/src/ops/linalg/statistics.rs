@@ -35,7 +35,8 @@ pub fn cdist(a: &Tensor, b: &Tensor, p: f64) -> Tensor {
 }
 
 /// The covariances of the rows of x [variables, observations], whose sums are divided by the number of observations less
-/// `correction`. `fweights` says how often each observation occurred, `aweights` how much it weighs.
+/// `correction`. `fweights` says how often each observation occurred, `aweights` how much it weighs. Of a single variable it is
+/// a number.
 ///
 /// # Panics
 /// If x has more than two dimensions, or the weights do not fit the observations.
@@ -85,20 +86,20 @@ pub fn cov(x: &Tensor, correction: f64, fweights: Option<&Tensor>, aweights: Opt
     // As in PyTorch, nothing is left to divide by rather than something negative.
     let zero = Tensor::full_as([], 0.0, rows.dtype());
     let divisor = divisor.maximum(&zero);
-    let centred = rows - mean;
+    let centred = &rows - mean;
     let weighted = match &weights {
         Some(w) => &centred * w,
         None => centred.clone(),
     };
     let c = weighted.matmul(&centred.t()) / divisor;
-    if x.dim() < 2 {
-        c.reshape(Shape::new(&[]))
-    } else {
-        c
+    // As in PyTorch, the covariance of a single variable is a number.
+    match rows.size(0) {
+        1 => c.reshape(Shape::new(&[])),
+        _ => c,
     }
 }
 
-/// The correlations of the rows of x [variables, observations], between −1 and 1.
+/// The correlations of the rows of x [variables, observations], between −1 and 1; of a single variable a number.
 ///
 /// # Panics
 /// If x has more than two dimensions.

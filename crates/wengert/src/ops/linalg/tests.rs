@@ -368,3 +368,90 @@ fn single_precision_stays_so() {
         assert_eq!(y.dtype(), DType::F32);
     }
 }
+
+#[test]
+fn factors_solve_either_way() {
+    let a = f64s(
+        &[
+            2.0, 1.0, 0.5, 4.0, -3.0, 1.0, 1.0, 2.0, 5.0, 0.0, 2.0, 1.0, 1.0, 1.0, 0.0, 3.0, 0.0, 1.0,
+        ],
+        &[2, 3, 3],
+    );
+    let b = Tensor::constant(sample(3, 2));
+    let (factors, pivots) = lu_factor(&a);
+    close(&lu_solve(&factors, &pivots, &b, true, false), &solve(&a, &b));
+    close(&lu_solve(&factors, &pivots, &b, true, true), &solve(&mt(&a), &b));
+    close(
+        &lu_solve(&factors, &pivots, &mt(&b), false, false),
+        &solve_left(&a, &mt(&b)),
+    );
+    close(
+        &lu_solve(&factors, &pivots, &mt(&b), false, true),
+        &solve_left(&mt(&a), &mt(&b)),
+    );
+    for shape in [[3, 3], [2, 4], [4, 2], [0, 3], [3, 0]] {
+        let x = Tensor::constant(sample(shape[0], shape[1]));
+        let (factors, pivots) = lu_factor(&x);
+        let (p, l, u) = lu_unpack(&factors, &pivots);
+        close(&p.matmul(&l).matmul(&u), &x);
+    }
+    starts(
+        || lu_solve(&factors, &pivots, &Tensor::constant(sample(2, 2)), true, false),
+        "lu_solve: cannot solve [2, 3, 3] X = [2, 2] with pivots of shape [2, 3]",
+    );
+    starts(|| lu_unpack(&factors, &(&pivots + 3)).0, "lu_unpack: pivot 0 is");
+}
+
+#[test]
+fn failures_are_counted_where_errors_are_not_wanted() {
+    let stack = f64s(
+        &[4.0, 0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 4.0, 1.0, 2.0, 2.0, 1.0],
+        &[3, 2, 2],
+    );
+    assert_eq!(cholesky_ex(&stack).1.to_vec::<i32>(), [0, 2, 2]);
+    let (y, info) = inv_ex(&stack);
+    assert_eq!(info.to_vec::<i32>(), [0, 2, 0]);
+    close(&y.select(0, 0), &f64s(&[0.25, 0.0, 0.0, 1.0], &[2, 2]));
+    assert_eq!(solve_ex(&stack, &stack, true).1.to_vec::<i32>(), [0, 2, 0]);
+}
+
+#[test]
+fn tensors_are_matrices_too() {
+    let a = Tensor::constant(sample(4, 4).reshape([2, 2, 4]));
+    let b = f64s(&[1.0, -2.0, 3.0, 0.5], &[2, 2]);
+    let x = tensorsolve(&a, &b, None);
+    close(&tensordot(&a, &x, 1), &b);
+    close(&tensordot(&tensorinv(&a, 2), &b, 2), &x);
+    close(
+        &vander(&f64s(&[2.0, 3.0], &[2]), 3),
+        &f64s(&[1.0, 2.0, 4.0, 1.0, 3.0, 9.0], &[2, 3]),
+    );
+    // One reflection by v = (1, 1), τ = 1 exchanges the two with the sign changed.
+    let q = householder_product(&f64s(&[0.0, 0.0, 1.0, 0.0], &[2, 2]), &f64s(&[1.0], &[1]));
+    close(&q, &f64s(&[0.0, -1.0, -1.0, 0.0], &[2, 2]));
+    starts(
+        || tensorinv(&a, 1),
+        "tensorinv: a tensor of shape [2, 2, 4] is no square matrix: 2 by 8",
+    );
+    starts(
+        || tensorsolve(&b, &b, None),
+        "tensorsolve: a tensor of shape [2, 2] is no square matrix: 4 by 1",
+    );
+}
+
+#[test]
+fn triangles_that_are_read_give_the_gradient_to_both() {
+    let nearly = f64s(&[4.0, 1.0, 1.0 + 1e-9, 3.0], &[2, 2]).requires_grad_(true);
+    cholesky(&nearly).sum().backward();
+    let g = nearly.grad().unwrap().to_vec::<f64>();
+    assert!(g[1] == g[2] && g[1] != 0.0, "{g:?}");
+}
+
+#[test]
+fn results_without_slopes_can_be_differentiated() {
+    let x = f64s(&[1.0, 2.0, 3.0, 4.0], &[2, 2]).requires_grad_(true);
+    let y = matrix_power(&x, 0).sum() + vector_norm(&x, 0.0, (), false) + slogdet(&x).0;
+    assert_eq!(y.item(), 5.0);
+    y.backward();
+    assert_eq!(x.grad().unwrap().to_vec::<f64>(), [0.0; 4]);
+}

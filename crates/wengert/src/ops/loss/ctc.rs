@@ -14,7 +14,7 @@ use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, raise};
 /// L = −ln Σ p(alignment) over the alignments of T times with a sequence of classes (Graves et al., 2006), for
 /// log-probabilities x [T, N, C]; dx = −dL p(class at time | sequence), by the forward–backward recursion.
 ///
-/// PyTorch adds e^x to this gradient, which is that of the loss only behind a log-softmax; there both are the same.
+/// This is the gradient of the loss itself, for log-probabilities of any kind; [`ctc_loss`] adds to it.
 #[derive(Clone, Debug)]
 pub struct Ctc {
     /// The classes to find, for each of the N.
@@ -180,7 +180,11 @@ impl Op for Ctc {
 /// sequences of classes: rows of `targets` `[n, longest]`, or all end to end in one dimension.
 ///
 /// The mean is that of losses over the targets' lengths. `zero_infinity` gives impossible alignments no loss and no
-/// gradient. The gradient is the loss's own, for log-probabilities of any kind.
+/// gradient.
+///
+/// The gradient is PyTorch's: that of the loss itself and, at the times that count, dL eˣ, as if the log-probabilities came
+/// straight out of a log-softmax. Where they do, it makes no difference behind it, as the log-softmax takes it away again; it
+/// shows in `log_probs.grad()` alone.
 ///
 /// # Panics
 /// If shapes and lengths do not fit, or a class is out of range.
@@ -245,7 +249,7 @@ pub fn ctc_loss(
         blank,
         zero_infinity,
     };
-    let losses = op.apply([&x]);
+    let losses = normalised(op.apply([&x]), &x, input_lengths, zero_infinity);
     match reduction {
         Reduction::Mean => {
             let lengths: Vec<f64> = target_lengths.iter().map(|l| (*l).max(1) as f64).collect();
@@ -256,6 +260,29 @@ pub fn ctc_loss(
         Reduction::None if alone => losses.squeeze(0),
         Reduction::None => losses,
     }
+}
+
+/// The losses, with e^x at the times that count added to their gradients, and nothing to their values.
+fn normalised(losses: Tensor, x: &Tensor, lengths: &[usize], zero_infinity: bool) -> Tensor {
+    if !losses.requires_grad() {
+        return losses;
+    }
+    let (times, n) = (x.size(0), x.size(1));
+    let known: Vec<bool> = losses
+        .to_vec::<f64>()
+        .iter()
+        .map(|l| !zero_infinity || *l != 0.0)
+        .collect();
+    let counts: Vec<bool> = (0..times * n)
+        .map(|k| k / n < lengths[k % n] && known[k % n])
+        .collect();
+    let counts = Tensor::from_vec(counts, [times, n, 1]);
+    // No logarithm of a probability is above 0; bounded, so that what is no such stays finite.
+    let total = x.clamp(None, Some(50.0)).exp();
+    let total = total
+        .where_(&counts, &Tensor::full_as([], 0.0, x.dtype()))
+        .sum_dim([0, 2], false);
+    losses + (&total - total.detach())
 }
 
 contract! { ctc_loss: Ctc }
