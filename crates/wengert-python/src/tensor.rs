@@ -114,14 +114,14 @@ impl PyTensor {
                 return Err(wengert::Error::new(wengert::ErrorKind::Shape, op, message)
                     .note("an in-place operation keeps the shape"));
             }
-            if new.dtype() == dtype {
-                return Ok(new);
-            }
             if rank_of(new.dtype()) > rank_of(dtype) {
                 let message = format!("the result is {}, which {dtype} cannot hold", new.dtype());
                 return Err(wengert::Error::new(wengert::ErrorKind::DType, op, message));
             }
-            Ok(new.to(dtype))
+            let new = if new.dtype() == dtype { new } else { new.to(dtype) };
+            // What was there before is forgotten, gradient and all, also where the new value has no history of its own.
+            let forgotten = wengert::is_recording() && old.requires_grad() && !new.requires_grad();
+            Ok(if forgotten { old.fill(0.0) + new } else { new })
         })?;
         let new = new.map_err(|e| errors::exception(py, &e))?;
         self.set_value(py, &new)

@@ -354,3 +354,23 @@ def test_graph():
     assert g._repr_html_().startswith("<svg") and "digraph" in g.to_dot()
     assert g.operations == ("mul_scalar", "tanh", "sum") and "3 operations" in repr(g)
     assert ">w<" in g.to_svg() or "w" in g.to_dot()
+
+
+@pytest.mark.parametrize("change", [lambda y: y.zero_(), lambda y: y.fill_(3.0), lambda y: y.gt_(0), lambda y: y.copy_(wengert.ones(2))])
+def test_what_is_overwritten_in_place_has_no_gradient(change):
+    x = wengert.tensor([1.0, -2.0], requires_grad=True)
+    y = x * 2
+    change(y)
+    y.sum().backward()
+    assert x.grad.tolist() == [0.0, 0.0]
+
+
+def test_shapes_change_in_place():
+    x = wengert.arange(6.0).reshape(2, 3)
+    assert x.unsqueeze_(0).squeeze_().t_().transpose_(0, 1) is x
+    assert tuple(x.t_().shape) == (3, 2)
+    y = wengert.ones(2, requires_grad=True) * 2
+    y.unsqueeze_(1)
+    y.sum().backward()
+    with pytest.raises(RuntimeError, match="cannot change its shape in place"):
+        wengert.ones(2, requires_grad=True).unsqueeze_(0)
