@@ -38,7 +38,7 @@ pub mod pool;
 pub mod quantile;
 pub mod reduce;
 #[cfg(test)]
-mod registry;
+pub(crate) mod registry;
 pub mod rounding;
 pub mod rows;
 pub mod rule;

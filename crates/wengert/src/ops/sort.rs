@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn distinct_slices() {
         let x = Tensor::new([[2, 1], [0, 1], [2, 1]])
-            .to(wengert_array::DType::F32)
+            .to(DType::F32)
             .requires_grad_(true);
         let u = x.unique_dim(0);
         assert_eq!(u.values.to_vec::<f32>(), [0., 1., 2., 1.]);
