@@ -58,6 +58,7 @@ METHODS = {
     "trapezoid_at": "trapezoid(x=)",
     "div_mode": "div(rounding_mode=)",
     "histogram_between": "histogram(range=)",
+    "histogramdd_between": "histogramdd(bins=edges)",
     "mt": "mT",
     "nonzero_lists": "nonzero(as_tuple=True)",
     "repeat_interleave_each": "repeat_interleave(tensor)",
