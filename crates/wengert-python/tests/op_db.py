@@ -93,6 +93,9 @@ REFERENCES = {
     "special.bessel_j0": (lambda s, x: s.j0(x), lambda s, x: -s.j1(x)),
     "special.bessel_j1": (lambda s, x: s.j1(x), lambda s, x: s.jvp(1, x)),
 }
+# Where PyTorch's gradient is not the derivative, and only values are compared: of as_strided_scatter's input it is that of the
+# elements which are overwritten, in place of that of the others (test_index.py has the right one).
+VALUES_ONLY = {"as_strided_scatter"}
 # Operators without a function of their name, which are there all the same.
 OTHERWISE = {"__rdiv__", "exponential", "uniform", "char", "sum_to_size"}
 
@@ -267,7 +270,11 @@ class Driver:
         """One sample through a function of PyTorch's and one of ours."""
         # An approximation within a random subspace is PyTorch's only where the subspace holds all.
         random = bool(RANDOM.match(op.name)) or (name == "svd_lowrank" and sample.kwargs.get("M") is not None)
-        gradients = gradients and self.gradients and not random and op.supports_autograd
+        gradients = gradients and self.gradients and not random and op.supports_autograd and name not in VALUES_ONLY
+        if name == "as_strided[partial_views]":
+            x = sample.input
+            if x.untyped_storage().nbytes() != x.numel() * x.element_size():
+                raise NotApplicable("a view into other elements' memory")
         given = (sample.input, list(sample.args), dict(sample.kwargs))
         process = sample.output_process_fn_grad
         with warnings.catch_warnings():

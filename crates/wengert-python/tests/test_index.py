@@ -233,3 +233,15 @@ def test_writing_into_a_leaf():
     z[2] = v
     (z * 3).sum().backward()
     assert v.grad.item() == 3.0
+
+
+def test_elements_by_strides():
+    x = wengert.tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
+    s = wengert.tensor([9.0, 8.0], requires_grad=True)
+    y = wengert.as_strided_scatter(x, s, [2], [2], 0)
+    assert y.tolist() == [9.0, 2.0, 8.0, 4.0]
+    (y * wengert.tensor([1.0, 2.0, 3.0, 4.0])).sum().backward()
+    assert (x.grad.tolist(), s.grad.tolist()) == ([0.0, 2.0, 0.0, 4.0], [1.0, 3.0])
+    assert wengert.as_strided(x, (2, 3), (1, 1)).tolist() == [[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]]
+    with pytest.raises(IndexError, match="reach element 4"):
+        wengert.as_strided(x, (3,), (2,))
