@@ -92,6 +92,8 @@ WRAPPED = {
 REFERENCES = {
     "special.bessel_j0": (lambda s, x: s.j0(x), lambda s, x: -s.j1(x)),
     "special.bessel_j1": (lambda s, x: s.j1(x), lambda s, x: s.jvp(1, x)),
+    "special.bessel_y0": (lambda s, x: s.y0(x), lambda s, x: -s.y1(x)),
+    "special.bessel_y1": (lambda s, x: s.y1(x), lambda s, x: s.yvp(1, x)),
 }
 # Where PyTorch's gradient is not the derivative, and only values are compared: of as_strided_scatter's input it is that of the
 # elements which are overwritten, in place of that of the others (test_index.py has the right one).

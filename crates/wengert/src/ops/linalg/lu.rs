@@ -174,20 +174,27 @@ fn parts(factors: &Tensor, order: &Array) -> (Tensor, Tensor, Tensor) {
     (p, l, triangle(&factors.narrow(-2, 0, k), 0, true))
 }
 
+#[track_caller]
+fn no_pivots(op: &str, message: String) -> ! {
+    let error = Error::new(ErrorKind::Value, op, message);
+    raise(error.note(
+        "pivots are what `lu_factor` gives: for each row the number, from 1 on, of the row it changed places with",
+    ))
+}
+
 /// The order of `m` rows that exchanges in turn, as [`lu_factor`] lists them, make.
 #[track_caller]
 fn order_of(op: &str, pivots: &Tensor, m: usize) -> Array {
     let shape = pivots.shape();
     let k = shape.last().copied().unwrap_or(0);
-    let fail = |message: String| -> ! {
-        let error = Error::new(ErrorKind::Value, op, message);
-        raise(error.note("pivots are what `lu_factor` gives: for each row the number, from 1 on, of the row it changed places with"))
-    };
     if !pivots.dtype().is_integer() || shape.rank() == 0 || k > m {
-        fail(format!(
-            "pivots of shape {shape} and dtype {} do not fit {m} rows",
-            pivots.dtype()
-        ));
+        no_pivots(
+            op,
+            format!(
+                "pivots of shape {shape} and dtype {} do not fit {m} rows",
+                pivots.dtype()
+            ),
+        );
     }
     let mut orders = Vec::with_capacity(pivots.numel() / k.max(1) * m);
     for exchanges in pivots.to_vec::<i64>().chunks_exact(k.max(1)) {
@@ -195,7 +202,7 @@ fn order_of(op: &str, pivots: &Tensor, m: usize) -> Array {
         for (i, &p) in exchanges.iter().enumerate() {
             match usize::try_from(p - 1) {
                 Ok(p) if p < m => rows.swap(i, p),
-                _ => fail(format!("pivot {i} is {p}, and there are {m} rows")),
+                _ => no_pivots(op, format!("pivot {i} is {p}, and there are {m} rows")),
             }
         }
         orders.extend(rows);

@@ -1,6 +1,7 @@
 //! Systems between tensors seen as matrices, and matrices made of few numbers.
 
 use super::*;
+use crate::ops::common::tied;
 
 /// The size of the square matrix that a tensor is where its dimensions before number `n` count as rows.
 #[track_caller]
@@ -76,7 +77,7 @@ pub fn vander(x: &Tensor, n: usize) -> Tensor {
     let ones = Tensor::full_as(shape.clone(), 1.0, x.dtype());
     match n {
         0 => ones.narrow(-1, 0, 0),
-        1 => crate::ops::common::tied(ones, x),
+        1 => tied(ones, x),
         _ => {
             let repeated: Shape = x.shape().iter().copied().chain([n - 1]).collect();
             let powers = x.unsqueeze(-1).expand(repeated).cumprod(-1);
@@ -117,5 +118,6 @@ pub fn householder_product(v: &Tensor, tau: &Tensor) -> Tensor {
         let (w, t) = (vectors.narrow(-1, i, 1), as_matrix(&tau.select(-1, i as isize)));
         q = &q - (t * &w).matmul(&mt(&w).matmul(&q));
     }
-    q
+    // Without reflections it is made of neither.
+    tied(tied(q, v), tau)
 }
