@@ -64,7 +64,6 @@ _elsewhere = {
 _elsewhere.update(
     (name, "_derived")
     for name in (
-        "broadcast_shapes",
         "empty_strided",
         "unsafe_chunk",
         "unsafe_split",

@@ -1,21 +1,6 @@
 """What PyTorch has under a second name, and what is a few lines of other functions."""
 
 from . import _C, linalg
-from ._size import Size
-
-
-def broadcast_shapes(*shapes):
-    """The shape to which all of these broadcast."""
-    shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
-    out = [1] * max((len(s) for s in shapes), default=0)
-    for shape in shapes:
-        for i in range(1, len(shape) + 1):
-            if shape[-i] != 1 and out[-i] not in (1, shape[-i]):
-                raise _C.ShapeError(f"broadcast_shapes: shapes {[list(s) for s in shapes]} do not broadcast together")
-            if shape[-i] != 1:
-                out[-i] = shape[-i]
-    return Size(out)
-
 
 
 def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
