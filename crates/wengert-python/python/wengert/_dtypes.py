@@ -50,6 +50,7 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
     dims = range(input.dim()) if dim is None else (dim,) if not hasattr(dim, "__iter__") else dim
     dims = [d % input.dim() for d in dims]
+    spacing = 1 if spacing is None else spacing
     alone = not isinstance(spacing, (list, tuple))
     spacings = [spacing] * len(dims) if alone else list(spacing)
     if len(spacings) != len(dims):
