@@ -60,9 +60,9 @@ impl Op for Lu {
         let mut below = mt(&unit).matmul(&triangle(&d1, -1, false));
         let mut above = triangle(&d1, 0, true).matmul(&mt(&triangle(&y1, 0, true)));
         if m < n {
-            below = below - d2.matmul(&mt(&y2));
+            below -= d2.matmul(&mt(&y2));
         } else if m > n {
-            above = above - mt(&y2).matmul(&d2);
+            above -= mt(&y2).matmul(&d2);
         }
         let inner = triangle(&below, -1, false) + triangle(&above, 0, true);
         let (lower, upper) = (mt(&y1), &y1);
