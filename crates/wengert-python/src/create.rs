@@ -370,8 +370,8 @@ fn eye(
 
 /// The dtype of the result of combining these.
 #[pyfunction]
-fn promote_types(a: DTypeArg, b: DTypeArg, py: Python<'_>) -> PyResult<Py<crate::dtype::PyDType>> {
-    Ok(crate::dtype::object(py, a.0.promote(b.0))?.clone_ref(py))
+fn promote_types(type1: DTypeArg, type2: DTypeArg, py: Python<'_>) -> PyResult<Py<crate::dtype::PyDType>> {
+    Ok(crate::dtype::object(py, type1.0.promote(type2.0))?.clone_ref(py))
 }
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -143,7 +143,7 @@ fn run<T: Send>(py: Python<'_>, f: impl FnOnce() -> Result<T> + Send) -> PyResul
     })
 }
 
-/// A dictionary of tensors by name; PyTorch's and NumPy's do too.
+/// A dictionary of tensors by name.
 fn tensors_of(tensors: &Bound<'_, PyDict>) -> PyResult<StateDict> {
     let one =
         |(name, t): (Bound<'_, PyAny>, Bound<'_, PyAny>)| match (name.extract::<String>(), as_tensor(&t)) {
@@ -209,27 +209,27 @@ fn load_safetensors(py: Python<'_>, path: PathBuf) -> PyResult<Py<PyAny>> {
 
 /// Writes a dictionary of tensors as a safetensors file, all or nothing; `metadata` is a dictionary of texts.
 #[pyfunction]
-#[pyo3(signature = (tensors, path, metadata = None))]
+#[pyo3(signature = (named, path, metadata = None))]
 fn save_safetensors(
     py: Python<'_>,
-    tensors: &Bound<'_, PyDict>,
+    named: &Bound<'_, PyDict>,
     path: PathBuf,
     metadata: Option<Vec<(String, String)>>,
 ) -> PyResult<()> {
-    let tensors = tensors_of(tensors)?;
+    let tensors = tensors_of(named)?;
     let metadata = metadata.unwrap_or_default();
     run(py, || io::save_safetensors_with(&path, &tensors, &metadata))
 }
 
 /// The bytes of a safetensors file of these tensors.
 #[pyfunction]
-#[pyo3(signature = (tensors, metadata = None))]
+#[pyo3(signature = (named, metadata = None))]
 fn _safetensors_bytes(
     py: Python<'_>,
-    tensors: &Bound<'_, PyDict>,
+    named: &Bound<'_, PyDict>,
     metadata: Option<Vec<(String, String)>>,
 ) -> PyResult<Py<PyBytes>> {
-    let tensors = tensors_of(tensors)?;
+    let tensors = tensors_of(named)?;
     let metadata = metadata.unwrap_or_default();
     let bytes = run(py, || io::safetensors_bytes(&tensors, &metadata))?;
     Ok(PyBytes::new(py, &bytes).unbind())
@@ -244,8 +244,8 @@ fn load_npz(py: Python<'_>, path: PathBuf) -> PyResult<Py<PyAny>> {
 
 /// Writes a dictionary of tensors as an NPZ file, as `numpy.savez` does, all or nothing.
 #[pyfunction]
-fn save_npz(py: Python<'_>, tensors: &Bound<'_, PyDict>, path: PathBuf) -> PyResult<()> {
-    let tensors = tensors_of(tensors)?;
+fn save_npz(py: Python<'_>, named: &Bound<'_, PyDict>, path: PathBuf) -> PyResult<()> {
+    let tensors = tensors_of(named)?;
     run(py, || io::save_npz(&path, &tensors))
 }
 

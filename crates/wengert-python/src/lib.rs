@@ -33,6 +33,7 @@
 mod args;
 mod autograd;
 mod create;
+mod data;
 mod dtype;
 mod errors;
 mod function;
@@ -62,6 +63,7 @@ fn _C(m: &Bound<'_, PyModule>) -> PyResult<()> {
     inspect::register(m)?;
     interop::register(m)?;
     io::register(m)?;
+    data::register(m)?;
     optim::register(m)?;
     ops::register(m)
 }

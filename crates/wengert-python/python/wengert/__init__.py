@@ -43,6 +43,7 @@ _modules = frozenset(
         "signal",
         "special",
         "testing",
+        "train",
         "utils",
     )
 )

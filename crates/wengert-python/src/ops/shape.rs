@@ -33,7 +33,7 @@ ops! {
     /// Dimensions `dim0` and `dim1` exchanged.
     fn transpose(input, dim0: isize, dim1: isize) => input.transpose(dim0, dim1);
     /// Dimensions `dim0` and `dim1` exchanged.
-    fn swapaxes(input, dim0: isize, dim1: isize) => input.transpose(dim0, dim1);
+    fn swapaxes(input, axis0: isize, axis1: isize) => input.transpose(axis0, axis1);
     /// Dimensions `dim0` and `dim1` exchanged.
     fn swapdims(input, dim0: isize, dim1: isize) => input.transpose(dim0, dim1);
     /// A matrix with rows and columns exchanged.

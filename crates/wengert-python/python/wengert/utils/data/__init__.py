@@ -1,4 +1,6 @@
-"""Data sets, samplers and loaders: PyTorch's `torch.utils.data`."""
+"""Data sets, samplers and loaders: PyTorch's `torch.utils.data`; and readers of files, as in Rust's `wengert::data`."""
+
+from wengert._C import Table, Vocabulary, load_csv, load_idx, read_csv, read_idx
 
 from .dataloader import DataLoader, default_collate, default_convert, get_worker_info
 from .dataset import (
@@ -11,6 +13,7 @@ from .dataset import (
     TensorDataset,
     random_split,
 )
+from .folds import KFold
 from .sampler import (
     BatchSampler,
     RandomSampler,
@@ -27,16 +30,23 @@ __all__ = [
     "DataLoader",
     "Dataset",
     "IterableDataset",
+    "KFold",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
     "StackDataset",
     "Subset",
     "SubsetRandomSampler",
+    "Table",
     "TensorDataset",
+    "Vocabulary",
     "WeightedRandomSampler",
     "default_collate",
     "default_convert",
     "get_worker_info",
+    "load_csv",
+    "load_idx",
     "random_split",
+    "read_csv",
+    "read_idx",
 ]
