@@ -81,7 +81,7 @@ reshaping! {
     unsqueeze_(x, dim: isize) => x.unsqueeze(dim);
     squeeze_(x, dim: crate::args::Dims = None) => x.squeeze(crate::args::dims(dim));
     transpose_(x, dim0: isize, dim1: isize) => x.transpose(dim0, dim1);
-    swapaxes_(x, dim0: isize, dim1: isize) => x.transpose(dim0, dim1);
+    swapaxes_(x, axis0: isize, axis1: isize) => x.transpose(axis0, axis1);
     swapdims_(x, dim0: isize, dim1: isize) => x.transpose(dim0, dim1);
     t_(x) => x.t();
 }
