@@ -4,9 +4,9 @@
 use super::isa::{Lane, dispatch};
 use super::threads;
 use crate::array::Array;
+use crate::cpu::gemm::{Matrix, gemm};
 use crate::dtype::{Compute, DType};
 use crate::real::Real;
-use gemm::{Parallelism, gemm};
 
 /// Queries and keys in a block.
 const QUERIES: usize = 64;
@@ -42,20 +42,14 @@ impl<C> Out<C> {
     }
 }
 
-/// A matrix in memory: rows and columns so far apart.
-#[derive(Clone, Copy)]
-struct Matrix<C> {
-    at: *const C,
-    row: usize,
-    col: usize,
-}
-
 fn rows<C>(at: *const C, row: usize) -> Matrix<C> {
+    let row = row as isize;
     Matrix { at, row, col: 1 }
 }
 
 fn turned<C>(at: *const C, row: usize) -> Matrix<C> {
-    Matrix { at, row: 1, col: row }
+    let col = row as isize;
+    Matrix { at, row: 1, col }
 }
 
 /// out (+)= scale · a · b.
@@ -71,33 +65,8 @@ unsafe fn product<C: Compute>(
     b: Matrix<C>,
     scale: f64,
 ) {
-    let [m, k, n] = size;
-    let (one, scale, no) = (C::from_f64(1.0), C::from_f64(scale), false);
-    let [step, ar, ac, br, bc] = [step, a.row, a.col, b.row, b.col].map(|s| s as isize);
     // SAFETY: the caller's promise.
-    unsafe {
-        gemm(
-            m,
-            n,
-            k,
-            out,
-            1,
-            step,
-            add,
-            a.at,
-            ac,
-            ar,
-            b.at,
-            bc,
-            br,
-            one,
-            scale,
-            no,
-            no,
-            no,
-            Parallelism::None,
-        )
-    }
+    unsafe { gemm(size, out, step, add, a, b, C::from_f64(scale)) }
 }
 
 /// The mask as kernels read it: where its parts lie, in elements.

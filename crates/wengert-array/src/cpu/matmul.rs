@@ -1,4 +1,4 @@
-//! Matrix products: the `gemm` crate where there is enough to do, loops of our own where calling it costs
+//! Matrix products: the `gemm-*` crates where there is enough to do, loops of our own where calling it costs
 //! more than the product.
 //!
 //! Large products are cut into pieces by their sizes alone, and each piece is computed by one thread: so the
@@ -7,6 +7,7 @@
 mod piece;
 mod turn;
 
+use super::gemm::Matrix;
 use super::threads;
 use crate::array::Array;
 use crate::kernels;
@@ -34,23 +35,6 @@ pub fn matmul(a: &Array, b: &Array, batch: &Shape, bias: Option<&Array>) -> Arra
     }
     let [a, b] = [a, b].map(|x| narrow(x).cast(compute));
     with_compute!(dtype, C => run::<C>(a, b, batch, bias)).cast(dtype)
-}
-
-/// A matrix in memory, with rows `row` and columns `col` apart: one of them is 1, and both are positive.
-#[derive(Clone, Copy)]
-struct Matrix<C> {
-    at: *const C,
-    row: isize,
-    col: isize,
-}
-
-impl<C> Matrix<C> {
-    fn shifted(self, by: isize) -> Matrix<C> {
-        Matrix {
-            at: self.at.wrapping_offset(by),
-            ..self
-        }
-    }
 }
 
 /// One thread's work: `out` = `a · b + bias`, where rows of `out` are `step` apart.

@@ -1,11 +1,11 @@
 //! One product on one thread: `gemm`, or loops of our own.
 
 use super::turn::turn;
-use super::{Matrix, Piece, TURN, strides};
+use super::{Piece, TURN, strides};
 use crate::array::Array;
+use crate::cpu::gemm::{Matrix, gemm};
 use crate::cpu::isa::{Lane, dispatch};
 use crate::real::Real;
-use gemm::{Parallelism, gemm};
 
 /// Products of up to this many multiplications are done by [`rows`]: `gemm` takes 0.2 µs before it begins.
 const TINY: usize = 14000;
@@ -128,12 +128,7 @@ macro_rules! float {
                     if n == 1 && step == 1 && a.col != 1 {
                         return sum_rows(out, m, k, b.at, b.row, a.at, a.col, add);
                     }
-                    let none = Parallelism::None;
-                    let (step, no) = (step as isize, false);
-                    gemm(
-                        m, n, k, out, 1, step, add, a.at, a.col, a.row, b.at, b.col, b.row, 1.0, 1.0, no, no,
-                        no, none,
-                    )
+                    gemm(piece.size, out, step, add, a, b, 1.0)
                 }
             }
         }
