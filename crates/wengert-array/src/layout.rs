@@ -173,6 +173,8 @@ pub struct Layout {
     shape: Shape,
     strides: Small<isize>,
     offset: usize,
+    /// Known once and for all: every kernel asks for it.
+    contiguous: bool,
 }
 
 impl Clone for Layout {
@@ -181,6 +183,7 @@ impl Clone for Layout {
             shape: self.shape.clone(),
             strides: Small::from_slice(&self.strides),
             offset: self.offset,
+            contiguous: self.contiguous,
         }
     }
 }
@@ -193,16 +196,23 @@ impl Layout {
             shape,
             strides,
             offset: 0,
+            contiguous: true,
+        }
+    }
+
+    fn of(shape: Shape, strides: Small<isize>, offset: usize) -> Layout {
+        let contiguous = contiguous(&shape, &strides);
+        Layout {
+            shape,
+            strides,
+            offset,
+            contiguous,
         }
     }
 
     /// With any strides, which the caller has checked to stay within the buffer.
     pub(crate) fn strided(shape: Shape, strides: &[isize], offset: usize) -> Layout {
-        Layout {
-            shape,
-            strides: Small::from_slice(strides),
-            offset,
-        }
+        Layout::of(shape, Small::from_slice(strides), offset)
     }
 
     /// The sizes.
@@ -222,25 +232,14 @@ impl Layout {
 
     /// Whether the elements lie row-major without gaps.
     pub fn is_contiguous(&self) -> bool {
-        let mut step = 1;
-        for d in (0..self.shape.rank()).rev() {
-            match self.shape[d] {
-                0 => return true,
-                1 => {}
-                n if self.strides[d] == step => step *= n as isize,
-                _ => return false,
-            }
-        }
-        true
+        self.contiguous
     }
 
     /// The dimensions in a new order; `order` is a permutation.
     pub fn permute(&self, order: &[usize]) -> Layout {
-        Layout {
-            shape: order.iter().map(|&d| self.shape[d]).collect(),
-            strides: order.iter().map(|&d| self.strides[d]).collect(),
-            offset: self.offset,
-        }
+        let shape = order.iter().map(|&d| self.shape[d]).collect();
+        let strides = order.iter().map(|&d| self.strides[d]).collect();
+        Layout::of(shape, strides, self.offset)
     }
 
     /// Repeated along new leading dimensions and those of size one; `shape` must be one it broadcasts to.
@@ -251,11 +250,8 @@ impl Layout {
             Some(d) if shape[d + new] == 1 => self.strides[d],
             _ => 0,
         };
-        Layout {
-            strides: (0..shape.rank()).map(stride).collect(),
-            shape: shape.clone(),
-            offset: self.offset,
-        }
+        let strides = (0..shape.rank()).map(stride).collect();
+        Layout::of(shape.clone(), strides, self.offset)
     }
 
     /// Elements `start`, `start + step`, … (`len` of them) along dimension `d`; `step` may be negative.
@@ -266,7 +262,7 @@ impl Layout {
         }
         s.strides[d] *= step;
         s.shape.0[d] = len;
-        s
+        Layout::of(s.shape, s.strides, s.offset)
     }
 
     /// Without dimension `d`, which has size one.
@@ -274,7 +270,7 @@ impl Layout {
         let mut s = self.clone();
         s.shape.0.remove(d);
         s.strides.remove(d);
-        s
+        Layout::of(s.shape, s.strides, s.offset)
     }
 
     /// With a dimension of size one put in before dimension `d`.
@@ -287,7 +283,7 @@ impl Layout {
         };
         s.shape.0.insert(d, 1);
         s.strides.insert(d, stride);
-        s
+        Layout::of(s.shape, s.strides, s.offset)
     }
 
     /// Diagonal `offset` (above the main one where positive) of dimensions `a` and `b`, which go away, as a new
@@ -307,7 +303,7 @@ impl Layout {
         }
         s.shape.0.push(len);
         s.strides.push(stride);
-        s
+        Layout::of(s.shape, s.strides, s.offset)
     }
 
     /// Windows of `size` elements, `dilation` apart, that begin every `step` elements along dimension `d`: the
@@ -320,7 +316,7 @@ impl Layout {
         s.shape.0.push(size);
         s.strides.push(s.strides[d] * dilation as isize);
         s.strides[d] *= step as isize;
-        s
+        Layout::of(s.shape, s.strides, s.offset)
     }
 
     /// The same elements in another shape of equal count, or `None` where only a copy can give it.
@@ -353,11 +349,7 @@ impl Layout {
             left /= n;
             step *= n as isize;
         }
-        Some(Layout {
-            shape: shape.clone(),
-            strides,
-            offset: self.offset,
-        })
+        Some(Layout::of(shape.clone(), strides, self.offset))
     }
 
     /// The fewest `(size, stride)` pairs, outermost first, that visit the elements in the same order:
@@ -373,6 +365,19 @@ impl Layout {
         }
         runs
     }
+}
+
+fn contiguous(shape: &[usize], strides: &[isize]) -> bool {
+    let mut step = 1;
+    for (&n, &stride) in shape.iter().zip(strides).rev() {
+        match n {
+            0 => return true,
+            1 => {}
+            n if stride == step => step *= n as isize,
+            _ => return false,
+        }
+    }
+    true
 }
 
 #[cfg(test)]

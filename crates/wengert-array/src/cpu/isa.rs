@@ -19,6 +19,13 @@ pub(crate) fn isa() -> Isa {
     static ISA: OnceLock<Isa> = OnceLock::new();
     *ISA.get_or_init(|| {
         let best = detect();
+        if cfg!(wengert_avx2_only) {
+            assert!(
+                best >= Isa::Avx2,
+                "this build is for processors with AVX2 and FMA"
+            );
+            return Isa::Avx2;
+        }
         match std::env::var("WENGERT_ISA").as_deref() {
             Ok("baseline") => Isa::Baseline,
             Ok("avx2") => best.min(Isa::Avx2),
@@ -46,7 +53,8 @@ fn detect() -> Isa {
     Isa::Baseline
 }
 
-/// Compiles one body for each level and calls the best one the processor has.
+/// Compiles one body for each level (or, to save time while working on the code, for AVX2 alone where the
+/// configuration `wengert_avx2_only` is set) and calls the best one the processor has.
 ///
 /// `dispatch!(fn name<generics>(args) [generics] { body })`, where the body names the scalar type by the macro's `$S`
 /// (plain at the baseline, [`Fma`](crate::real::Fma) above it) and is `#[inline(always)]` code throughout.
@@ -61,21 +69,29 @@ macro_rules! dispatch {
                     // SAFETY: the caller of `$name` vouches for the arguments.
                     unsafe { $body::<$C::Fused, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) }
                 }
+                #[cfg(not(wengert_avx2_only))]
                 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
                 unsafe fn avx512<$C: $bound $(, $G: $gb)* $(, const $N0: $nt0 $(, const $N: $nt)*)?>($($arg: $at),*) {
                     // SAFETY: as above.
                     unsafe { $body::<$C::Fused, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) }
                 }
                 match $crate::cpu::isa::isa() {
+                    #[cfg(not(wengert_avx2_only))]
                     // SAFETY: the processor was found to have these instructions.
                     $crate::cpu::isa::Isa::Avx512 => return unsafe { avx512::<$C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) },
                     // SAFETY: likewise.
                     $crate::cpu::isa::Isa::Avx2 => return unsafe { avx2::<$C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) },
+                    #[cfg(wengert_avx2_only)]
+                    _ => unreachable!("`isa` gives but one level in this build"),
+                    #[cfg(not(wengert_avx2_only))]
                     $crate::cpu::isa::Isa::Baseline => {}
                 }
             }
+            #[cfg(not(all(wengert_avx2_only, target_arch = "x86_64")))]
             // SAFETY: the caller vouches for the arguments.
-            unsafe { $body::<$C::Plain, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) }
+            unsafe {
+                $body::<$C::Plain, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*)
+            }
         }
     };
 }

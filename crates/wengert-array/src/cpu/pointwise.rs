@@ -134,7 +134,7 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
 ) -> [Array; O] {
     let n = shape.numel();
     let fits = |a: &Option<Array>| a.as_ref().is_none_or(|a| is_direct::<C>(a) && a.shape() == shape);
-    if n <= TILE && x.iter().chain(&more).all(fits) {
+    if n <= TILE && x.iter().all(fits) && more.iter().all(fits) {
         return in_one_tile(&rule, x, more, shape, out);
     }
     for a in x.iter_mut().chain(&mut more).flatten() {
@@ -197,7 +197,7 @@ fn results<C: Lane, const I: usize, const M: usize, const O: usize>(
             a.as_ref()
                 .is_some_and(|a| a.dtype() == dtype && is_direct::<C>(a) && a.is_unique())
         };
-        let array = match x.iter_mut().chain(more.iter_mut()).find(free) {
+        let array = match x.iter_mut().find(free).or_else(|| more.iter_mut().find(free)) {
             Some(a) => a.take().expect("found above"),
             None => Array::uninit(shape, dtype),
         };

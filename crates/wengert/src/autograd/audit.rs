@@ -7,6 +7,7 @@ use super::check::element;
 use crate::autograd::Node;
 use crate::tensor::Tensor;
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use wengert_array::kernels::Generator;
 use wengert_array::{Array, DType, Error};
 
@@ -14,16 +15,29 @@ thread_local! {
     static AUDIT: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
+/// How many audits are under way on all threads: mostly none, which is quickly seen.
+static AUDITS: AtomicUsize = AtomicUsize::new(0);
+
 /// Whether operations on this thread are audited.
+#[inline]
 pub(crate) fn is_on() -> bool {
-    AUDIT.with_borrow(Option::is_some)
+    AUDITS.load(Ordering::Relaxed) > 0 && AUDIT.with_borrow(Option::is_some)
 }
 
 /// Runs `f` again and adds to `error` which operations are at fault.
 pub(crate) fn blame<T>(error: Error, f: impl FnOnce() -> T) -> Error {
+    struct Count;
+    impl Drop for Count {
+        fn drop(&mut self) {
+            AUDITS.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+    AUDITS.fetch_add(1, Ordering::Relaxed);
+    let count = Count;
     AUDIT.set(Some(Vec::new()));
     f();
     let faults = AUDIT.take().unwrap_or_default();
+    drop(count);
     if faults.is_empty() {
         return error
             .note("every operation agrees with its own finite differences on these values")

@@ -4,7 +4,9 @@ use super::host;
 use super::mode::Recording;
 use super::node::{Grads, Node, Source, wanted};
 use crate::tensor::Tensor;
-use std::collections::{BTreeMap, HashMap};
+use smallvec::SmallVec;
+use std::collections::HashMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::panic::Location;
 use std::sync::Arc;
 use wengert_array::{Array, Error, ErrorKind, Result, raise};
@@ -284,13 +286,13 @@ fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) ->
 
     // Gradients under way, by the id of where they go. The largest id is complete: nothing pending can
     // still add to it, since operations come after their inputs.
-    let mut pending: BTreeMap<u64, (Source, Tensor)> = BTreeMap::new();
+    let mut pending = Pending::default();
     for (source, dy) in roots {
-        arrive(&mut pending, source, dy);
+        pending.arrive(source, dy);
     }
     host::running(0);
     let mut walked = 0u32;
-    while let Some((id, (source, grad))) = pending.pop_last() {
+    while let Some((id, source, grad)) = pending.pop() {
         walked += 1;
         if walked.is_multiple_of(64) {
             host::tick();
@@ -324,7 +326,7 @@ fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) ->
                 for (i, grad) in grads.into_iter().enumerate() {
                     let edge = &node.edges()[i];
                     if let (Some(grad), Some(source), true) = (grad, &edge.source, wanted(wants, i)) {
-                        arrive(&mut pending, source.clone(), grad.fit(&edge.meta));
+                        pending.arrive(source.clone(), grad.fit(&edge.meta));
                     }
                 }
             }
@@ -334,19 +336,58 @@ fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) ->
     Ok(found)
 }
 
-/// The first gradient to arrive is kept as it is, later ones are added to it.
-fn arrive(pending: &mut BTreeMap<u64, (Source, Tensor)>, source: Source, grad: Tensor) {
-    use std::collections::btree_map::Entry;
-    match pending.entry(source.id()) {
-        Entry::Vacant(slot) => {
-            slot.insert((source, grad));
+/// Gradients under way, by the id of where they go.
+///
+/// A walk along a chain has one or two at a time, one through a model as many as it has parameters: the largest ids,
+/// which are next, stand in a short sorted list, and what does not fit there in a tree. All ids in the tree are smaller
+/// than those in the list.
+#[derive(Default)]
+struct Pending {
+    near: SmallVec<[(u64, Source, Tensor); Pending::NEAR]>,
+    far: BTreeMap<u64, (Source, Tensor)>,
+}
+
+impl Pending {
+    const NEAR: usize = 8;
+
+    /// The first gradient to arrive is kept as it is, later ones are added to it.
+    fn arrive(&mut self, source: Source, grad: Tensor) {
+        let id = source.id();
+        // Whatever arrives comes from an operation with a larger id, and mostly from one close by.
+        let at = self.near.iter().rposition(|(i, ..)| *i <= id);
+        if let Some(at) = at
+            && self.near[at].0 == id
+        {
+            return add(&mut self.near[at].2, grad);
         }
-        Entry::Occupied(mut slot) => {
-            let (_, sum) = slot.get_mut();
-            let before = std::mem::replace(sum, grad.clone());
-            *sum = before + grad;
+        let at = at.map_or(0, |at| at + 1);
+        if at == 0 && !self.far.is_empty() {
+            match self.far.entry(id) {
+                Entry::Vacant(slot) => {
+                    slot.insert((source, grad));
+                }
+                Entry::Occupied(mut slot) => add(&mut slot.get_mut().1, grad),
+            }
+            return;
+        }
+        self.near.insert(at, (id, source, grad));
+        if self.near.len() > Pending::NEAR {
+            let (id, source, grad) = self.near.remove(0);
+            self.far.insert(id, (source, grad));
         }
     }
+
+    /// Takes the one with the largest id.
+    fn pop(&mut self) -> Option<(u64, Source, Tensor)> {
+        self.near
+            .pop()
+            .or_else(|| self.far.pop_last().map(|(id, (source, grad))| (id, source, grad)))
+    }
+}
+
+fn add(sum: &mut Tensor, grad: Tensor) {
+    let before = std::mem::replace(sum, grad.clone());
+    *sum = before + grad;
 }
 
 fn source_of(t: &Tensor) -> Source {

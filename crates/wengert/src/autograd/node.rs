@@ -407,6 +407,19 @@ impl<O: Op> Ctx<'_, O> {
         }
     }
 
+    /// Input number `i` as an array, for a rule that is not being recorded.
+    pub(crate) fn x_array(&self, i: usize) -> Array {
+        self.reads.set(self.reads.get().and(Saves::x(i)));
+        let value = self.saved.x.as_ref()[i].clone();
+        value.expect("SAVES lists what a gradient reads")
+    }
+
+    /// The result as an array, for a rule that is not being recorded.
+    pub(crate) fn y_array(&self) -> Array {
+        self.reads.set(self.reads.get().and(Saves::Y));
+        self.saved.y.clone().expect("SAVES lists what a gradient reads")
+    }
+
     /// `value` with the history of input `i`: for operations that keep values themselves.
     pub fn as_x(&self, i: usize, value: Array) -> Tensor {
         match &self.record.edges.as_ref()[i].source {

@@ -287,9 +287,9 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
             let mut grads = evaluate(&self.trace_grad(), &inputs, &wants).into_iter();
             return std::array::from_fn(|_| grads.next().flatten());
         }
-        let x: [Option<Array>; N] = std::array::from_fn(|i| saves.has_x(i).then(|| cx.x(i).into_array()));
+        let x: [Option<Array>; N] = std::array::from_fn(|i| saves.has_x(i).then(|| cx.x_array(i)));
         let (dtype, shape) = (dy.dtype(), cx.output().shape.clone());
-        let more = [Some(dy.into_array()), saves.has_y().then(|| cx.y().into_array())];
+        let more = [Some(dy.into_array()), saves.has_y().then(|| cx.y_array())];
         if const { N > 1 } && (0..N).all(|i| cx.wants(i)) {
             let grads = kernels::map(&GradBody(&self.0), dtype, x, more, &shape, [dtype; N]);
             return grads.map(|g| Some(Tensor::constant(g)));
