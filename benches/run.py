@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Wengert beside PyTorch, interleaved in one run: medians, ratios, instructions and allocations.
 
-    python3 benches/run.py [--threads 1] [--rounds 9] [--only SUBSTRING] [--python PYTHON_WITH_TORCH]
+    python3 benches/run.py --all            # the whole table, with one and with two threads; some minutes
+    python3 benches/run.py --write-docs     # puts what was measured last into docs/benchmarks.md
+    python3 benches/run.py [--threads 1] [--only SUBSTRING] [--peers candle,burn] [--python PYTHON_WITH_TORCH]
 
 Builds the release binary, starts it and a Python process with PyTorch, each pinned to as many cores as it has threads,
 and asks both for the same workloads in turn. The time of a workload is the median over all runs of all rounds; the ratio
-is PyTorch's time over Wengert's. Instructions are counted by valgrind where it is installed, on Wengert only: they do
-not depend on what else the machine is doing.
+is PyTorch's time over Wengert's. The machine's own limits (multiply-adds and bytes a second) are measured beside, and
+`of limit` says how much of them a workload reached. Instructions are counted by valgrind where it is installed, on
+Wengert only: they do not depend on what else the machine is doing. What else it was doing is said at the end.
 """
 
 import argparse
@@ -18,89 +21,193 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
+
+import page
+import table
 
 HERE = pathlib.Path(__file__).resolve().parent
-
-# Name, runs in a round, target: how many times faster than PyTorch.
-WORKLOADS = [
-    ("chain_forward", 200, 5.0),
-    ("chain_train", 100, 5.0),
-    ("tiny_mlp:sgd", 200, 5.0),
-    ("tiny_mlp:adam", 200, 5.0),
-    ("mlp:64,sgd", 10, 1.0),
-    ("mlp:64,adam", 10, 1.0),
-    ("mlp:256,sgd", 5, 1.0),
-    ("mlp:256,adam", 5, 1.0),
-    *[(f"matmul:{n},{n},{n}", max(2, 2_000_000 // n**2), 1.0) for n in (64, 128, 256, 512, 1024)],
-    *[(f"matmul:{m},{k},{n}{t}", 40, 1.5 if n == 10 else 1.0)
-      for m in (64, 256) for k, n in ((784, 512), (512, 512), (512, 10)) for t in ("", ",nt", ",tn")],
-    *[(f"elementwise:{op},{n}{t}", 8 if n < 1 << 22 else 2, 1.2 if n < 1 << 22 else 3.0)
-      for n in (1 << 20, 1 << 24) for op in ("relu", "add", "exp", "gelu", "sum", "softmax") for t in ("", ",train")],
-]
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target"))
 
 
 class Worker:
+    """A process that runs workloads by name."""
+
     def __init__(self, command, threads, env):
-        cores = ",".join(map(str, range(threads)))
+        cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
         pin = ["taskset", "-c", cores] if shutil.which("taskset") else []
         self.process = subprocess.Popen(pin + command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         env={**os.environ, **env})
 
     def ask(self, name, n):
+        """Nanoseconds of each run for each unit, and the whole answer; nothing if it does not know the workload."""
         self.process.stdin.write(f"{name} {n}\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
             raise SystemExit(f"{self.process.args} died over {name}")
-        return json.loads(line)
+        answer = json.loads(line)
+        return answer and ([t / answer["units"] for t in answer["ns"]], answer)
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def busy_seconds():
+    """CPU time that all processes of the machine have had."""
+    user, nice, system, _, _, irq, softirq, *_ = map(int, pathlib.Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def instructions(binary, name):
     """Instructions of one unit of work: what forty runs take more than twenty."""
     def total(n):
         run = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", binary, name, str(n)],
-                             capture_output=True, text=True, env={**os.environ, "RAYON_NUM_THREADS": "1"})
+                             capture_output=True, text=True, env={**os.environ, "WENGERT_NUM_THREADS": "1"})
         return int(re.search(r"Collected : (\d+)", run.stderr).group(1))
     return (total(40) - total(20)) / 20
 
 
+def spread(times):
+    """Half of the middle half's width, over the median."""
+    if len(times) < 4:
+        return 0.0
+    low, middle, high = statistics.quantiles(times, n=4)
+    return (high - low) / 2 / middle
+
+
+def measure(row, workers, seconds, rounds):
+    """Medians for each worker that knows the row, asked in turn until the time is up, but in three rounds at least."""
+    times, answers, count = {}, {}, {}
+    for key, worker in list(workers.items()):
+        name = row["name"] + (row["torch"] if key == "torch" else "")
+        first = worker.ask(name, 1)
+        if first:
+            times[key] = []
+            # So many runs that a round takes some milliseconds of each.
+            count[key] = max(1, min(200, int(2e7 / (first[0][0] * first[1]["units"]))))
+    start = time.monotonic()
+    for r in range(rounds):
+        if r >= 3 and time.monotonic() - start > seconds:
+            break
+        for key in times:
+            name = row["name"] + (row["torch"] if key == "torch" else "")
+            ns, answers[key] = workers[key].ask(name, count[key])
+            times[key] += ns
+    result = {key: {"ns": statistics.median(ns), "best": min(ns), "spread": spread(ns)} for key, ns in times.items()}
+    return result, answers.get("wengert")
+
+
+def limits(worker, threads):
+    """What so many cores can do: multiply-adds' operations a second, and bytes."""
+    best = {kind: min(t for _ in range(5) for t in worker.ask(f"machine:{kind},{threads}", 5)[0])
+            for kind in ("flops", "bytes")}
+    return {kind: 1e6 / ns * 1e9 for kind, ns in best.items()}
+
+
+def process_rows(binary, python, threads):
+    """Whole processes: time to the first gradient, and the most memory that twenty steps take."""
+    def run(command):
+        start = time.monotonic()
+        process = subprocess.Popen(command, env={**os.environ, "WENGERT_NUM_THREADS": str(threads)})
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
+        return (time.monotonic() - start, usage.ru_maxrss * 1024) if status == 0 else None
+
+    worker = str(HERE / "torch_worker.py")
+    gradient = "import {0} as t; x = t.ones(3, requires_grad=True); (x * x).sum().backward()"
+    commands = {
+        "start: MLP's first gradient": ([binary, "mlp:64,sgd", "1"], [python, worker, str(threads), "mlp:64,sgd", "1"]),
+        "start: from Python": ([python, "-c", gradient.format("wengert")], [python, "-c", gradient.format("torch")]),
+        "memory: 20 steps of the MLP": ([binary, "mlp:64,sgd", "20"], [python, worker, str(threads), "mlp:64,sgd", "20"]),
+    }
+    rows = []
+    for name, pair in commands.items():
+        if run(pair[0]) is None:
+            print(f"({name}: not here, since `import wengert` fails in {python})", file=sys.stderr)
+            continue
+        runs = [[run(c) for c in pair] for _ in range(5)]
+        i = 1 if name.startswith("memory") else 0
+        ours, theirs = (statistics.median(r[side][i] for r in runs) for side in (0, 1))
+        rows.append({"name": name, "ours": ours, "theirs": theirs, "unit": "bytes" if i else "s",
+                     "target": 5.0 if i else 20.0})
+    rows.append({"name": "size of the benchmarks' release binary, stripped", "ours": stripped(binary), "theirs": None,
+                 "unit": "bytes", "target": None})
+    return rows
+
+
+def stripped(binary):
+    """Bytes of a binary without its symbols."""
+    if not shutil.which("strip"):
+        return os.path.getsize(binary)
+    out = TARGET / "stripped"
+    subprocess.run(["strip", "-o", out, binary], check=True)
+    return os.path.getsize(out)
+
+
+def run_all(binary, python, threads, args, rows):
+    env = {"WENGERT_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "RAYON_NUM_THREADS": str(threads)}
+    workers = {"wengert": Worker([binary], threads, env),
+               "torch": Worker([python, str(HERE / "torch_worker.py"), str(threads)], threads, env)}
+    for peer in filter(None, args.peers.split(",")):
+        workers[peer] = Worker([peer_binary(peer)], threads, env)
+    began, busy, load = time.monotonic(), busy_seconds(), os.getloadavg()[0]
+    found = {"threads": threads, "limits": limits(workers["wengert"], threads), "rows": []}
+    print(table.heading(found, list(workers)), flush=True)
+    for row in rows:
+        times, answer = measure(row, workers, args.seconds, args.rounds)
+        result = {**row, "times": times, "allocations": answer["allocations"]}
+        small = times["wengert"]["ns"] * answer["units"] < 1e6 and row["group"] == "small"
+        if small and threads == 1 and shutil.which("valgrind"):
+            result["instructions"] = instructions(binary, row["name"]) / answer["units"]
+        found["rows"].append(result)
+        print(table.line(result, found, list(workers)), flush=True)
+    took = time.monotonic() - began
+    others = busy_seconds() - busy - sum(w.cpu_seconds() for w in workers.values())
+    found["quiet"] = {"load": load, "others": max(0.0, others / took / os.cpu_count()),
+                      "spread": statistics.median(r["times"]["wengert"]["spread"] for r in found["rows"])}
+    print(table.quiet(found["quiet"]), flush=True)
+    for worker in workers.values():
+        worker.process.stdin.close()
+        worker.process.wait()
+    return found
+
+
+def peer_binary(peer):
+    """Another library's half of the benchmarks: a project of its own, built when it is asked for."""
+    subprocess.run(["cargo", "build", "--release", "-q"], cwd=HERE / "peers" / peer, check=True)
+    return str(HERE / "peers" / peer / "target" / "release" / f"wengert-benches-{peer}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="the whole table, for one thread and for two")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=1.0, help="how long to measure a workload, about")
     parser.add_argument("--only", default="")
+    parser.add_argument("--peers", default="", help="also ask these: candle, burn")
+    parser.add_argument("--compile", action="store_true", help="also ask torch.compile, where it works")
+    parser.add_argument("--binary", help="use this binary and build none")
     parser.add_argument("--python", default=sys.executable)
     args = parser.parse_args()
-    subprocess.run(["cargo", "build", "--release", "-q", "-p", "wengert-benches"], cwd=HERE, check=True)
-    target = os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target")
-    binary = str(pathlib.Path(target) / "release" / "wengert-benches")
-    env = {"RAYON_NUM_THREADS": str(args.threads), "OMP_NUM_THREADS": str(args.threads)}
-    ours = Worker([binary], args.threads, env)
-    theirs = Worker([args.python, str(HERE / "torch_worker.py"), str(args.threads)], args.threads, env)
-    load = os.getloadavg()[0]
-    print(f"{args.threads} thread(s), {args.rounds} interleaved rounds; load before the start {load:.1f}"
-          + (" (the machine was NOT quiet)" if load > 0.5 else ""))
-    print(f"| {'workload':<34} | Wengert | PyTorch | ratio | target | allocations | instructions |")
-    print(f"|{'-' * 36}|---:|---:|---:|---:|---:|---:|")
-    for name, n, target in WORKLOADS:
-        if args.only not in name:
-            continue
-        times = {"ours": [], "theirs": []}
-        for _ in range(args.rounds):
-            for key, worker in (("ours", ours), ("theirs", theirs)):
-                answer = worker.ask(name, n)
-                if answer is None:
-                    raise SystemExit(f"{key} does not know {name}")
-                times[key] += [t / answer["units"] for t in answer["ns"]]
-                if key == "ours":
-                    allocations, units = answer["allocations"], answer["units"]
-        a, b = (statistics.median(times[k]) for k in ("ours", "theirs"))
-        small = a * units < 1e6 and shutil.which("valgrind")
-        count = f"{instructions(binary, name) / units:,.0f}" if small else ""
-        scale, unit = (1, "ns") if a < 1e4 else (1e3, "µs") if a < 1e7 else (1e6, "ms")
-        show = lambda t: f"{t / scale:,.{0 if scale == 1 else 1}f} {unit}"
-        print(f"| {name:<34} | {show(a)} | {show(b)} | {b / a:.2f}× | {target}× | {allocations:.2f} | {count} |",
-              flush=True)
+    saved = TARGET / "benchmarks.json"
+    if args.all or not args.write_docs:
+        if not args.binary:
+            subprocess.run(["cargo", "build", "--release", "-q", "-p", "wengert-benches"], cwd=HERE, check=True)
+        binary = args.binary or str(TARGET / "release" / "wengert-benches")
+        rows = [r for r in table.rows(args.compile) if args.only in r["name"] and (args.all or args.only or not r["plot"])]
+        runs = [run_all(binary, args.python, t, args, rows) for t in ([1, 2] if args.all else [args.threads])]
+        result = {"runs": runs, "processes": [], "machine": page.machine(args.python)}
+        if args.all or not args.only:
+            result["processes"] = process_rows(binary, args.python, 1)
+            print(table.processes(result["processes"]))
+        if args.all:
+            saved.write_text(json.dumps(result, indent=1))
+    if args.write_docs:
+        page.write(json.loads(saved.read_text()), HERE.parent / "docs")
 
 
 if __name__ == "__main__":

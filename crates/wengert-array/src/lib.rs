@@ -16,6 +16,7 @@ pub mod real;
 mod storage;
 
 pub use array::{Array, Meta};
+pub use cpu::threads::{get_num_threads, set_num_threads};
 pub use device::Device;
 pub use dtype::{Compute, DType, Element};
 pub use error::{Error, ErrorKind, Result, catch, raise};

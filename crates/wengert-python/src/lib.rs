@@ -47,6 +47,7 @@ mod ops;
 mod optim;
 mod origin;
 mod tensor;
+mod threads;
 
 use pyo3::prelude::*;
 
@@ -65,5 +66,6 @@ fn _C(m: &Bound<'_, PyModule>) -> PyResult<()> {
     io::register(m)?;
     data::register(m)?;
     optim::register(m)?;
+    threads::register(m)?;
     ops::register(m)
 }

@@ -134,3 +134,21 @@ def test_importing_is_fast():
     code = "import time; t = time.perf_counter(); import wengert; print(time.perf_counter() - t)"
     times = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout) for _ in range(3)]
     assert min(times) < 0.15
+
+
+def test_threads():
+    before = wengert.get_num_threads()
+    assert before >= 1
+    try:
+        x = wengert.randn(300, 300)
+        sums = []
+        for n in (1, 2, 5):
+            wengert.set_num_threads(n)
+            assert wengert.get_num_threads() == n
+            sums.append((x @ x).tolist())
+        assert sums[0] == sums[1] == sums[2]
+        for n in (0, -3):
+            with pytest.raises(RuntimeError, match="at least one thread"):
+                wengert.set_num_threads(n)
+    finally:
+        wengert.set_num_threads(before)

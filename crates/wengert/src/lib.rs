@@ -34,5 +34,6 @@ pub use tensor::{HookHandle, Tensor};
 pub use wengert_array::kernels::Generator;
 pub use wengert_array::real::{Dual, Expr, Real};
 pub use wengert_array::{
-    Array, DType, Device, Element, Error, ErrorKind, Meta, Result, Shape, catch, kernels, real,
+    Array, DType, Device, Element, Error, ErrorKind, Meta, Result, Shape, catch, get_num_threads, kernels,
+    real, set_num_threads,
 };

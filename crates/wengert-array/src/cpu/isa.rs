@@ -3,9 +3,10 @@
 use std::sync::OnceLock;
 
 /// A level of instructions that kernels are compiled for.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Isa {
-    /// What every processor of the architecture has.
+    /// What every processor of the architecture has; on aarch64 that includes NEON and fused multiply-adds.
     Baseline,
     /// x86-64 with AVX2 and FMA.
     Avx2,
@@ -87,7 +88,12 @@ macro_rules! dispatch {
                     $crate::cpu::isa::Isa::Baseline => {}
                 }
             }
-            #[cfg(not(all(wengert_avx2_only, target_arch = "x86_64")))]
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: the caller vouches for the arguments.
+            unsafe {
+                $body::<$C::Fused, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*)
+            }
+            #[cfg(not(any(target_arch = "aarch64", all(wengert_avx2_only, target_arch = "x86_64"))))]
             // SAFETY: the caller vouches for the arguments.
             unsafe {
                 $body::<$C::Plain, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*)
@@ -121,4 +127,41 @@ impl Lane for f64 {
 impl Lane for i64 {
     type Plain = Int;
     type Fused = Int;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    const FORCED: &str = "WENGERT_ISA";
+
+    #[test]
+    fn the_environment_forces_a_level() {
+        let wanted = match std::env::var(FORCED).as_deref() {
+            Ok("baseline") => Isa::Baseline,
+            Ok("avx2") => detect().min(Isa::Avx2),
+            _ => detect(),
+        };
+        assert_eq!(isa(), wanted);
+    }
+
+    /// A process has one level, so that the other kernels' tests run again in others.
+    #[test]
+    fn kernels_are_right_at_every_level() {
+        if std::env::var_os(FORCED).is_some() {
+            return;
+        }
+        let levels = [("baseline", Isa::Baseline), ("avx2", Isa::Avx2)];
+        for (name, _) in levels.iter().filter(|(_, level)| *level < detect()) {
+            let tests = Command::new(std::env::current_exe().unwrap())
+                .args(["cpu::", "--test-threads", "2"])
+                .env(FORCED, name)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&tests.stdout);
+            assert!(tests.status.success(), "with {FORCED}={name}:\n{said}");
+            assert!(said.contains("the_environment_forces_a_level ... ok"), "{said}");
+        }
+    }
 }

@@ -98,6 +98,8 @@ struct Plan<'a, C, const I: usize, const M: usize, const O: usize> {
     x: [Source<C>; I],
     more: [Source<C>; M],
     outputs: [(*mut u8, DType); O],
+    /// Which outputs go past the caches: large ones that are no input's buffer.
+    stream: [bool; O],
 }
 
 // SAFETY: threads write disjoint ranges of the outputs and only read the inputs, at the range they write.
@@ -142,8 +144,15 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
     }
     let sources = (x.each_ref().map(source::<C>), more.each_ref().map(source::<C>));
     let arrays = results::<C, I, M, O>(&mut x, &mut more, shape, out);
+    let stream = arrays.each_ref().map(|a| {
+        let at = a.as_bytes_ptr();
+        let reads = |source: &Source<C>| matches!(source, Source::Direct(p) if p.cast::<u8>() == at);
+        let taken = sources.0.iter().any(reads) || sources.1.iter().any(reads);
+        a.dtype() == C::DTYPE && n * size_of::<C>() >= walk::STREAM && !taken
+    });
     let plan = Plan {
         rule,
+        stream,
         x: sources.0,
         more: sources.1,
         outputs: arrays
@@ -249,9 +258,18 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
                 let (base, dtype) = self.outputs[o];
                 let results = results[o].as_ptr().cast::<C>();
                 // SAFETY: elements at..at+n of output o are ours to write; the tile holds n results.
-                unsafe { walk::store(results, dtype, base.add(at * dtype.size()), n) };
+                unsafe {
+                    let out = base.add(at * dtype.size());
+                    match self.stream[o] {
+                        true => walk::stream(results, out, n),
+                        false => walk::store(results, dtype, out, n),
+                    }
+                }
             }
             at += n;
+        }
+        if self.stream.contains(&true) {
+            walk::end_of_stream();
         }
     }
 }

@@ -510,12 +510,10 @@ mod tests {
             [1500, 1000],
         );
         for axes in [&[0][..], &[1], &[0, 1]] {
-            let on = |k| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(k).build().unwrap();
-                pool.install(|| reduce(&x, axes, Reduce::Sum, DType::F32).to_vec::<f32>())
-            };
-            let one = on(1);
-            assert!(on(2) == one && on(4) == one);
+            let all = threads::with_each(&[1, 2, 8], || {
+                reduce(&x, axes, Reduce::Sum, DType::F32).to_vec::<f32>()
+            });
+            assert!(all.iter().all(|sums| *sums == all[0]));
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::dtype::DType;
 use crate::real::Real;
 
 /// Numbers added up side by side; a row's sum is that of its lanes, in a fixed order.
-const LANES: usize = 16;
+const LANES: usize = 32;
 
 /// Runs a kernel on f32 or f64, whichever the dtype is computed in.
 macro_rules! with_float {
@@ -55,9 +55,9 @@ impl<C> Out<C> {
 pub fn softmax(x: &Array, axis: usize, log: bool) -> Array {
     let r = rows(x, axis);
     let c = r.shape()[r.rank() - 1];
-    let mut y = Array::full(r.shape(), 0.0, r.dtype());
+    let mut y = Array::uninit(r.shape(), r.dtype());
     with_float!(r.dtype(), C => {
-        let (src, out) = (r.as_slice::<C>(), Out(y.make_mut::<C>().as_mut_ptr()));
+        let (src, out) = (r.as_slice::<C>(), Out(y.uninit_slice::<C>()));
         threads::split(r.numel().checked_div(c).unwrap_or(0), 1, 4 * c, |start, len| {
             for row in start..start + len {
                 // SAFETY: each row belongs to one thread, and lies within both arrays.
@@ -72,9 +72,9 @@ pub fn softmax(x: &Array, axis: usize, log: bool) -> Array {
 pub fn softmax_backward(y: &Array, dy: &Array, axis: usize, log: bool) -> Array {
     let (y_rows, dy_rows) = (rows(y, axis), rows(dy, axis));
     let c = y_rows.shape()[y_rows.rank() - 1];
-    let mut dx = Array::full(y_rows.shape(), 0.0, y_rows.dtype());
+    let mut dx = Array::uninit(y_rows.shape(), y_rows.dtype());
     with_float!(y_rows.dtype(), C => {
-        let (y, dy, out) = (y_rows.as_slice::<C>(), dy_rows.as_slice::<C>(), Out(dx.make_mut::<C>().as_mut_ptr()));
+        let (y, dy, out) = (y_rows.as_slice::<C>(), dy_rows.as_slice::<C>(), Out(dx.uninit_slice::<C>()));
         threads::split(y.len().checked_div(c).unwrap_or(0), 1, 4 * c, |start, len| {
             for row in start..start + len {
                 let (y, dy) = (&y[row * c..][..c], &dy[row * c..][..c]);
@@ -168,16 +168,27 @@ unsafe fn cast_mut<S, C>(x: &mut [C]) -> &mut [S] {
 #[inline(always)]
 fn fold<S: Real>(start: S, n: usize, mut at: impl FnMut(usize) -> S, join: impl Fn(S, S) -> S) -> S {
     let mut acc = [start; LANES];
-    let whole = n / LANES * LANES;
     let mut i = 0;
-    while i < whole {
+    while i + LANES <= n {
+        let mut new = [start; LANES];
         for l in 0..LANES {
-            acc[l] = join(acc[l], at(i + l));
+            new[l] = at(i + l);
+        }
+        for l in 0..LANES {
+            acc[l] = join(acc[l], new[l]);
         }
         i += LANES;
     }
-    for l in 0..n - whole {
-        acc[l] = join(acc[l], at(whole + l));
+    // The rest goes to the first lanes, whose places are constants so that all stay in registers.
+    while i + 8 <= n {
+        for l in 0..8 {
+            acc[l] = join(acc[l], at(i + l));
+        }
+        i += 8;
+    }
+    while i < n {
+        acc[0] = join(acc[0], at(i));
+        i += 1;
     }
     let mut width = LANES / 2;
     while width > 0 {
@@ -210,6 +221,7 @@ unsafe fn softmax_row_body<S: Real, C: Lane>(x: &[C], out: &mut [C], log: bool) 
         }
         return;
     }
+    let (x, out) = (&x[..n], &mut out[..n]);
     for i in 0..n {
         out[i] = (x[i] - top).exp();
     }

@@ -2,10 +2,10 @@
 //!
 //! Totals of floating-point numbers run in f64.
 
+use super::threads;
 use crate::array::Array;
 use crate::dtype::{Compute, DType, Element};
 use crate::with_element;
-use rayon::prelude::*;
 
 /// What a scan carries along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub enum Scan {
     LogSumExp,
 }
 
-/// Elements below which rows are not shared out among threads.
-const ALONE: usize = 1 << 15;
+/// What an element costs, roughly: each waits for the one before.
+const COST: usize = 4;
 
 /// The array with `axis` innermost, contiguous.
 fn rows(x: &Array, axis: usize) -> Array {
@@ -35,13 +35,19 @@ fn each_row<A: Sync, B: Send>(x: &[A], y: &mut [B], len: usize, f: impl Fn(&[A],
     if len == 0 {
         return;
     }
-    if x.len() < ALONE {
-        x.chunks(len).zip(y.chunks_mut(len)).for_each(|(x, y)| f(x, y));
-    } else {
-        x.par_chunks(len)
-            .zip(y.par_chunks_mut(len))
-            .for_each(|(x, y)| f(x, y));
-    }
+    struct Out<B>(*mut B);
+    // SAFETY: each row is written by one thread.
+    unsafe impl<B: Send> Sync for Out<B> {}
+    let count = (x.len() / len).min(y.len() / len);
+    let out = Out(y.as_mut_ptr());
+    threads::split(count, 1, len * COST, |start, n| {
+        let Out(out) = *{ &out };
+        for r in start..start + n {
+            // SAFETY: row r of y, which this thread alone has.
+            let y = unsafe { std::slice::from_raw_parts_mut(out.add(r * len), len) };
+            f(&x[r * len..][..len], y);
+        }
+    });
 }
 
 /// Calls `f` for the positions of a row, from its end if `reverse`.

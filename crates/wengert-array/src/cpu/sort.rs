@@ -7,7 +7,6 @@ use super::threads;
 use crate::array::Array;
 use crate::dtype::{DType, Element};
 use crate::{with_compute, with_element};
-use rayon::slice::ParallelSliceMut;
 
 /// A number whose unsigned order is that of elements of up to 32 bits.
 #[inline(always)]
@@ -92,10 +91,20 @@ fn sort_part<K: Ord + Send>(keys: &mut [K], from: usize, to: usize) {
         part.select_nth_unstable(from);
         part = &mut part[from..];
     }
-    match part.len() > threads::GRAIN {
-        true => part.par_sort_unstable(),
-        false => part.sort_unstable(),
+    if part.len() <= threads::GRAIN {
+        return part.sort_unstable();
     }
+    // Pieces, and then what merges sorted pieces.
+    struct Keys<K>(*mut K);
+    // SAFETY: each piece is one thread's.
+    unsafe impl<K: Send> Sync for Keys<K> {}
+    let keys = Keys(part.as_mut_ptr());
+    threads::split(part.len(), 1, 16, |start, len| {
+        let Keys(keys) = *{ &keys };
+        // SAFETY: as above; the piece lies within the part.
+        unsafe { std::slice::from_raw_parts_mut(keys.add(start), len) }.sort_unstable();
+    });
+    part.sort();
 }
 
 /// Where each of `values` would be put in the row of `sorted` that lies beside it, so that the row stays

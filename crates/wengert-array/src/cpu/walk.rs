@@ -78,6 +78,42 @@ pub(crate) unsafe fn load<C: Compute>(array: &Array, walk: &Walk, start: usize, 
     })
 }
 
+/// Results of so many bytes are not worth keeping in the caches, which they would not fit.
+pub(crate) const STREAM: usize = 32 << 20;
+
+/// As [`store`] for elements of `C` itself, past the caches where the processor can: so memory is not read first.
+/// [`end_of_stream`] must follow before another thread may look.
+///
+/// # Safety
+/// As for [`store`].
+#[inline]
+pub(crate) unsafe fn stream<C: Compute>(src: *const C, out: *mut u8, n: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_stream_si128};
+        let bytes = n * size_of::<C>();
+        if (out as usize).is_multiple_of(16) && bytes.is_multiple_of(16) {
+            let (src, out) = (src.cast::<__m128i>(), out.cast::<__m128i>());
+            for i in 0..bytes / 16 {
+                // SAFETY: the caller's promise; `out` is aligned, and these instructions belong to every x86-64.
+                unsafe { _mm_stream_si128(out.add(i), _mm_loadu_si128(src.add(i))) };
+            }
+            return;
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe { std::ptr::copy_nonoverlapping(src, out.cast::<C>(), n) }
+}
+
+/// Orders what was written by [`stream`] before what this thread writes later.
+pub(crate) fn end_of_stream() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: an instruction of every x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_sfence()
+    };
+}
+
 /// Writes `n` values of `C` to a contiguous run of elements of `dtype` that begins at `out`.
 ///
 /// # Safety

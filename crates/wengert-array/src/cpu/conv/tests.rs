@@ -139,20 +139,13 @@ fn the_same_bits_for_any_number_of_threads() {
         dilation: [1; 3],
         groups: 1,
     };
-    let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
-        pool.install(|| {
-            let y = conv(&x, &w, None, &spec, [1, 20, 20]);
-            let dx = conv_input(&y, &w, None, &spec, [1, 20, 20]);
-            let dw = conv_weight(&x, &y, &spec, [1, 3, 3]);
-            [y, dx, dw].map(|a| a.to_vec::<f32>().iter().map(|v| v.to_bits()).collect::<Vec<_>>())
-        })
-    };
-    let one = run(1);
-    assert!(run(2) == one && run(8) == one);
+    let all = threads::with_each(&[1, 2, 8], || {
+        let y = conv(&x, &w, None, &spec, [1, 20, 20]);
+        let dx = conv_input(&y, &w, None, &spec, [1, 20, 20]);
+        let dw = conv_weight(&x, &y, &spec, [1, 3, 3]);
+        [y, dx, dw].map(|a| a.to_vec::<f32>().iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+    });
+    assert!(all.iter().all(|bits| *bits == all[0]));
 }
 
 #[test]

@@ -76,6 +76,8 @@ impl Taps {
         out: *mut C,
     ) {
         let (p, plane, depth) = (self.positions(), product(self.source), self.depth());
+        let [r, t, l] = tile::<C>(self.outputs);
+        let mut sums = vec![C::default(); self.outputs.div_ceil(r) * rows.div_ceil(t) * r * t * l];
         let mut list = Vec::new();
         let (mut at, end) = (images.start * p, images.end * p);
         while at < end {
@@ -111,36 +113,58 @@ impl Taps {
                     line(self, channel, image, self.taps[t], &list, to);
                     (n..wide).for_each(|i| to.add(i).write(C::default()));
                 }
-                dots(wide, left, self.outputs, right, rows, out, depth);
+                dots(wide, left, self.outputs, right, rows, &mut sums);
             }
             at += n;
+        }
+        // Lanes are added up once, at the end.
+        let tiles = rows.div_ceil(t);
+        for (tile, sums) in sums.chunks_exact(r * t * l).enumerate() {
+            let (first_row, first_tap) = (tile / tiles * r, tile % tiles * t);
+            for (pair, lanes) in sums.chunks_exact(l).enumerate() {
+                let (o, k) = (first_row + pair / t, first_tap + pair % t);
+                if o < self.outputs && k < rows {
+                    let sum = lanes.iter().map(|v| v.to_f64()).sum();
+                    // SAFETY: these rows are ours.
+                    unsafe { out.add(o * depth + k).write(C::from_f64(sum)) };
+                }
+            }
         }
     }
 }
 
-/// `out` += the dot products of rows of `n` numbers, a multiple of 16, with each other.
+/// Rows of the left operand, of the right one, and lanes in each sum of the tile for `m` rows on the left.
+fn tile<C: Lane>(m: usize) -> [usize; 3] {
+    match (isa(), const { size_of::<C>() == 4 }) {
+        // One channel: no tile with three rows of nothing.
+        (Isa::Avx512 | Isa::Avx2, true) if m == 1 => [1, 5, 16],
+        (Isa::Avx512, true) => [6, 4, 16],
+        (Isa::Avx512, false) => [6, 4, 8],
+        (Isa::Avx2, true) => [4, 3, 8],
+        _ => [4, 3, 4],
+    }
+}
+
+/// Adds the dot products of rows of `n` numbers, a multiple of 16, with each other to `sums`, tile by tile.
 ///
 /// # Safety
-/// `left` and `right` have `m` and `rows` rows; `out` is ours, m rows that are `step` apart.
-unsafe fn dots<C: Lane>(n: usize, left: &[C], m: usize, right: &[C], rows: usize, out: *mut C, step: usize) {
-    let (left, right) = (left.as_ptr(), right.as_ptr());
+/// `left` and `right` have `m` and `rows` rows; `sums` has room for all tiles.
+unsafe fn dots<C: Lane>(n: usize, left: &[C], m: usize, right: &[C], rows: usize, sums: &mut [C]) {
+    let (left, right, sums) = (left.as_ptr(), right.as_ptr(), sums.as_mut_ptr());
     // SAFETY: the caller's promise.
     unsafe {
-        match (isa(), const { size_of::<C>() == 4 }) {
-            // One channel, as in depthwise convolution: no tile with three rows of nothing.
-            (Isa::Avx512 | Isa::Avx2, true) if m == 1 => {
-                blocks::<C, 1, 5, 16>(n, left, m, right, rows, out, step)
-            }
-            (Isa::Avx512, true) => blocks::<C, 6, 4, 16>(n, left, m, right, rows, out, step),
-            (Isa::Avx512, false) => blocks::<C, 6, 4, 8>(n, left, m, right, rows, out, step),
-            (Isa::Avx2, true) => blocks::<C, 4, 3, 8>(n, left, m, right, rows, out, step),
-            _ => blocks::<C, 4, 3, 4>(n, left, m, right, rows, out, step),
+        match tile::<C>(m) {
+            [1, ..] => blocks::<C, 1, 5, 16>(n, left, m, right, rows, sums),
+            [6, _, 16] => blocks::<C, 6, 4, 16>(n, left, m, right, rows, sums),
+            [6, ..] => blocks::<C, 6, 4, 8>(n, left, m, right, rows, sums),
+            [_, _, 8] => blocks::<C, 4, 3, 8>(n, left, m, right, rows, sums),
+            _ => blocks::<C, 4, 3, 4>(n, left, m, right, rows, sums),
         }
     }
 }
 
 dispatch!(unsafe fn blocks<C: Lane; const R: usize, const T: usize, const L: usize>(
-    n: usize, left: *const C, m: usize, right: *const C, rows: usize, out: *mut C, step: usize
+    n: usize, left: *const C, m: usize, right: *const C, rows: usize, out: *mut C
 ) => blocks_body);
 
 #[inline(always)]
@@ -151,18 +175,22 @@ unsafe fn blocks_body<S: Real, C: Lane, const R: usize, const T: usize, const L:
     right: *const C,
     rows: usize,
     out: *mut C,
-    step: usize,
 ) {
     const { assert!(size_of::<S>() == size_of::<C>()) };
-    let (left, right, out) = (left.cast::<S>(), right.cast::<S>(), out.cast::<S>());
-    for t in (0..rows).step_by(T) {
-        for r in (0..m).step_by(R) {
-            // Rows past the last one are the last one again, and their sums are not written.
+    let (left, right, out) = (
+        left.cast::<S>(),
+        right.cast::<S>(),
+        out.cast::<[[[S; L]; T]; R]>(),
+    );
+    for r in (0..m).step_by(R) {
+        for t in (0..rows).step_by(T) {
+            // Rows past the last one are the last one again, and nobody asks for their sums.
             let a: [usize; R] = std::array::from_fn(|i| (r + i).min(m - 1) * n);
             let b: [usize; T] = std::array::from_fn(|i| (t + i).min(rows - 1) * n);
-            let mut sums = [[[S::ZERO; L]; T]; R];
             // SAFETY: the caller's promise; S has the bits of C.
             unsafe {
+                let tile = out.add(r / R * rows.div_ceil(T) + t / T);
+                let mut sums = tile.read();
                 let mut at = 0;
                 while at < n {
                     let y: [[S; L]; T] =
@@ -177,22 +205,7 @@ unsafe fn blocks_body<S: Real, C: Lane, const R: usize, const T: usize, const L:
                     }
                     at += L;
                 }
-                for i in 0..R {
-                    for j in 0..T {
-                        let mut sum = sums[i][j];
-                        let mut width = L / 2;
-                        while width > 0 {
-                            for l in 0..width {
-                                sum[l] = sum[l] + sum[l + width];
-                            }
-                            width /= 2;
-                        }
-                        if r + i < m && t + j < rows {
-                            let out = out.add((r + i) * step + t + j);
-                            out.write(out.read() + sum[0]);
-                        }
-                    }
-                }
+                tile.write(sums);
             }
         }
     }

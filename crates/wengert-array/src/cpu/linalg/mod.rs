@@ -15,9 +15,10 @@ mod singular;
 mod tests;
 
 use crate::array::Array;
+use crate::cpu::threads;
 use crate::dtype::DType;
 use crate::layout::Shape;
-use rayon::prelude::*;
+use std::sync::Mutex;
 
 /// Below this much work in all, one thread does it.
 const GRAIN: usize = 1 << 20;
@@ -183,10 +184,20 @@ fn batch(shape: &Shape) -> Shape {
 
 /// `f` of each, on several threads where the work is large.
 fn each<A: Send, B: Send>(all: Vec<A>, work: usize, f: impl Fn(A) -> B + Send + Sync) -> Vec<B> {
-    if all.len() > 1 && all.len().saturating_mul(work) > GRAIN {
-        return all.into_par_iter().map(f).collect();
+    if all.len() < 2 || all.len().saturating_mul(work) <= GRAIN {
+        return all.into_iter().map(f).collect();
     }
-    all.into_iter().map(f).collect()
+    let all: Vec<_> = all.into_iter().map(|a| Mutex::new((Some(a), None))).collect();
+    threads::split(all.len(), 1, work, |start, len| {
+        for one in &all[start..start + len] {
+            let mut one = one.lock().expect("only one thread looks at it");
+            one.1 = one.0.take().map(&f);
+        }
+    });
+    let done = |one: Mutex<(Option<A>, Option<B>)>| one.into_inner().ok().and_then(|one| one.1);
+    all.into_iter()
+        .map(|one| done(one).expect("all were computed"))
+        .collect()
 }
 
 /// Parts of `shape` each, stacked in the leading dimensions of `batch`.

@@ -165,19 +165,11 @@ fn threads_do_not_change_a_bit() {
                 .contiguous()
                 .transpose(b.rank() - 2, b.rank() - 1),
         ] {
-            let on = |threads| {
-                let pool = rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .build()
-                    .unwrap();
-                let y = pool.install(|| matmul(&a, b, &batch, None));
-                y.as_slice::<f32>()
-                    .iter()
-                    .map(|v| v.to_bits())
-                    .collect::<Vec<_>>()
-            };
-            let one = on(1);
-            assert!(on(2) == one && on(4) == one);
+            let all = threads::with_each(&[1, 2, 8], || {
+                let y = matmul(&a, b, &batch, None).to_vec::<f32>();
+                y.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            });
+            assert!(all.iter().all(|bits| *bits == all[0]));
         }
     }
 }
