@@ -67,7 +67,7 @@ pub(super) fn find(parts: &Parts<'_>) -> Option<Workload> {
                     for (x, y) in x.chunks_mut(part).zip(y.chunks_mut(part)) {
                         s.spawn(move || {
                             for (y, x) in y.iter_mut().zip(x) {
-                                *y = *x * 0.5 + *y;
+                                *y += *x * 0.5;
                             }
                         });
                     }

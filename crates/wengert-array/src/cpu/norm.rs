@@ -174,12 +174,12 @@ unsafe fn forward_body<S: Real, C: Lane>(
         );
         let n = rows.n as f64;
         let middle = if rows.center {
-            sums::<S, C, 1, 64>(x.len(), |i| [x[i]])[0] / n
+            sums::<S, C, 1, 32>(x.len(), |i| [x[i]])[0] / n
         } else {
             0.0
         };
         let m = S::lit(middle);
-        let [square] = sums::<S, C, 1, 64>(x.len(), |i| [(x[i] - m) * (x[i] - m)]);
+        let [square] = sums::<S, C, 1, 32>(x.len(), |i| [(x[i] - m) * (x[i] - m)]);
         let by = 1.0 / (square / n + rows.eps).sqrt();
         (*mean, *scale) = (C::from_f64(middle), C::from_f64(by));
         let by = S::lit(by);
@@ -425,8 +425,8 @@ unsafe fn power_sum_body<S: Real, C: Lane>(x: &[C], mean: C, square: bool, total
     unsafe {
         let (x, m) = (seen::<S, C>(x), S::lit(mean.to_f64()));
         let [sum] = match square {
-            true => sums::<S, C, 1, 64>(x.len(), |i| [(x[i] - m) * (x[i] - m)]),
-            false => sums::<S, C, 1, 64>(x.len(), |i| [x[i]]),
+            true => sums::<S, C, 1, 32>(x.len(), |i| [(x[i] - m) * (x[i] - m)]),
+            false => sums::<S, C, 1, 32>(x.len(), |i| [x[i]]),
         };
         *total += sum;
     }
