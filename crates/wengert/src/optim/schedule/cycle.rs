@@ -147,8 +147,9 @@ impl Rule for OneCycleLR {
         self.cycle_momentum.then(|| self.at(t, high, low, high))
     }
     fn check(&self, t: usize) -> Result<()> {
-        if t >= self.total_steps {
-            let message = format!("step {} of a schedule of {} steps", t + 1, self.total_steps);
+        // A loop that steps after each of its steps asks for one more rate than it uses.
+        if t > self.total_steps {
+            let message = format!("step {t} of a schedule of {} steps", self.total_steps);
             return Err(Error::new(ErrorKind::Value, "OneCycleLR", message));
         }
         Ok(())
