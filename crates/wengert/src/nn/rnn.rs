@@ -217,12 +217,12 @@ impl Recurrent {
         reverse: bool,
     ) -> (Tensor, Vec<Tensor>) {
         // All that the input contributes, in one product.
-        let of_input = linear(x, &cell.w_ih, cell.biases.as_ref().map(|b| &b[0]));
+        let of_input = linear(x, &cell.w_ih, cell.biases.as_ref().map(|b| &b[0])).unbind(0);
         let time = masks.len();
         let mut outputs = vec![None; time];
         for i in 0..time {
             let t = if reverse { time - 1 - i } else { i };
-            let new = self.step(cell, &of_input.select(0, t as isize), &state);
+            let new = self.step(cell, &of_input[t], &state);
             // Beyond the end of a sequence its state stays, and its output is zero.
             match &masks[t] {
                 None => {
