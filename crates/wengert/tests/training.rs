@@ -16,11 +16,11 @@ use wengert::optim::{
 };
 use wengert::{DType, Reduction, Tensor, cross_entropy};
 
-const STEPS: usize = 60;
+const STEPS: usize = 50;
 const FULL_STEPS: usize = 4;
 const DIGITS: usize = 16;
 const PIECES: usize = 8;
-const CONTEXT: usize = 12;
+const CONTEXT: usize = 8;
 const ROWS: usize = 1500;
 const WEIGHTS: u64 = 1 << 40;
 const PLACES: u64 = 2 << 40;

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use wengert::ops::shape::{Expand, Permute};
 use wengert::ops::slice::{Part, See, Step};
-use wengert::{Op, Tensor};
+use wengert::{DType, Op, Tensor};
 
 /// A view operation, with raw numbers that `apply` brings into range.
 #[derive(Clone, Copy, Debug)]
@@ -188,4 +188,23 @@ proptest! {
             prop_assert_eq!(x.matmul(&Tensor::ones([*n]).to(wengert::DType::F64)).to_vec::<f64>(), sums);
         }
     }
+}
+
+#[test]
+fn unbind_of_a_long_dimension() {
+    let x = Tensor::arange(0, 33).to(DType::F64).reshape([3, 11]);
+    x.requires_grad_(true);
+    let parts = x.unbind(1);
+    assert_eq!(parts.len(), 11);
+    for (i, part) in parts.iter().enumerate() {
+        let i = i as f64;
+        assert_eq!(part.to_vec::<f64>(), [i, 11.0 + i, 22.0 + i]);
+    }
+    // Each part once more than the one before; the first not at all.
+    let weighted: Vec<Tensor> = (0..11).map(|i| &parts[i] * i as f64).collect();
+    let all: Vec<&Tensor> = weighted.iter().collect();
+    wengert::stack(&all, 0).sum().backward();
+    let row: Vec<f64> = (0..11).map(f64::from).collect();
+    assert_eq!(x.grad().unwrap().to_vec::<f64>(), row.repeat(3));
+    assert!(Tensor::zeros([2, 0]).unbind(1).is_empty());
 }

@@ -716,26 +716,4 @@ mod tests {
         let y = x.diagonal_scatter(&Tensor::new([5.0, 6.0]), 1, 0, 1);
         assert_eq!(y.to_vec::<f32>(), [0., 5., 0., 0., 0., 6.]);
     }
-
-    #[test]
-    fn unbind_of_a_long_dimension() {
-        let x = Tensor::arange(0, 33)
-            .to(wengert_array::DType::F64)
-            .reshape([3, 11])
-            .requires_grad_(true);
-        let parts = x.unbind(1);
-        assert_eq!(parts.len(), 11);
-        for (i, part) in parts.iter().enumerate() {
-            let i = i as f64;
-            assert_eq!(part.to_vec::<f64>(), [i, 11.0 + i, 22.0 + i]);
-        }
-        // Each part once more than the one before; the first not at all.
-        let weighted: Vec<Tensor> = (0..11).map(|i| &parts[i] * i as f64).collect();
-        crate::ops::stack(&weighted.iter().collect::<Vec<_>>(), 0)
-            .sum()
-            .backward();
-        let rows = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0].repeat(3);
-        assert_eq!(x.grad().unwrap().to_vec::<f64>(), rows);
-        assert!(Tensor::zeros([2, 0]).unbind(1).is_empty());
-    }
 }

@@ -9,8 +9,8 @@ Models, and what they learn:
     lstm         an LSTM over letters                       the next letter in the names of examples/data
     transformer  two encoder layers with a causal mask      the same
 
-First weights and the places of the text come from a formula, `numbers_from`, so that they need no file. Each run has 60
-steps of 16 digits or of 8 pieces of 12 letters, and L-BFGS 4 steps of up to 4 iterations on the first batch. Lion, which
+First weights and the places of the text come from a formula, `numbers_from`, so that they need no file. Each run has 50
+steps of 16 digits or of 8 pieces of 8 letters, and L-BFGS 4 steps of up to 4 iterations on the first batch. Lion, which
 PyTorch lacks, is written out from its paper; Muon iterates in the parameters' own precision, where PyTorch would go
 through bfloat16, and leaves vectors, convolutions and tables to AdamW. The biases within attention stay as they are: that of
 the keys has no gradient but rounding, of which Adam and its kin would make steps.
@@ -31,7 +31,7 @@ from torch import nn, optim
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[3] / "examples" / "data"
-STEPS, FULL_STEPS, DIGITS, PIECES, CONTEXT, ROWS = 60, 4, 16, 8, 12, 1500
+STEPS, FULL_STEPS, DIGITS, PIECES, CONTEXT, ROWS = 50, 4, 16, 8, 8, 1500
 WEIGHTS, PLACES, FACTORS = 1 << 40, 2 << 40, 3 << 40
 
 
