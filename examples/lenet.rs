@@ -244,11 +244,11 @@ fn draw_wrong(
     )
 }
 
-/// One epoch over 1,600 digits: a network that learns nothing reads one in ten.
+/// One epoch over 3,200 digits: a network that learns nothing reads one in ten.
 #[test]
 fn one_epoch_reads_most_digits() {
     manual_seed(0);
-    let (digits, held_out) = Digits::split(2000);
+    let (digits, held_out) = Digits::split(4000);
     let options = Options {
         epochs: 1,
         batch: 16,
@@ -267,8 +267,8 @@ fn one_epoch_reads_most_digits() {
         None,
     )
     .unwrap();
-    assert_eq!(steps, 100);
-    assert!(reached > 0.85, "only {reached} of the held-out digits were read");
+    assert_eq!(steps, 200);
+    assert!(reached > 0.8, "only {reached} of the held-out digits were read");
     let file = std::env::temp_dir().join(format!("wengert-wrong-{}.svg", std::process::id()));
     let scores = no_grad(|| model.forward(&held_out.pictures));
     draw_wrong(&file, &scores, &held_out).unwrap();
