@@ -181,10 +181,12 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
             curve.push((curve.len() * per_epoch + per_epoch, loss));
             let accuracy = 100.0 * accuracy;
             bar.set_message(format!("held out: {accuracy:.2} %"));
-            bar.println(format!(
-                "epoch {:>2}: held out: loss {loss:.4}, accuracy {accuracy:.2} %",
-                curve.len()
-            ));
+            bar.suspend(|| {
+                println!(
+                    "epoch {:>2}: held out: loss {loss:.4}, accuracy {accuracy:.2} %",
+                    curve.len()
+                )
+            });
         },
         Some(CsvLog::new(options.out.join("epochs.csv"))),
     )?;
