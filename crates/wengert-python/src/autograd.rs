@@ -4,6 +4,7 @@ use crate::args::{TensorLike, TensorList};
 use crate::errors::value_error;
 use crate::give::Give;
 use crate::guard::{guard, guard_long, python};
+use crate::state::object;
 use crate::tensor::PyTensor;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -99,7 +100,7 @@ impl PyTensor {
         let call = move |grad: &Tensor| -> Option<Tensor> {
             python(|py| {
                 let grad = if turned { grad.t() } else { grad.clone() };
-                let result = hook.call1(py, (PyTensor::new(grad),))?;
+                let result = hook.call1(py, (object(py, grad)?,))?;
                 if result.is_none(py) {
                     return Ok(None);
                 }
@@ -238,13 +239,8 @@ fn _func_depends_on_others(py: Python<'_>, results: TensorList, variables: Tenso
 fn _checkpoint(py: Python<'_>, function: Py<PyAny>, tensors: TensorList, again: bool) -> PyResult<Py<PyAny>> {
     let call = move |x: &Vec<Tensor>| -> Vec<Tensor> {
         python(|py| {
-            let x: Vec<PyTensor> = x.iter().cloned().map(PyTensor::new).collect();
-            let x = PyList::new(
-                py,
-                x.into_iter()
-                    .map(|x| Py::new(py, x))
-                    .collect::<PyResult<Vec<_>>>()?,
-            )?;
+            let x = x.iter().map(|x| object(py, x.clone()));
+            let x = PyList::new(py, x.collect::<PyResult<Vec<_>>>()?)?;
             Ok(function.call1(py, (x,))?.extract::<TensorList>(py)?.0)
         })
     };
@@ -295,7 +291,7 @@ fn _gradcheck(
     let func = func.clone().unbind();
     let f = move |x: &[Tensor]| -> Tensor {
         python(|py| {
-            let args = x.iter().map(|t| Bound::new(py, PyTensor::new(t.clone())));
+            let args = x.iter().map(|t| object(py, t.clone()));
             let args = PyTuple::new(py, args.collect::<PyResult<Vec<_>>>()?)?;
             Ok(func.call1(py, args)?.extract::<TensorLike>(py)?.0)
         })

@@ -4,6 +4,7 @@ use crate::args::TensorLike;
 use crate::errors::value_error;
 use crate::give::Give;
 use crate::guard::{guard, python};
+use crate::state::object;
 use crate::tensor::PyTensor;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
@@ -187,7 +188,7 @@ impl Op for Custom {
             lock(&ctx.get().0).now = Some(now);
             let mut args = vec![ctx.clone().into_any()];
             for g in grads {
-                args.push(Bound::new(py, PyTensor::new(g))?.into_any());
+                args.push(object(py, g)?.into_any());
             }
             let result = self
                 .class
@@ -373,7 +374,7 @@ fn _apply_function<'py>(
         let mut made = made.into_iter();
         for (y, _) in outputs.iter_mut().zip(&differentiable).filter(|(_, d)| **d) {
             if let Some(t) = made.next() {
-                *y = Bound::new(py, PyTensor::new(t))?.into_any();
+                *y = object(py, t)?.into_any();
             }
         }
     }

@@ -1,7 +1,6 @@
 //! What operations return, as Python objects.
 
 use crate::errors;
-use crate::tensor::PyTensor;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -18,7 +17,7 @@ pub(crate) trait Give {
 impl Give for Tensor {
     #[inline]
     fn give(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(Py::new(py, PyTensor::new(self))?.into_any())
+        Ok(crate::state::object(py, self)?.into_any().unbind())
     }
 }
 impl Give for Array {

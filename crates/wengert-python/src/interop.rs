@@ -8,6 +8,7 @@ use crate::args::as_tensor;
 use crate::dtype::{self, PyDType};
 use crate::give::Give;
 use crate::guard::guard;
+use crate::state::object;
 use crate::tensor::PyTensor;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyTypeError};
@@ -301,7 +302,7 @@ impl PyTensor {
     fn numpy<'py>(slf: &Bound<'py, Self>, force: bool) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         if force {
-            let plain = Bound::new(py, PyTensor::new(slf.get().get().detach()))?;
+            let plain = object(py, slf.get().get().detach())?;
             return asarray(py)?.call1((PyMemoryView::from(plain.as_any())?,));
         }
         without_history(slf.get(), "numpy")?;

@@ -32,6 +32,7 @@
 
 mod args;
 mod autograd;
+mod brief;
 mod create;
 mod data;
 mod dtype;
@@ -46,6 +47,7 @@ mod macros;
 mod ops;
 mod optim;
 mod origin;
+mod state;
 mod tensor;
 mod threads;
 

@@ -2,217 +2,51 @@
 
 use crate::args::{Operand, as_tensor};
 use crate::dtype::{self, DTypeArg, PyDType, PyDevice};
-use crate::errors::{self, value_error};
+use crate::errors::value_error;
 use crate::give::Give;
 use crate::guard::guard;
+use crate::state::{self, Made, Stands, object};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
-use std::sync::{Mutex, PoisonError};
-use wengert::{DType, Tensor};
+use wengert::{Array, DType, Tensor};
 
-/// An n-dimensional array of numbers that remembers the operation that made it.
-#[pyclass(frozen, subclass, weakref, dict, name = "Tensor", module = "wengert")]
-pub(crate) struct PyTensor(Mutex<State>);
+pub(crate) use crate::state::PyTensor;
 
-/// What a Python object stands for. In-place operations may change it: see [`PyTensor::assign`].
-enum State {
-    Own(Tensor),
-    /// A leaf seen from another side: values, gradients and changes go through to it.
-    Side {
-        of: Tensor,
-        /// Rows and columns exchanged.
-        turned: bool,
-        /// Without history, as `x.data`.
-        detached: bool,
-    },
-}
-
-impl PyTensor {
-    #[inline]
-    pub(crate) fn new(t: Tensor) -> PyTensor {
-        PyTensor(Mutex::new(State::Own(t)))
-    }
-
-    fn side(of: Tensor, turned: bool, detached: bool) -> PyTensor {
-        PyTensor(Mutex::new(State::Side { of, turned, detached }))
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The tensor that it stands for now.
-    #[inline]
-    pub(crate) fn get(&self) -> Tensor {
-        match &*self.state() {
-            State::Own(t) => t.clone(),
-            State::Side { of, turned, detached } => {
-                let t = if *detached { of.detach() } else { of.clone() };
-                if *turned { t.t() } else { t }
-            }
-        }
-    }
-
-    /// The variable whose gradient and flags are meant, and whether it is seen turned.
-    pub(crate) fn variable(&self) -> (Tensor, bool) {
-        match &*self.state() {
-            State::Own(t) => (t.clone(), false),
-            State::Side {
-                of,
-                turned,
-                detached: false,
-            } => (of.clone(), *turned),
-            State::Side { of, turned, .. } => {
-                let t = of.detach();
-                (if *turned { t.t() } else { t }, false)
-            }
-        }
-    }
-
-    /// The leaf that this is the turned side of.
-    pub(crate) fn turned_side_of(&self) -> Option<Tensor> {
-        match &*self.state() {
-            State::Side {
-                of,
-                turned: true,
-                detached: false,
-            } => Some(of.clone()),
-            _ => None,
-        }
-    }
-
-    fn is_detached_side(&self) -> bool {
-        matches!(&*self.state(), State::Side { detached: true, .. })
-    }
-
-    /// Gives the object the value that `f` makes of its present one: the in-place operations.
-    ///
-    /// A leaf changes for every handle on it. While recording, a leaf that requires a gradient refuses, and a
-    /// result that needs history is put into this Python object in place of what it stood for: recorded
-    /// graphs never see a value change.
-    pub(crate) fn assign(
-        &self,
-        py: Python<'_>,
-        op: &str,
-        f: impl FnOnce(&Tensor) -> Tensor + Send,
-    ) -> PyResult<()> {
-        let old = self.get();
-        let (variable, _) = self.variable();
-        if wengert::is_recording() && variable.is_leaf() && variable.requires_grad() {
-            return Err(PyRuntimeError::new_err(format!(
-                "{op}: a leaf that requires a gradient cannot change in place\n  its gradient would be that of a value it no longer has\n  help: put the update inside `with wengert.no_grad():`"
-            )));
-        }
-        let new = guard(py, old.numel(), || {
-            let new = f(&old);
-            let (shape, dtype) = (old.shape(), old.dtype());
-            if new.shape() != shape {
-                let message = format!("the result has shape {}, and the tensor {shape}", new.shape());
-                return Err(wengert::Error::new(wengert::ErrorKind::Shape, op, message)
-                    .note("an in-place operation keeps the shape"));
-            }
-            if rank_of(new.dtype()) > rank_of(dtype) {
-                let message = format!("the result is {}, which {dtype} cannot hold", new.dtype());
-                return Err(wengert::Error::new(wengert::ErrorKind::DType, op, message));
-            }
-            let new = if new.dtype() == dtype { new } else { new.to(dtype) };
-            // What was there before is forgotten, gradient and all, also where the new value has no history of its own.
-            let forgotten = wengert::is_recording() && old.requires_grad() && !new.requires_grad();
-            Ok(if forgotten { old.fill(0.0) + new } else { new })
-        })?;
-        let new = new.map_err(|e| errors::exception(py, &e))?;
-        self.set_value(py, &new)
-    }
-
-    /// Gives the object another shape, in which it stands for the same elements: `unsqueeze_` and the like.
-    pub(crate) fn reshape_in_place(
-        &self,
-        py: Python<'_>,
-        op: &str,
-        f: impl FnOnce(&Tensor) -> Tensor + Send,
-    ) -> PyResult<()> {
-        let old = self.get();
-        if old.is_leaf() && old.requires_grad() {
-            return Err(PyRuntimeError::new_err(format!(
-                "{op}: a leaf that requires a gradient cannot change its shape in place\n  its gradient would have another shape than it"
-            )));
-        }
-        let new = guard(py, 0, || f(&old))?;
-        match &mut *self.state() {
-            State::Own(t) if t.is_leaf() => guard(py, 0, || t.set_data(&new)),
-            State::Own(t) => {
-                *t = new;
-                Ok(())
-            }
-            State::Side { .. } => Err(PyRuntimeError::new_err(format!(
-                "{op}: a part of a layer's weights cannot change its shape in place"
-            ))),
-        }
-    }
-
-    /// The leaf that this object is, if `value` can be written straight into it: no graph hears of that.
-    pub(crate) fn plain_leaf(&self, value: &Tensor) -> Option<Tensor> {
-        match &*self.state() {
-            State::Own(t)
-                if t.is_leaf()
-                    && !(wengert::is_recording() && (t.requires_grad() || value.requires_grad())) =>
-            {
-                Some(t.clone())
-            }
-            _ => None,
-        }
-    }
-
-    /// Makes this object stand for `new`, which has the same shape and dtype.
-    pub(crate) fn set_value(&self, py: Python<'_>, new: &Tensor) -> PyResult<()> {
-        let mut state = self.state();
-        match &mut *state {
-            State::Own(t) => {
-                if new.requires_grad() && wengert::is_recording() {
-                    *t = new.clone();
-                } else if t.is_leaf() {
-                    guard(py, 0, || t.set_data(new))?;
-                } else {
-                    *t = t.with_value(new.array());
-                }
-            }
-            State::Side { of, turned, .. } => {
-                let new = new.detach();
-                let new = if *turned { new.t() } else { new };
-                guard(py, 0, || of.set_data(&new))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// bool, integers, floats: a result goes into a tensor of its own rank or a higher one.
-fn rank_of(d: DType) -> u8 {
-    match d {
-        DType::Bool => 0,
-        d if d.is_integer() => 1,
-        _ => 2,
-    }
-}
-
-static SIZE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static SIZE: PyOnceLock<(Py<PyType>, bool)> = PyOnceLock::new();
 
 /// A shape as `wengert.Size`.
 pub(crate) fn size<'py>(py: Python<'py>, dims: &[usize]) -> PyResult<Bound<'py, PyAny>> {
-    let tuple = PyTuple::new(py, dims)?;
-    match SIZE.get(py) {
-        Some(class) => class.bind(py).call1((tuple,)),
-        None => Ok(tuple.into_any()),
+    let Some((class, plain)) = SIZE.get(py) else {
+        return Ok(PyTuple::new(py, dims)?.into_any());
+    };
+    if !plain {
+        return class.bind(py).call1((PyTuple::new(py, dims)?,));
+    }
+    // SAFETY: the class is a tuple with nothing added, so that many items are all that is to be filled in. Nobody
+    // else has the object yet, and setting an item takes over the new number.
+    unsafe {
+        let raw = ffi::PyType_GenericAlloc(class.as_ptr().cast(), dims.len() as isize);
+        let size = Bound::from_owned_ptr_or_err(py, raw)?;
+        for (i, d) in dims.iter().enumerate() {
+            let d = Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromSize_t(*d))?;
+            if ffi::PyTuple_SetItem(raw, i as isize, d.into_ptr()) != 0 {
+                return Err(PyErr::fetch(py));
+            }
+        }
+        Ok(size)
     }
 }
 
 /// Tells the native part the class of shapes, which is written in Python.
 #[pyfunction]
 fn _set_size_class(py: Python<'_>, class: Py<PyType>) {
-    let _ = SIZE.set(py, class);
+    // Tuples of Python 3.14 and later keep their hash, and begin with more than zeroes.
+    let plain = py.version_info() < (3, 14);
+    let _ = SIZE.set(py, (class, plain));
 }
 
 #[pymethods]
@@ -361,44 +195,32 @@ impl PyTensor {
 
     /// The same variable without history: changes of it go through to this tensor, as in PyTorch.
     #[getter]
-    fn data(&self) -> PyTensor {
+    fn data<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTensor>> {
         let (t, turned) = self.variable();
         if t.is_leaf() {
-            PyTensor::side(t, turned, true)
+            Bound::new(py, PyTensor::side(t, turned, true))
         } else {
-            PyTensor::new(t.detach())
+            object(py, t.detach())
         }
     }
     #[setter(data)]
     fn set_data(&self, py: Python<'_>, value: &Bound<'_, PyTensor>) -> PyResult<()> {
         let new = value.get().get().detach();
-        match &*self.state() {
-            State::Own(t) => guard(py, 0, || t.set_data(&new)),
-            State::Side { of, turned, .. } => {
-                guard(py, 0, || of.set_data(&if *turned { new.t() } else { new }))
+        match self.stands() {
+            Stands::For(t) => guard(py, 0, || t.set_data(&new)),
+            Stands::Side { of, turned, .. } => {
+                guard(py, 0, || of.set_data(&if turned { new.t() } else { new }))
             }
         }
     }
     /// The gradient that backward passes have added up here, or `None`.
     #[getter]
-    fn grad(&self, py: Python<'_>) -> PyResult<Option<PyTensor>> {
-        if self.is_detached_side() {
-            return Ok(None);
-        }
-        let (t, turned) = self.variable();
-        let Some(grad) = t.grad() else { return Ok(None) };
-        Ok(Some(match (turned, grad.is_leaf()) {
-            (false, _) => PyTensor::new(grad),
-            // In-place changes of the gradient go through to the one that the leaf has.
-            (true, true) => PyTensor::side(grad, true, false),
-            (true, false) => PyTensor::new(guard(py, 0, || grad.t())?),
-        }))
+    fn grad<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyTensor>>> {
+        state::grad_object(slf)
     }
     #[setter(grad)]
-    fn set_grad(&self, py: Python<'_>, grad: Option<&Bound<'_, PyTensor>>) -> PyResult<()> {
-        let (t, turned) = self.variable();
-        let grad = grad.map(|g| g.get().get());
-        guard(py, 0, || t.set_grad(grad.map(|g| if turned { g.t() } else { g })))
+    fn set_grad(slf: &Bound<'_, Self>, grad: Option<&Bound<'_, PyTensor>>) -> PyResult<()> {
+        state::set_grad_object(slf, grad)
     }
     #[deleter(grad)]
     fn del_grad(&self) {
@@ -436,22 +258,19 @@ impl PyTensor {
         guard(py, 0, || t.retain_grad())
     }
     /// The same value without history.
-    fn detach(&self) -> PyTensor {
-        PyTensor::new(self.get().detach())
+    fn detach(&self) -> Made {
+        Made(self.get().detach())
     }
     /// Forgets the history.
     fn detach_<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
-        let this = slf.get();
-        let mut state = this.state();
-        if let State::Own(t) = &mut *state {
+        if let Stands::For(t) = slf.get().stands() {
             if t.is_leaf() {
                 // A leaf has no history to forget; it stops requiring a gradient.
                 let _ = t.try_requires_grad_(false);
             } else {
-                *t = t.detach();
+                slf.get().stand(Stands::For(t.detach()));
             }
         }
-        drop(state);
         slf.clone()
     }
     /// This tensor as another side of one parameter: rows and columns exchanged. Values, gradients and in-place
@@ -504,15 +323,11 @@ impl PyTensor {
 
     /// The only element, as a Python number.
     fn item(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let t = self.get();
-        if t.numel() != 1 {
-            return Err(value_error(
-                py,
-                "item",
-                format!("needs a tensor with one element, and got shape {}", t.shape()),
-            ));
+        let array = self.get().array();
+        match array.numel() {
+            1 => element(py, &array),
+            _ => Err(not_one(py, &array)),
         }
-        element(py, &t)
     }
     /// The elements as nested lists.
     fn tolist(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
@@ -525,7 +340,8 @@ impl PyTensor {
         }
     }
     fn __float__(&self, py: Python<'_>) -> PyResult<f64> {
-        self.item(py)?.extract(py)
+        let array = self.get().array();
+        array.item().ok_or_else(|| not_one(py, &array))
     }
     fn __int__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         Ok(self.item(py)?.bind(py).call_method0("__int__")?.unbind())
@@ -618,15 +434,7 @@ impl PyTensor {
         Ok(copy)
     }
     fn __copy__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let state = match &*slf.get().state() {
-            State::Own(t) => State::Own(t.clone()),
-            State::Side { of, turned, detached } => State::Side {
-                of: of.clone(),
-                turned: *turned,
-                detached: *detached,
-            },
-        };
-        like(slf, PyTensor(Mutex::new(state)))
+        like(slf, PyTensor::standing(slf.get().stands()))
     }
 }
 
@@ -640,7 +448,7 @@ fn of_class<'py>(class: &Bound<'py, PyType>, new: PyTensor) -> PyResult<Bound<'p
         .get_type::<PyTensor>()
         .call_method1("__new__", (class,))?
         .cast_into::<PyTensor>()?;
-    *object.get().state() = new.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    object.get().stand(new.into_stands());
     Ok(object.into_any())
 }
 
@@ -661,13 +469,22 @@ fn reversed(t: &Tensor) -> Tensor {
     wengert::ops::shape::Permute(order).apply([t])
 }
 
-/// The one element of `t`.
-pub(crate) fn element(py: Python<'_>, t: &Tensor) -> PyResult<Py<PyAny>> {
-    match t.dtype() {
-        DType::Bool => (t.item() != 0.0).into_py_any(py),
-        d if d.is_integer() => t.to_vec::<i64>()[0].into_py_any(py),
-        _ => t.item().into_py_any(py),
+/// The one element of `array`.
+pub(crate) fn element(py: Python<'_>, array: &Array) -> PyResult<Py<PyAny>> {
+    match (array.dtype(), array.item()) {
+        (DType::Bool, Some(v)) => (v != 0.0).into_py_any(py),
+        // Large integers are no f64s.
+        (DType::I64, _) => array.to_vec::<i64>()[0].into_py_any(py),
+        (d, Some(v)) if d.is_integer() => (v as i64).into_py_any(py),
+        (_, Some(v)) => v.into_py_any(py),
+        (_, None) => Err(not_one(py, array)),
     }
+}
+
+#[cold]
+fn not_one(py: Python<'_>, array: &Array) -> PyErr {
+    let message = format!("needs a tensor with one element, and got shape {}", array.shape());
+    value_error(py, "item", message)
 }
 
 fn nested<'py, T: IntoPyObject<'py> + Copy>(
@@ -686,7 +503,7 @@ fn nested<'py, T: IntoPyObject<'py> + Copy>(
 }
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
-    m.add_class::<PyTensor>()?;
+    state::register(m)?;
     crate::macros::functions!(m, _set_size_class);
     Ok(())
 }

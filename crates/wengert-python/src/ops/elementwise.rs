@@ -5,6 +5,7 @@ use crate::dtype::DTypeArg;
 use crate::give::Give;
 use crate::guard::guard;
 use crate::macros::{functions, ops};
+use crate::state::{Made, object};
 use crate::tensor::PyTensor;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -207,28 +208,28 @@ fn operator(
     x: &PyTensor,
     other: Operand,
     f: impl FnOnce(&Tensor, &Operand) -> Tensor + Send,
-) -> PyResult<PyTensor> {
+) -> PyResult<Made> {
     let x = x.get();
-    Ok(PyTensor::new(guard(py, x.numel(), move || f(&x, &other))?))
+    Ok(Made(guard(py, x.numel(), move || f(&x, &other))?))
 }
 
 const ONE: Number = Number::Int(1);
 
 #[pymethods]
 impl PyTensor {
-    fn __add__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __add__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| add_(x, y, ONE))
     }
-    fn __radd__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __radd__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| add_(x, y, ONE))
     }
     fn __iadd__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
         self.assign(py, "+=", move |x| add_(x, &other, ONE))
     }
-    fn __sub__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __sub__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| sub_(x, y, ONE))
     }
-    fn __rsub__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __rsub__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| match y {
             Operand::Number(n) => n.f64() - n.ready(x),
             Operand::Tensor(y) => y - x,
@@ -237,19 +238,19 @@ impl PyTensor {
     fn __isub__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
         self.assign(py, "-=", move |x| sub_(x, &other, ONE))
     }
-    fn __mul__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __mul__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, mul_)
     }
-    fn __rmul__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __rmul__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, mul_)
     }
     fn __imul__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
         self.assign(py, "*=", move |x| mul_(x, &other))
     }
-    fn __truediv__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __truediv__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, div_)
     }
-    fn __rtruediv__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __rtruediv__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| match y {
             Operand::Number(n) => n.f64() / n.ready(x),
             Operand::Tensor(y) => y / x,
@@ -258,10 +259,10 @@ impl PyTensor {
     fn __itruediv__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
         self.assign(py, "/=", move |x| div_(x, &other))
     }
-    fn __floordiv__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __floordiv__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, floor_div)
     }
-    fn __rfloordiv__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __rfloordiv__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| {
             floor_div(&y.tensor(x), &Operand::Tensor(x.clone()))
         })
@@ -269,10 +270,10 @@ impl PyTensor {
     fn __ifloordiv__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
         self.assign(py, "//=", move |x| floor_div(x, &other))
     }
-    fn __mod__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __mod__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, remainder_)
     }
-    fn __rmod__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __rmod__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| {
             remainder_(&y.tensor(x), &Operand::Tensor(x.clone()))
         })
@@ -280,34 +281,34 @@ impl PyTensor {
     fn __imod__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
         self.assign(py, "%=", move |x| remainder_(x, &other))
     }
-    fn __pow__(&self, py: Python<'_>, other: Operand, _mod: Option<Py<PyAny>>) -> PyResult<PyTensor> {
+    fn __pow__(&self, py: Python<'_>, other: Operand, _mod: Option<Py<PyAny>>) -> PyResult<Made> {
         operator(py, self, other, pow_)
     }
-    fn __rpow__(&self, py: Python<'_>, other: Operand, _mod: Option<Py<PyAny>>) -> PyResult<PyTensor> {
+    fn __rpow__(&self, py: Python<'_>, other: Operand, _mod: Option<Py<PyAny>>) -> PyResult<Made> {
         operator(py, self, other, |x, y| y.tensor(x).pow(x))
     }
     fn __ipow__(&self, py: Python<'_>, other: Operand, _mod: Option<Py<PyAny>>) -> PyResult<()> {
         self.assign(py, "**=", move |x| pow_(x, &other))
     }
-    fn __neg__(&self, py: Python<'_>) -> PyResult<PyTensor> {
+    fn __neg__(&self, py: Python<'_>) -> PyResult<Made> {
         let x = self.get();
-        Ok(PyTensor::new(guard(py, x.numel(), || -&x)?))
+        Ok(Made(guard(py, x.numel(), || -&x)?))
     }
     fn __pos__(slf: Py<Self>) -> Py<Self> {
         slf
     }
-    fn __abs__(&self, py: Python<'_>) -> PyResult<PyTensor> {
+    fn __abs__(&self, py: Python<'_>) -> PyResult<Made> {
         let x = self.get();
-        Ok(PyTensor::new(guard(py, x.numel(), || x.abs())?))
+        Ok(Made(guard(py, x.numel(), || x.abs())?))
     }
-    fn __invert__(&self, py: Python<'_>) -> PyResult<PyTensor> {
+    fn __invert__(&self, py: Python<'_>) -> PyResult<Made> {
         let x = self.get();
-        Ok(PyTensor::new(guard(py, x.numel(), || x.bitwise_not())?))
+        Ok(Made(guard(py, x.numel(), || x.bitwise_not())?))
     }
-    fn __and__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __and__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| x.bitwise_and(&y.tensor(x)))
     }
-    fn __rand__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __rand__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| x.bitwise_and(&y.tensor(x)))
     }
     fn __iand__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
@@ -319,19 +320,19 @@ impl PyTensor {
     fn __ixor__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
         self.assign(py, "^=", move |x| x.bitwise_xor(&other.tensor(x)))
     }
-    fn __or__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __or__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| x.bitwise_or(&y.tensor(x)))
     }
-    fn __ror__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __ror__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| x.bitwise_or(&y.tensor(x)))
     }
-    fn __rxor__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __rxor__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| x.bitwise_xor(&y.tensor(x)))
     }
-    fn __xor__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __xor__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| x.bitwise_xor(&y.tensor(x)))
     }
-    fn __richcmp__(&self, py: Python<'_>, other: Operand, op: CompareOp) -> PyResult<PyTensor> {
+    fn __richcmp__(&self, py: Python<'_>, other: Operand, op: CompareOp) -> PyResult<Made> {
         operator(py, self, other, |x, y| {
             let y = y.tensor(x);
             match op {
@@ -506,7 +507,7 @@ fn converted<'py>(slf: &Bound<'py, PyTensor>, dtype: Dtype, copy: bool) -> PyRes
         x.numel(),
         || if same { &x * 1.0 } else { cast(&x, dtype) },
     )?;
-    Ok(Bound::new(slf.py(), PyTensor::new(y))?.into_any())
+    Ok(object(slf.py(), y)?.into_any())
 }
 
 fn type_name(dtype: DType) -> &'static str {

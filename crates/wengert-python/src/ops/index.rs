@@ -4,14 +4,19 @@ use crate::args::{Number, Operand, TensorLike, as_tensor};
 use crate::give::Give;
 use crate::guard::guard;
 use crate::macros::{functions, ops};
+use crate::state::Made;
 use crate::tensor::PyTensor;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyEllipsis, PyList, PySlice, PyTuple};
+use pyo3::types::{PyBool, PyEllipsis, PyInt, PyList, PySlice, PyTuple};
 use wengert::ops::ScatterMode;
 use wengert::{DType, Index, Result, Tensor};
 
 fn part(obj: &Bound<'_, PyAny>) -> PyResult<Index> {
+    if obj.is_exact_instance_of::<PyInt>() {
+        return obj.extract().map(Index::At);
+    }
     if obj.is_none() {
         return Ok(Index::New);
     }
@@ -21,17 +26,8 @@ fn part(obj: &Bound<'_, PyAny>) -> PyResult<Index> {
     if let Ok(b) = obj.cast::<PyBool>() {
         return Ok(Index::Whether(b.is_true()));
     }
-    if obj.cast::<PySlice>().is_ok() {
-        let end = |name: &str| -> PyResult<Option<isize>> {
-            let v = obj.getattr(name)?;
-            if v.is_none() {
-                Ok(None)
-            } else {
-                Ok(Some(v.call_method0("__index__")?.extract()?))
-            }
-        };
-        let step = end("step")?.unwrap_or(1);
-        return Ok(Index::Range(end("start")?, end("stop")?, step));
+    if let Ok(slice) = obj.cast::<PySlice>() {
+        return range(slice);
     }
     if let Some(t) = as_tensor(obj) {
         return list(t);
@@ -48,6 +44,22 @@ fn part(obj: &Bound<'_, PyAny>) -> PyResult<Index> {
             obj.get_type().name()?
         ))),
     }
+}
+
+fn range(slice: &Bound<'_, PySlice>) -> PyResult<Index> {
+    let (mut start, mut stop, mut step) = (0, 0, 0);
+    // SAFETY: it is a slice, and the three numbers are there to be written.
+    let done = unsafe { ffi::PySlice_Unpack(slice.as_ptr(), &mut start, &mut stop, &mut step) };
+    if done < 0 {
+        return Err(PyErr::fetch(slice.py()));
+    }
+    // What was left out comes as the farthest there is.
+    let given = |end: &isize| !matches!(*end, isize::MIN | isize::MAX);
+    Ok(Index::Range(
+        Some(start).filter(|s| given(s) && (step < 0 || *s != 0)),
+        Some(stop).filter(given),
+        step,
+    ))
 }
 
 fn list(t: Tensor) -> PyResult<Index> {
@@ -76,10 +88,10 @@ fn value_for(value: &Operand, x: &Tensor) -> Tensor {
 
 #[pymethods]
 impl PyTensor {
-    fn __getitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>) -> PyResult<PyTensor> {
+    fn __getitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>) -> PyResult<Made> {
         let x = self.get();
         let parts = parts(index)?;
-        Ok(PyTensor::new(guard(py, 0, || x.index(parts))?))
+        Ok(Made(guard(py, 0, || x.index(parts))?))
     }
     fn __setitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: Operand) -> PyResult<()> {
         let parts = parts(index)?;

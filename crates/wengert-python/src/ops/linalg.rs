@@ -4,6 +4,7 @@ use crate::args::{DimList, Dims, Number, Operand, TensorLike, TensorList, dims};
 use crate::give::{Give, Named};
 use crate::guard::guard;
 use crate::macros::{functions, ops};
+use crate::state::Made;
 use crate::tensor::PyTensor;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -308,17 +309,13 @@ fn chain_matmul(py: Python<'_>, matrices: TensorList) -> PyResult<Py<PyAny>> {
 
 #[pymethods]
 impl PyTensor {
-    fn __matmul__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __matmul__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         let x = self.get();
-        Ok(PyTensor::new(guard(py, x.numel(), move || {
-            x.matmul(&other.tensor(&x))
-        })?))
+        Ok(Made(guard(py, x.numel(), move || x.matmul(&other.tensor(&x)))?))
     }
-    fn __rmatmul__(&self, py: Python<'_>, other: Operand) -> PyResult<PyTensor> {
+    fn __rmatmul__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         let x = self.get();
-        Ok(PyTensor::new(guard(py, x.numel(), move || {
-            other.tensor(&x).matmul(&x)
-        })?))
+        Ok(Made(guard(py, x.numel(), move || other.tensor(&x).matmul(&x))?))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::args::{SizeArg, TensorLike, TensorList, shape_of, varargs};
 use crate::give::Give;
 use crate::guard::guard;
 use crate::macros::{functions, ops};
+use crate::state::{Made, object};
 use crate::tensor::PyTensor;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -207,7 +208,7 @@ impl PyTensor {
             return Ok(slf.clone().into_any());
         }
         let y = guard(slf.py(), x.numel(), || x.contiguous())?;
-        Ok(Bound::new(slf.py(), PyTensor::new(y))?.into_any())
+        Ok(object(slf.py(), y)?.into_any())
     }
     /// Parts along `dim`: of a given size (the last may be smaller), or of given sizes.
     #[pyo3(signature = (split_size, dim = 0))]
@@ -222,7 +223,7 @@ impl PyTensor {
         dtype: crate::args::Dtype,
         device: Option<crate::dtype::DeviceArg>,
         requires_grad: bool,
-    ) -> PyResult<PyTensor> {
+    ) -> PyResult<Made> {
         let _ = device;
         self.new_full_of(
             size.py(),
@@ -240,7 +241,7 @@ impl PyTensor {
         dtype: crate::args::Dtype,
         device: Option<crate::dtype::DeviceArg>,
         requires_grad: bool,
-    ) -> PyResult<PyTensor> {
+    ) -> PyResult<Made> {
         let _ = device;
         self.new_full_of(
             size.py(),
@@ -258,7 +259,7 @@ impl PyTensor {
         dtype: crate::args::Dtype,
         device: Option<crate::dtype::DeviceArg>,
         requires_grad: bool,
-    ) -> PyResult<PyTensor> {
+    ) -> PyResult<Made> {
         let _ = device;
         self.new_full_of(
             size.py(),
@@ -278,7 +279,7 @@ impl PyTensor {
         dtype: crate::args::Dtype,
         device: Option<crate::dtype::DeviceArg>,
         requires_grad: bool,
-    ) -> PyResult<PyTensor> {
+    ) -> PyResult<Made> {
         let _ = device;
         self.new_full_of(py, size.0, fill_value, dtype, requires_grad)
     }
@@ -291,11 +292,11 @@ impl PyTensor {
         dtype: crate::args::Dtype,
         device: Option<crate::dtype::DeviceArg>,
         requires_grad: bool,
-    ) -> PyResult<PyTensor> {
+    ) -> PyResult<Made> {
         let _ = device;
         let dtype = dtype.map_or(self.get().dtype(), |d| d.0);
         let t = guard(py, 0, || data.0.detach().to(dtype).requires_grad_(requires_grad))?;
-        Ok(PyTensor::new(t))
+        Ok(Made(t))
     }
 }
 
@@ -307,12 +308,12 @@ impl PyTensor {
         value: f64,
         dtype: crate::args::Dtype,
         requires_grad: bool,
-    ) -> PyResult<PyTensor> {
+    ) -> PyResult<Made> {
         let dtype = dtype.map_or(self.get().dtype(), |d| d.0);
         let t = guard(py, 0, || {
             Tensor::full_as(shape, value, dtype).requires_grad_(requires_grad)
         })?;
-        Ok(PyTensor::new(t))
+        Ok(Made(t))
     }
 }
 

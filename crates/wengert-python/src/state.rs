@@ -1,0 +1,338 @@
+//! What a `wengert.Tensor` object stands for, and how one is made.
+
+use crate::brief::Brief;
+use crate::errors;
+use crate::guard::guard;
+use pyo3::PyTypeInfo;
+use pyo3::exceptions::{PyRuntimeError, PySystemError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
+use wengert::{DType, Tensor};
+
+/// An n-dimensional array of numbers that remembers the operation that made it.
+#[pyclass(frozen, subclass, weakref, dict, name = "Tensor", module = "wengert")]
+pub(crate) struct PyTensor(Brief<State>);
+
+struct State {
+    now: Stands,
+    more: Option<Box<More>>,
+}
+
+/// What a Python object stands for. In-place operations may change it: see [`PyTensor::assign`].
+#[derive(Clone)]
+pub(crate) enum Stands {
+    For(Tensor),
+    /// A leaf seen from another side: values, gradients and changes go through to it.
+    Side {
+        of: Tensor,
+        /// Rows and columns exchanged.
+        turned: bool,
+        /// Without history, as `x.data`.
+        detached: bool,
+    },
+}
+
+/// What few objects have.
+#[derive(Default)]
+struct More {
+    /// The object that stood for the gradient when it was last asked for, as long as someone holds it.
+    grad: Option<Py<PyWeakrefReference>>,
+    /// The variable whose gradient this is.
+    grad_of: Option<Tensor>,
+}
+
+impl PyTensor {
+    #[inline]
+    pub(crate) fn new(t: Tensor) -> PyTensor {
+        PyTensor::standing(Stands::For(t))
+    }
+
+    pub(crate) fn side(of: Tensor, turned: bool, detached: bool) -> PyTensor {
+        PyTensor::standing(Stands::Side { of, turned, detached })
+    }
+
+    #[inline]
+    pub(crate) fn standing(now: Stands) -> PyTensor {
+        PyTensor(Brief::new(State { now, more: None }))
+    }
+
+    /// What it stands for now.
+    pub(crate) fn stands(&self) -> Stands {
+        self.0.with(|state| state.now.clone())
+    }
+
+    /// What it stands for, of an object that nobody else has yet.
+    pub(crate) fn into_stands(self) -> Stands {
+        self.0.into_inner().now
+    }
+
+    /// Makes it stand for something else. Where it is a gradient, its variable hears of it.
+    pub(crate) fn stand(&self, new: Stands) {
+        let (old, variable) = self.0.with(|state| {
+            let variable = state.more.as_ref().and_then(|more| more.grad_of.clone());
+            (std::mem::replace(&mut state.now, new.clone()), variable)
+        });
+        if let (Stands::For(old), Stands::For(new), Some(variable)) = (old, new, variable)
+            && variable.grad().is_some_and(|grad| grad.is(&old))
+        {
+            variable.set_grad(Some(new));
+        }
+    }
+
+    /// The tensor that it stands for now.
+    #[inline]
+    pub(crate) fn get(&self) -> Tensor {
+        match self.stands() {
+            Stands::For(t) => t,
+            Stands::Side { of, turned, detached } => {
+                let t = if detached { of.detach() } else { of };
+                if turned { t.t() } else { t }
+            }
+        }
+    }
+
+    /// The variable whose gradient and flags are meant, and whether it is seen turned.
+    pub(crate) fn variable(&self) -> (Tensor, bool) {
+        match self.stands() {
+            Stands::For(t) => (t, false),
+            Stands::Side {
+                of,
+                turned,
+                detached: false,
+            } => (of, turned),
+            Stands::Side { of, turned, .. } => {
+                let t = of.detach();
+                (if turned { t.t() } else { t }, false)
+            }
+        }
+    }
+
+    /// The leaf that this is the turned side of.
+    pub(crate) fn turned_side_of(&self) -> Option<Tensor> {
+        match self.stands() {
+            Stands::Side {
+                of,
+                turned: true,
+                detached: false,
+            } => Some(of),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_detached_side(&self) -> bool {
+        self.0
+            .with(|state| matches!(state.now, Stands::Side { detached: true, .. }))
+    }
+
+    /// Gives the object the value that `f` makes of its present one: the in-place operations.
+    ///
+    /// A leaf changes for every handle on it. While recording, a leaf that requires a gradient refuses, and a
+    /// result that needs history is put into this Python object in place of what it stood for: recorded
+    /// graphs never see a value change.
+    pub(crate) fn assign(
+        &self,
+        py: Python<'_>,
+        op: &str,
+        f: impl FnOnce(&Tensor) -> Tensor + Send,
+    ) -> PyResult<()> {
+        let old = self.get();
+        let (variable, _) = self.variable();
+        if wengert::is_recording() && variable.is_leaf() && variable.requires_grad() {
+            return Err(PyRuntimeError::new_err(format!(
+                "{op}: a leaf that requires a gradient cannot change in place\n  its gradient would be that of a value it no longer has\n  help: put the update inside `with wengert.no_grad():`"
+            )));
+        }
+        let new = guard(py, old.numel(), || {
+            let new = f(&old);
+            let (shape, dtype) = (old.shape(), old.dtype());
+            if new.shape() != shape {
+                let message = format!("the result has shape {}, and the tensor {shape}", new.shape());
+                return Err(wengert::Error::new(wengert::ErrorKind::Shape, op, message)
+                    .note("an in-place operation keeps the shape"));
+            }
+            if rank_of(new.dtype()) > rank_of(dtype) {
+                let message = format!("the result is {}, which {dtype} cannot hold", new.dtype());
+                return Err(wengert::Error::new(wengert::ErrorKind::DType, op, message));
+            }
+            let new = if new.dtype() == dtype { new } else { new.to(dtype) };
+            // What was there before is forgotten, gradient and all, also where the new value has no history of its own.
+            let forgotten = wengert::is_recording() && old.requires_grad() && !new.requires_grad();
+            Ok(if forgotten { old.fill(0.0) + new } else { new })
+        })?;
+        let new = new.map_err(|e| errors::exception(py, &e))?;
+        self.set_value(py, &new)
+    }
+
+    /// Gives the object another shape, in which it stands for the same elements: `unsqueeze_` and the like.
+    pub(crate) fn reshape_in_place(
+        &self,
+        py: Python<'_>,
+        op: &str,
+        f: impl FnOnce(&Tensor) -> Tensor + Send,
+    ) -> PyResult<()> {
+        let old = self.get();
+        if old.is_leaf() && old.requires_grad() {
+            return Err(PyRuntimeError::new_err(format!(
+                "{op}: a leaf that requires a gradient cannot change its shape in place\n  its gradient would have another shape than it"
+            )));
+        }
+        let new = guard(py, 0, || f(&old))?;
+        match self.stands() {
+            Stands::For(t) if t.is_leaf() => guard(py, 0, || t.set_data(&new)),
+            Stands::For(_) => guard(py, 0, || self.stand(Stands::For(new))),
+            Stands::Side { .. } => Err(PyRuntimeError::new_err(format!(
+                "{op}: a part of a layer's weights cannot change its shape in place"
+            ))),
+        }
+    }
+
+    /// The leaf that this object is, if `value` can be written straight into it: no graph hears of that.
+    pub(crate) fn plain_leaf(&self, value: &Tensor) -> Option<Tensor> {
+        match self.stands() {
+            Stands::For(t)
+                if t.is_leaf()
+                    && !(wengert::is_recording() && (t.requires_grad() || value.requires_grad())) =>
+            {
+                Some(t)
+            }
+            _ => None,
+        }
+    }
+
+    /// Makes this object stand for `new`, which has the same shape and dtype.
+    pub(crate) fn set_value(&self, py: Python<'_>, new: &Tensor) -> PyResult<()> {
+        match self.stands() {
+            Stands::For(t) => {
+                if new.requires_grad() && wengert::is_recording() {
+                    guard(py, 0, || self.stand(Stands::For(new.clone())))
+                } else if t.is_leaf() {
+                    guard(py, 0, || t.set_data(new))
+                } else {
+                    guard(py, 0, || self.stand(Stands::For(t.with_value(new.array()))))
+                }
+            }
+            Stands::Side { of, turned, .. } => {
+                let new = new.detach();
+                guard(py, 0, || of.set_data(&if turned { new.t() } else { new }))
+            }
+        }
+    }
+}
+
+/// bool, integers, floats: a result goes into a tensor of its own rank or a higher one.
+fn rank_of(d: DType) -> u8 {
+    match d {
+        DType::Bool => 0,
+        d if d.is_integer() => 1,
+        _ => 2,
+    }
+}
+
+// ---- gradients as objects ----
+
+/// The object that stands for the gradient of `slf`: the same one for as long as someone holds it.
+pub(crate) fn grad_object<'py>(slf: &Bound<'py, PyTensor>) -> PyResult<Option<Bound<'py, PyTensor>>> {
+    let (py, this) = (slf.py(), slf.get());
+    if this.is_detached_side() {
+        return Ok(None);
+    }
+    let (variable, turned) = this.variable();
+    let Some(grad) = variable.grad() else {
+        return Ok(None);
+    };
+    let known = this.0.with(|state| {
+        let known = state.more.as_ref()?.grad.as_ref()?;
+        Some(known.clone_ref(py))
+    });
+    if let Some(known) = known.and_then(|known| known.bind(py).upgrade_as::<PyTensor>().ok().flatten())
+        && known.get().variable().0.is(&grad)
+    {
+        return Ok(Some(known));
+    }
+    let new = match (turned, grad.is_leaf()) {
+        (false, _) => object(py, grad.clone())?,
+        // In-place changes of the gradient go through to the one that the leaf has.
+        (true, true) => Bound::new(py, PyTensor::side(grad.clone(), true, false))?,
+        (true, false) => object(py, guard(py, 0, || grad.t())?)?,
+    };
+    if !turned && (!grad.is_leaf() || wengert::is_recording()) {
+        new.get().0.with(|state| {
+            state.more.get_or_insert_default().grad_of = Some(variable);
+        });
+    }
+    remember(slf, &new)?;
+    Ok(Some(new))
+}
+
+/// Sets the gradient of `slf`, or forgets it.
+pub(crate) fn set_grad_object(slf: &Bound<'_, PyTensor>, grad: Option<&Bound<'_, PyTensor>>) -> PyResult<()> {
+    let py = slf.py();
+    let (variable, turned) = slf.get().variable();
+    let new = grad.map(|g| g.get().get());
+    guard(py, 0, || {
+        variable.set_grad(new.map(|g| if turned { g.t() } else { g }))
+    })?;
+    match grad {
+        Some(grad) if !turned => remember(slf, grad),
+        _ => Ok(()),
+    }
+}
+
+/// Remembers which object stands for the gradient of `slf`.
+fn remember(slf: &Bound<'_, PyTensor>, grad: &Bound<'_, PyTensor>) -> PyResult<()> {
+    let weak = PyWeakrefReference::new(grad.as_any())?.unbind();
+    let old = slf
+        .get()
+        .0
+        .with(|state| state.more.get_or_insert_default().grad.replace(weak));
+    drop(old);
+    Ok(())
+}
+
+// ---- new objects ----
+
+/// A new tensor on its way to Python.
+pub(crate) struct Made(pub(crate) Tensor);
+
+impl<'py> IntoPyObject<'py> for Made {
+    type Target = PyTensor;
+    type Output = Bound<'py, PyTensor>;
+    type Error = PyErr;
+    #[inline]
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Bound<'py, PyTensor>> {
+        object(py, self.0)
+    }
+}
+
+/// Where a `PyTensor` lies in its Python object: behind the object's head. [`register`] compares.
+const WITHIN: usize = size_of::<ffi::PyObject>();
+
+/// A new object for `t`.
+///
+/// PyO3 makes objects by way of `object.__new__`, which in Python 3.11 and 3.12 gives each a dictionary at once. This
+/// way it comes when someone asks for it, which hardly anyone does.
+#[inline]
+pub(crate) fn object(py: Python<'_>, t: Tensor) -> PyResult<Bound<'_, PyTensor>> {
+    // SAFETY: the class is ready and its instances have a fixed size. Zeroed memory behind the head stands for no
+    // dictionary and no weak references, and the value is written before anyone sees the object.
+    unsafe {
+        let object = ffi::PyType_GenericAlloc(PyTensor::type_object_raw(py), 0);
+        if object.is_null() {
+            return Err(PyErr::fetch(py));
+        }
+        object.byte_add(WITHIN).cast::<PyTensor>().write(PyTensor::new(t));
+        Ok(Bound::from_owned_ptr(py, object).cast_into_unchecked())
+    }
+}
+
+pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<PyTensor>()?;
+    let t = Tensor::constant(wengert::Array::full([], 0.0, DType::F32));
+    let object = Bound::new(m.py(), PyTensor::new(t))?;
+    let (value, head) = (std::ptr::from_ref(object.get()).addr(), object.as_ptr().addr());
+    if value - head != WITHIN {
+        return Err(PySystemError::new_err("tensors lie elsewhere in their objects"));
+    }
+    Ok(())
+}
