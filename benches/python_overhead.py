@@ -24,6 +24,11 @@ def cases(t):
     a, b = t.ones(4), t.ones(4)
     w = t.ones(4, requires_grad=True)
     m, v = t.ones(2, 2), t.ones(2, 2, requires_grad=True)
+    one, x = t.tensor(1.5), t.ones(4, 4)
+    linear = t.nn.Linear(4, 4)
+    net = t.nn.Sequential(t.nn.Linear(4, 8), t.nn.Tanh(), t.nn.Linear(8, 1))
+    sgd = t.optim.SGD(net.parameters(), lr=1e-3)
+    net(x).sum().backward()
 
     def step():
         (w * a + b).sum().backward()
@@ -43,9 +48,22 @@ def cases(t):
     yield "m @ m", lambda: m @ m
     yield "a.shape", lambda: a.shape
     yield "a[1:3]", lambda: a[1:3]
+    yield "a[1]", lambda: a[1]
+    yield "a + 1", lambda: a + 1
+    yield "1 - a", lambda: 1 - a
+    yield "a == b", lambda: a == b
+    yield "a.view(2, 2)", lambda: a.view(2, 2)
+    yield "m.T", lambda: m.T
+    yield "w.detach()", lambda: w.detach()
+    yield "cat([a, b])", lambda: t.cat([a, b])
+    yield "s.item()", lambda: one.item()
+    yield "float(s)", lambda: float(one)
+    yield "len(a)", lambda: len(a)
     yield "w + b, recorded", lambda: w + b
     yield "w.tanh(), recorded", lambda: w.tanh()
     yield "m @ v, recorded", lambda: m @ v
+    yield "Linear(4, 4), recorded", lambda: linear(x)
+    yield "SGD.step, two layers", lambda: sgd.step()
     yield "(w * a + b).sum().backward()", step
     yield "20 products and backward", deep
 

@@ -190,6 +190,11 @@ impl Array {
         Arc::strong_count(&self.0) == 1 && self.0.buffer.is_unique()
     }
 
+    /// Whether another library owns the memory, and may write to it.
+    pub fn is_foreign(&self) -> bool {
+        self.0.buffer.is_foreign()
+    }
+
     /// Whether both see the same buffer.
     pub fn shares_buffer(&self, other: &Array) -> bool {
         self.0.buffer.same(&other.0.buffer)

@@ -132,6 +132,11 @@ impl Buffer {
         self.header().refs.load(Ordering::Acquire) == 1 && self.header().class != FOREIGN
     }
 
+    /// Whether another owner's memory.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.header().class == FOREIGN
+    }
+
     /// Whether both are the same block.
     pub(crate) fn same(&self, other: &Buffer) -> bool {
         self.0 == other.0

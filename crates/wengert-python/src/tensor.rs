@@ -63,7 +63,7 @@ impl PyTensor {
     ) -> PyResult<PyTensor> {
         let _ = device;
         let t = match data {
-            None => Tensor::constant(wengert::Array::full([0], 0.0, DType::F32)),
+            None => Tensor::constant(Array::full([0], 0.0, DType::F32)),
             // As `torch.Tensor(...)`: floats, whatever the numbers look like.
             Some(data) => match (as_tensor(data), dtype) {
                 (Some(t), dtype) => crate::args::cast(&t.detach(), dtype),

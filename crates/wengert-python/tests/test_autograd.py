@@ -374,3 +374,40 @@ def test_shapes_change_in_place():
     y.sum().backward()
     with pytest.raises(RuntimeError, match="cannot change its shape in place"):
         wengert.ones(2, requires_grad=True).unsqueeze_(0)
+
+
+def test_the_gradient_is_one_object():
+    x = wengert.ones(2, requires_grad=True)
+    (x * x).sum().backward()
+    assert x.grad is x.grad
+    g = x.grad
+    g.seen = True
+    assert x.grad.seen
+    g.mul_(2)
+    assert x.grad is g and x.grad.tolist() == [4, 4]
+    x.grad = other = wengert.zeros(2)
+    assert x.grad is other and g.tolist() == [4, 4]
+    x.grad = None
+    assert x.grad is None
+
+
+def test_a_gradient_with_history_changes_in_place():
+    x = wengert.tensor([1.0, 2.0], requires_grad=True)
+    (x * x * x).sum().backward(create_graph=True)
+    x.grad.mul_(x)
+    assert x.grad.tolist() == [3, 24] and x.grad.requires_grad
+    (g,) = wengert.autograd.grad(x.grad.sum(), x)
+    assert g.tolist() == [9, 36]
+
+
+def test_tensors_carry_attributes_and_weak_references():
+    import weakref
+
+    x = wengert.ones(2) + 1
+    assert x.__dict__ == {}
+    x.name = "x"
+    assert x.name == "x" and vars(x) == {"name": "x"}
+    seen = weakref.ref(x)
+    assert seen() is x
+    del x
+    assert seen() is None

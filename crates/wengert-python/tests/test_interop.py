@@ -110,3 +110,18 @@ def test_a_capsule_is_used_once():
         wengert.from_dlpack(capsule)
     wengert.ones(2).__dlpack__(max_version=(1, 0))
     gc.collect()
+
+
+def test_a_copy_does_not_follow_numpys_writes():
+    a = numpy.ones(3, dtype="float32")
+    t = wengert.from_numpy(a)
+    p = wengert.zeros(3)
+    p.copy_(t)
+    c = t.clone()
+    a[0] = 7
+    assert t.tolist() == [7, 1, 1] and p.tolist() == [1, 1, 1] and c.tolist() == [1, 1, 1]
+    x = wengert.from_numpy(numpy.ones(2, dtype="float32")).requires_grad_()
+    y = wengert.zeros(2)
+    y.copy_(x)
+    (y * 3 + x.clone()).sum().backward()
+    assert x.grad.tolist() == [4, 4]

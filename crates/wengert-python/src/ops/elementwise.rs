@@ -477,7 +477,7 @@ impl PyTensor {
             if src.shape() != x.shape() && fits {
                 src.expand(x.shape()) * 1.0
             } else {
-                src
+                crate::ops::shape::own(src)
             }
         })?;
         Ok(slf.clone())

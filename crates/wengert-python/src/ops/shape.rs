@@ -28,6 +28,17 @@ fn split_of(x: &Tensor, sizes: &Bound<'_, PyAny>, dim: isize) -> PyResult<Py<PyA
     guard(sizes.py(), 0, || x.split(sections, dim))?.give(sizes.py())
 }
 
+/// The same, in memory of our own where another library could write to it.
+pub(crate) fn own(t: Tensor) -> Tensor {
+    let array = t.array();
+    if !array.is_foreign() {
+        return t;
+    }
+    // Of a leaf with another value there is no history: a result has one.
+    let t = if t.is_leaf() { t.reshape(t.shape()) } else { t };
+    t.with_value(wengert::kernels::copy(&array))
+}
+
 ops! {
     /// The same elements in another shape of equal count; one size may be −1.
     fn flatten(input, start_dim: isize = 0, end_dim: isize = (-1)) => input.flatten(start_dim, end_dim);
@@ -53,7 +64,7 @@ ops! {
     /// A copy with the same history.
     fn clone(input; memory_format: Option<MemoryFormat> = None) => {
         let _ = memory_format;
-        input.reshape(input.shape())
+        own(input.reshape(input.shape()))
     };
     /// About equal parts, `chunks` of them at most, along `dim`.
     fn chunk(input, chunks: usize, dim: isize = 0) => input.chunk(chunks, dim);
