@@ -122,7 +122,11 @@ fn cannot_multiply(a: &Shape, b: &Shape) -> Error {
 /// y = x W + b, for x `[.., in]`, W `[in, out]` and b `[out]`, as one operation;
 /// dx = dy Wᵀ, dW = xᵀ dy, db = dy summed over the batch.
 #[derive(Clone, Debug)]
-pub struct LinearOp;
+pub struct LinearOp {
+    /// Whether the weight lies `[out, in]` in memory. Its gradient then does too, so that an optimizer reads both in one
+    /// order.
+    pub turned: bool,
+}
 
 impl Op for LinearOp {
     type Inputs = Fixed<3>;
@@ -167,16 +171,22 @@ impl Op for LinearOp {
         };
         let dx = cx.grad(0, || MatMul.apply([&dy, &cx.x(1).t()]).reshape(shape));
         let dw = cx.grad(1, || {
-            MatMul.apply([&cx.x(0).reshape([rows, cx.meta(1).shape[0]]).t(), &dy])
+            let x = cx.x(0).reshape([rows, cx.meta(1).shape[0]]);
+            if self.turned {
+                MatMul.apply([&dy.t(), &x]).t()
+            } else {
+                MatMul.apply([&x.t(), &dy])
+            }
         });
         let db = cx.grad(2, || dy.sum_dim(0, false));
         [dx, dw, db]
     }
     fn samples() -> Vec<Sample<Self>> {
         let f = |d: &[f64], s: &[usize]| Array::from_slice(d, s);
+        let (plain, turned) = (LinearOp { turned: false }, LinearOp { turned: true });
         vec![
             Sample::new(
-                LinearOp,
+                plain.clone(),
                 [
                     f(&[1.0, 2.0, 3.0, 4.0], &[2, 2]),
                     f(&[0.1, 0.2, 0.3, 0.4], &[2, 2]),
@@ -184,9 +194,20 @@ impl Op for LinearOp {
                 ],
             )
             .gives([1.2, 1.6, 2.0, 2.8]),
-            Sample::new(LinearOp, [numbers(&[2, 3, 4]), numbers(&[4, 2]), numbers(&[2])]),
-            Sample::new(LinearOp, [numbers(&[4]), numbers(&[4, 3]), numbers(&[3])]),
-            Sample::new(LinearOp, [numbers(&[0, 2]), numbers(&[2, 3]), numbers(&[3])]).gives([]),
+            Sample::new(
+                plain.clone(),
+                [numbers(&[2, 3, 4]), numbers(&[4, 2]), numbers(&[2])],
+            ),
+            Sample::new(plain.clone(), [numbers(&[4]), numbers(&[4, 3]), numbers(&[3])]),
+            Sample::new(plain, [numbers(&[0, 2]), numbers(&[2, 3]), numbers(&[3])]).gives([]),
+            Sample::new(
+                turned,
+                [
+                    numbers(&[2, 3, 4]),
+                    numbers(&[2, 4]).transpose(0, 1),
+                    numbers(&[2]),
+                ],
+            ),
         ]
     }
 }
@@ -226,7 +247,11 @@ impl Tensor {
 #[track_caller]
 pub fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Tensor {
     match b {
-        Some(b) => LinearOp.apply([x, w, b]),
+        Some(b) => {
+            let array = w.array();
+            let turned = matches!(array.layout().strides(), [a, b] if a < b);
+            LinearOp { turned }.apply([x, w, b])
+        }
         None => x.matmul(w),
     }
 }
