@@ -1,5 +1,6 @@
 //! The number of threads changes nothing but the time. A test program of its own, since that number is the process's.
 
+use std::slice::from_ref;
 use wengert::nn::functional::{
     grid_sample, group_norm, layer_norm, max_pool2d, scaled_dot_product_attention,
 };
@@ -34,7 +35,7 @@ fn results() -> Vec<(&'static str, Vec<Vec<u32>>)> {
     };
     let through = |conv: &Conv2d| {
         conv.parameters().iter().for_each(Tensor::zero_grad);
-        let mut all = all_bits(std::slice::from_ref(&image), |x| conv.forward(&x[0]));
+        let mut all = all_bits(from_ref(&image), |x| conv.forward(&x[0]));
         all.extend(
             with(&image, conv)[1..]
                 .iter()
@@ -56,12 +57,12 @@ fn results() -> Vec<(&'static str, Vec<Vec<u32>>)> {
         ("depthwise convolution", through(&depthwise)),
         (
             "pooling",
-            all_bits(&[image.clone()], |x| max_pool2d(&x[0], 2, None, 0, 1, false)),
+            all_bits(from_ref(&image), |x| max_pool2d(&x[0], 2, None, 0, 1, false)),
         ),
-        ("batch norm", all_bits(&[image.clone()], |x| batch.forward(&x[0]))),
+        ("batch norm", all_bits(from_ref(&image), |x| batch.forward(&x[0]))),
         (
             "group norm",
-            all_bits(&[image.clone()], |x| group_norm(&x[0], 4, None, None, 1e-5)),
+            all_bits(from_ref(&image), |x| group_norm(&x[0], 4, None, None, 1e-5)),
         ),
         (
             "layer norm",
@@ -71,7 +72,7 @@ fn results() -> Vec<(&'static str, Vec<Vec<u32>>)> {
         ),
         (
             "a layer",
-            all_bits(&[rows.clone()], |x| norm.forward(&x[0]).gelu()),
+            all_bits(from_ref(&rows), |x| norm.forward(&x[0]).gelu()),
         ),
         (
             "attention",
@@ -91,18 +92,18 @@ fn results() -> Vec<(&'static str, Vec<Vec<u32>>)> {
         ),
         (
             "sums",
-            all_bits(&[rows.clone()], |x| {
+            all_bits(from_ref(&rows), |x| {
                 x[0].sum_dim(0, false) * x[0].mean() + x[0].var() * x[0].logsumexp(0, false)
             }),
         ),
-        ("running sums", all_bits(&[rows.clone()], |x| x[0].cumsum(1))),
+        ("running sums", all_bits(from_ref(&rows), |x| x[0].cumsum(1))),
         (
             "sorting",
             all_bits(&[Tensor::randn([200_000])], |x| x[0].sort(0, false).0),
         ),
         (
             "cross entropy",
-            all_bits(&[rows.clone()], |x| {
+            all_bits(from_ref(&rows), |x| {
                 cross_entropy(&x[0], &classes, Reduction::Mean, -100)
             }),
         ),

@@ -16,7 +16,6 @@ use wengert::optim::{
 };
 use wengert::{DType, Reduction, Tensor, cross_entropy};
 
-const STEPS: usize = 50;
 const FULL_STEPS: usize = 4;
 const DIGITS: usize = 16;
 const PIECES: usize = 8;
@@ -122,7 +121,7 @@ impl Module for Digits {
 
 impl Digits {
     /// Of the shape of one picture.
-    fn new(net: Sequential, shape: &[usize], dtype: DType) -> Box<dyn Run> {
+    fn run(net: Sequential, shape: &[usize], dtype: DType) -> Box<dyn Run> {
         let elements = |name| wengert::data::read_idx(&read(name)).unwrap();
         let images = elements("digits-images.idx3.gz").to(dtype) / 16.0;
         let shape: Vec<usize> = [1797].iter().chain(shape).copied().collect();
@@ -218,7 +217,7 @@ fn model(name: &str, dtype: DType) -> Box<dyn Run> {
                 .add(Linear::new(64, 32))
                 .add(ReLU)
                 .add(Linear::new(32, 10));
-            Digits::new(net, &[64], dtype)
+            Digits::run(net, &[64], dtype)
         }
         "cnn" => {
             let net = Sequential::new()
@@ -230,7 +229,7 @@ fn model(name: &str, dtype: DType) -> Box<dyn Run> {
                 .add(ReLU)
                 .add(Flatten)
                 .add(Linear::new(32, 10));
-            Digits::new(net, &[1, 8, 8], dtype)
+            Digits::run(net, &[1, 8, 8], dtype)
         }
         "lstm" => {
             let (text, kinds) = names();
@@ -324,7 +323,7 @@ const OPTIMIZERS: [(&str, Make); 12] = [
 ];
 
 /// The losses before each step, and what the weights come to.
-fn train(model: &dyn Run, make: Make) -> [Vec<f64>; 2] {
+fn train(model: &dyn Run, make: Make, steps: usize) -> [Vec<f64>; 2] {
     let mut optimizers = make(trained(model));
     let one = |step| {
         let loss = model.loss(step);
@@ -333,7 +332,7 @@ fn train(model: &dyn Run, make: Make) -> [Vec<f64>; 2] {
         optimizers.iter_mut().for_each(|o| o.step());
         loss.item()
     };
-    let losses = (0..STEPS).map(one).collect();
+    let losses = (0..steps).map(one).collect();
     [losses, weights(model)]
 }
 
@@ -383,7 +382,7 @@ fn compare(name: &str) {
         for dtype in [DType::F64, DType::F32] {
             let model = model(name, dtype);
             let ours = match OPTIMIZERS.iter().find(|(name, _)| name == optimizer) {
-                Some((_, make)) => train(&*model, *make),
+                Some((_, make)) => train(&*model, *make, theirs[0].len()),
                 None => train_lbfgs(&*model),
             };
             for (i, what) in ["losses", "weights"].into_iter().enumerate() {

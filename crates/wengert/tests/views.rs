@@ -185,7 +185,7 @@ proptest! {
                 n => m.from.chunks(*n).map(|row| row.iter().map(|i| *i as f64).sum()).collect(),
             };
             prop_assert_eq!(x.sum_dim(-1, false).to_vec::<f64>(), sums.clone());
-            prop_assert_eq!(x.matmul(&Tensor::ones([*n]).to(wengert::DType::F64)).to_vec::<f64>(), sums);
+            prop_assert_eq!(x.matmul(&Tensor::ones([*n]).to(DType::F64)).to_vec::<f64>(), sums);
         }
     }
 }

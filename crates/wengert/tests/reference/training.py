@@ -10,7 +10,7 @@ Models, and what they learn:
     transformer  two encoder layers with a causal mask      the same
 
 First weights and the places of the text come from a formula, `numbers_from`, so that they need no file. Each run has 50
-steps of 16 digits or of 8 pieces of 8 letters, and L-BFGS 4 steps of up to 4 iterations on the first batch. Lion, which
+steps (200 of the mlp) of 16 digits or of 8 pieces of 8 letters, and L-BFGS 4 steps of up to 4 iterations on the first batch. Lion, which
 PyTorch lacks, is written out from its paper; Muon iterates in the parameters' own precision, where PyTorch would go
 through bfloat16, and leaves vectors, convolutions and tables to AdamW. The biases within attention stay as they are: that of
 the keys has no gradient but rounding, of which Adam and its kin would make steps.
@@ -31,7 +31,8 @@ from torch import nn, optim
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[3] / "examples" / "data"
-STEPS, FULL_STEPS, DIGITS, PIECES, CONTEXT, ROWS = 50, 4, 16, 8, 8, 1500
+STEPS = {"mlp": 200, "cnn": 50, "lstm": 50, "transformer": 50}
+FULL_STEPS, DIGITS, PIECES, CONTEXT, ROWS = 4, 16, 8, 8, 1500
 WEIGHTS, PLACES, FACTORS = 1 << 40, 2 << 40, 3 << 40
 
 
@@ -196,10 +197,10 @@ OPTIMIZERS = {
 }
 
 
-def train(model, optimizers):
+def train(model, optimizers, steps):
     losses = []
     full = isinstance(optimizers[0], optim.LBFGS)
-    for step in range(FULL_STEPS if full else STEPS):
+    for step in range(FULL_STEPS if full else steps):
 
         def closure():
             model.zero_grad()
@@ -236,7 +237,7 @@ def main():
                 begin(model)
                 torch.set_default_dtype(dtype)
                 model.to(dtype)
-                kept[dtype] = train(model, optimizers(model))
+                kept[dtype] = train(model, optimizers(model), STEPS[name])
             losses, sums = kept[torch.float64]
             rounding = [float(f"{apart(a, b):.2g}") for a, b in zip(kept[torch.float32], kept[torch.float64])]
             out[name][run] = {"losses": losses, "weights": sums, "rounding": rounding}
