@@ -146,18 +146,19 @@ def stripped(binary):
     return os.path.getsize(out)
 
 
-def run_all(binary, python, threads, args, rows):
+def run_all(binary, counts, python, threads, args, rows):
     env = {"WENGERT_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "RAYON_NUM_THREADS": str(threads)}
     workers = {"wengert": Worker([binary], threads, env),
                "torch": Worker([python, str(HERE / "torch_worker.py"), str(threads)], threads, env)}
     for peer in filter(None, args.peers.split(",")):
         workers[peer] = Worker([peer_binary(peer)], threads, env)
+    counting = Worker([counts], threads, env)
     began, busy, load = time.monotonic(), busy_seconds(), os.getloadavg()[0]
     found = {"threads": threads, "limits": limits(workers["wengert"], threads), "rows": []}
     print(table.heading(found, list(workers)), flush=True)
     for row in rows:
         times, answer = measure(row, workers, args.seconds, args.rounds)
-        result = {**row, "times": times, "allocations": answer["allocations"]}
+        result = {**row, "times": times, "allocations": counting.ask(row["name"], 1)[1]["allocations"]}
         small = times["wengert"]["ns"] * answer["units"] < 1e6 and row["group"] == "small"
         if small and threads == 1 and shutil.which("valgrind"):
             result["instructions"] = instructions(binary, row["name"]) / answer["units"]
@@ -168,10 +169,18 @@ def run_all(binary, python, threads, args, rows):
     found["quiet"] = {"load": load, "others": max(0.0, others / took / os.cpu_count()),
                       "spread": statistics.median(r["times"]["wengert"]["spread"] for r in found["rows"])}
     print(table.quiet(found["quiet"]), flush=True)
-    for worker in workers.values():
+    for worker in [*workers.values(), counting]:
         worker.process.stdin.close()
         worker.process.wait()
     return found
+
+
+def build(feature=None):
+    """The worker, which with the feature `count` counts allocations, and is slower for it."""
+    more = ["--features", feature] if feature else []
+    subprocess.run(["cargo", "build", "--release", "-q", "-p", "wengert-benches", *more], cwd=HERE, check=True)
+    binary = TARGET / "release" / "wengert-benches"
+    return str(shutil.copy(binary, f"{binary}-{feature or 'time'}"))
 
 
 def peer_binary(peer):
@@ -190,16 +199,14 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--peers", default="", help="also ask these: candle, burn")
     parser.add_argument("--compile", action="store_true", help="also ask torch.compile, where it works")
-    parser.add_argument("--binary", help="use this binary and build none")
+    parser.add_argument("--binary", help="time this binary and not one built now")
     parser.add_argument("--python", default=sys.executable)
     args = parser.parse_args()
     saved = TARGET / "benchmarks.json"
     if args.all or not args.write_docs:
-        if not args.binary:
-            subprocess.run(["cargo", "build", "--release", "-q", "-p", "wengert-benches"], cwd=HERE, check=True)
-        binary = args.binary or str(TARGET / "release" / "wengert-benches")
+        binary, counts = args.binary or build(), build("count")
         rows = [r for r in table.rows(args.compile) if args.only in r["name"] and (args.all or args.only or not r["plot"])]
-        runs = [run_all(binary, args.python, t, args, rows) for t in ([1, 2] if args.all else [args.threads])]
+        runs = [run_all(binary, counts, args.python, t, args, rows) for t in ([1, 2] if args.all else [args.threads])]
         result = {"runs": runs, "processes": [], "machine": page.machine(args.python)}
         if args.all or not args.only:
             result["processes"] = process_rows(binary, args.python, 1)

@@ -1,7 +1,7 @@
 //! Runs workloads by name and says how long they took; `run.py` asks for them, in turn with PyTorch's.
 //!
 //! Each line of the input names a workload and how many times to run it. The answer is one line: nanoseconds for
-//! each run, and allocations per unit of work, as JSON. A workload that is asked for again goes on where it was.
+//! each run, and allocations per unit of work (where the feature `count` is on), as JSON. A workload that is asked for again goes on where it was.
 //! `wengert-benches NAME N` runs one workload without a dialogue, for counting instructions and for the time and
 //! memory that a whole process takes.
 
@@ -10,6 +10,16 @@ mod workloads;
 use std::io::{BufRead, Write};
 use std::time::Instant;
 use workloads::Workload;
+
+#[cfg(feature = "count")]
+fn allocations(run: &mut dyn FnMut()) -> f64 {
+    allocation_counter::measure(run).count_total as f64
+}
+
+#[cfg(not(feature = "count"))]
+fn allocations(_: &mut dyn FnMut()) -> f64 {
+    -1.0
+}
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -32,12 +42,8 @@ fn main() {
             last = workloads::find(name).map(|mut workload| {
                 (workload.run)(); // what is made once is made now
                 (workload.run)();
-                let allocations = allocation_counter::measure(|| (workload.run)()).count_total;
-                (
-                    name.to_string(),
-                    allocations as f64 / workload.units as f64,
-                    workload,
-                )
+                let allocations = allocations(&mut *workload.run);
+                (name.to_string(), allocations / workload.units as f64, workload)
             });
         }
         match &mut last {

@@ -16,8 +16,12 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 const ALIGN: usize = 64;
 /// Blocks up to this many bytes are kept by the thread that drops them.
 const SMALL: usize = 32 << 10;
-/// How many small blocks of a class a thread keeps.
-const KEEP: usize = 64;
+/// How many small blocks of a class a thread keeps: of the smallest, which a graph of a few hundred small operations has
+/// one each of, as many as fill 16 KiB.
+const fn keep(class: usize) -> usize {
+    let fill = (16 << 10) / class_bytes(class);
+    if fill > 64 { fill } else { 64 }
+}
 /// How many bytes of large blocks the shared list keeps.
 const KEEP_BYTES: usize = 1 << 30;
 const SMALL_CLASSES: usize = class_of(SMALL) + 1;
@@ -227,7 +231,7 @@ mod pool {
             let mut block = Some(block);
             let _ = LOCAL.try_with(|l| {
                 let list = &mut l.borrow_mut().0[class];
-                if list.len() < KEEP {
+                if list.len() < keep(class) {
                     list.extend(block.take());
                 }
             });

@@ -6,9 +6,9 @@ use pyo3::prelude::*;
 
 /// From now on large operations use `n` threads, the caller's among them. Results do not depend on it.
 #[pyfunction]
-fn set_num_threads(py: Python<'_>, n: i64) -> PyResult<()> {
+fn set_num_threads(py: Python<'_>, num: i64) -> PyResult<()> {
     guard(py, 0, || {
-        wengert::set_num_threads(usize::try_from(n).unwrap_or(0))
+        wengert::set_num_threads(usize::try_from(num).unwrap_or(0))
     })
 }
 
