@@ -142,26 +142,31 @@ impl Array {
 /// Looking at arrays.
 impl Array {
     /// The sizes of the dimensions.
+    #[inline]
     pub fn shape(&self) -> &Shape {
         self.0.layout.shape()
     }
 
     /// Shape, strides and offset.
+    #[inline]
     pub fn layout(&self) -> &Layout {
         &self.0.layout
     }
 
     /// The type of the elements.
+    #[inline]
     pub fn dtype(&self) -> DType {
         self.0.dtype
     }
 
     /// Where the elements are.
+    #[inline]
     pub fn device(&self) -> Device {
         Device::Cpu
     }
 
     /// Shape, dtype and device.
+    #[inline]
     pub fn meta(&self) -> Meta {
         Meta {
             shape: self.shape().clone(),
@@ -171,21 +176,25 @@ impl Array {
     }
 
     /// The number of dimensions.
+    #[inline]
     pub fn rank(&self) -> usize {
         self.shape().rank()
     }
 
     /// The number of elements.
+    #[inline]
     pub fn numel(&self) -> usize {
         self.shape().numel()
     }
 
     /// Whether the elements lie row-major without gaps.
+    #[inline]
     pub fn is_contiguous(&self) -> bool {
         self.0.layout.is_contiguous()
     }
 
     /// Whether nobody else holds this array or its buffer.
+    #[inline]
     pub fn is_unique(&self) -> bool {
         Arc::strong_count(&self.0) == 1 && self.0.buffer.is_unique()
     }

@@ -13,6 +13,7 @@ pub struct Shape(Small<usize>);
 impl Clone for Shape {
     /// A copy of the numbers as a block: shapes are cloned several times in each operation, and the derived clone goes
     /// number by number.
+    #[inline]
     fn clone(&self) -> Shape {
         Shape(Small::from_slice(&self.0))
     }
@@ -25,21 +26,25 @@ impl Shape {
     }
 
     /// The sizes.
+    #[inline]
     pub fn dims(&self) -> &[usize] {
         &self.0
     }
 
     /// How many dimensions.
+    #[inline]
     pub fn rank(&self) -> usize {
         self.0.len()
     }
 
     /// How many elements: the product of the sizes, 1 for a 0-d shape.
+    #[inline]
     pub fn numel(&self) -> usize {
         self.0.iter().product()
     }
 
     /// Like [`numel`](Shape::numel), or `None` where the count, or eight bytes each, would not fit in memory.
+    #[inline]
     pub fn checked_numel(&self) -> Option<usize> {
         let (mut n, mut fits) = (1usize, true);
         for &d in &self.0 {
@@ -54,6 +59,7 @@ impl Shape {
     }
 
     /// The shape both broadcast to by NumPy's rule, or `None` where they do not fit.
+    #[inline]
     pub fn broadcast(&self, other: &Shape) -> Option<Shape> {
         if self == other {
             return Some(self.clone());
@@ -70,6 +76,7 @@ impl Shape {
     }
 
     /// Strides, in elements, of a row-major array of this shape.
+    #[inline]
     pub fn strides(&self) -> Small<isize> {
         let mut strides = Small::from_elem(1, self.rank());
         let mut step = 1isize;
@@ -104,6 +111,7 @@ impl Shape {
 
 impl Deref for Shape {
     type Target = [usize];
+    #[inline]
     fn deref(&self) -> &[usize] {
         &self.0
     }
@@ -161,6 +169,7 @@ impl<const N: usize> From<&[usize; N]> for Shape {
 }
 
 impl From<&Shape> for Shape {
+    #[inline]
     fn from(s: &Shape) -> Shape {
         s.clone()
     }
@@ -178,6 +187,7 @@ pub struct Layout {
 }
 
 impl Clone for Layout {
+    #[inline]
     fn clone(&self) -> Layout {
         Layout {
             shape: self.shape.clone(),
@@ -190,6 +200,7 @@ impl Clone for Layout {
 
 impl Layout {
     /// Row-major, from the buffer's start.
+    #[inline]
     pub fn contiguous(shape: Shape) -> Layout {
         let strides = shape.strides();
         Layout {
@@ -216,21 +227,25 @@ impl Layout {
     }
 
     /// The sizes.
+    #[inline]
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
 
     /// How far apart, in elements, neighbours along each dimension lie.
+    #[inline]
     pub fn strides(&self) -> &[isize] {
         &self.strides
     }
 
     /// Where in the buffer the first element lies, in elements.
+    #[inline]
     pub fn offset(&self) -> usize {
         self.offset
     }
 
     /// Whether the elements lie row-major without gaps.
+    #[inline]
     pub fn is_contiguous(&self) -> bool {
         self.contiguous
     }

@@ -114,12 +114,14 @@ impl Buffer {
         Buffer(NonNull::from(Box::leak(block)).cast())
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         // SAFETY: the header lives as long as any holder.
         unsafe { self.0.as_ref() }
     }
 
     /// The first byte.
+    #[inline]
     pub(crate) fn ptr(&self) -> *mut u8 {
         if self.header().class == FOREIGN {
             // SAFETY: a block of this class is a `Foreign`, whose first field is the header.
@@ -130,6 +132,7 @@ impl Buffer {
     }
 
     /// Whether no one else holds this block.
+    #[inline]
     pub(crate) fn is_unique(&self) -> bool {
         // Acquire pairs with the release of other holders' drops: their reads are over.
         // Another owner's memory is never ours alone.
@@ -148,6 +151,7 @@ impl Buffer {
 }
 
 impl Clone for Buffer {
+    #[inline]
     fn clone(&self) -> Buffer {
         self.header().refs.fetch_add(1, Ordering::Relaxed);
         Buffer(self.0)
@@ -155,6 +159,7 @@ impl Clone for Buffer {
 }
 
 impl Drop for Buffer {
+    #[inline]
     fn drop(&mut self) {
         if self.header().refs.fetch_sub(1, Ordering::Release) == 1 {
             fence(Ordering::Acquire);

@@ -60,6 +60,7 @@ mod requires {
 
 impl Tensor {
     /// A variable with this value, no history, and no gradient required.
+    #[inline]
     pub fn constant(value: Array) -> Tensor {
         let requires = AtomicU8::new(requires::UNSAID);
         let kind = Kind::Leaf {
@@ -73,6 +74,7 @@ impl Tensor {
         }))
     }
 
+    #[inline]
     pub(crate) fn made(value: Array, source: Source) -> Tensor {
         Tensor(Arc::new(Inner {
             kind: Kind::Made { value, source },
@@ -81,6 +83,7 @@ impl Tensor {
     }
 
     /// The value, as it is now.
+    #[inline]
     pub fn array(&self) -> Array {
         match &self.0.kind {
             Kind::Made { value, .. } => value.clone(),
@@ -89,6 +92,7 @@ impl Tensor {
     }
 
     /// The value, given up by this handle: if it was the last, nobody else holds the array.
+    #[inline]
     pub(crate) fn into_array(self) -> Array {
         match Arc::try_unwrap(self.0) {
             Ok(Inner {
@@ -109,6 +113,7 @@ impl Tensor {
     }
 
     /// Where it came from, if it requires a gradient.
+    #[inline]
     pub fn source(&self) -> Option<Source> {
         match &self.0.kind {
             Kind::Made { source, .. } => Some(source.clone()),
@@ -169,6 +174,7 @@ impl Tensor {
     }
 
     /// The type of the elements.
+    #[inline]
     pub fn dtype(&self) -> DType {
         self.with_array(Array::dtype)
     }
@@ -188,6 +194,7 @@ impl Tensor {
         self.with_array(|a| a.layout().strides().to_vec())
     }
 
+    #[inline]
     fn with_array<T>(&self, f: impl FnOnce(&Array) -> T) -> T {
         match &self.0.kind {
             Kind::Made { value, .. } => f(value),
@@ -228,6 +235,7 @@ impl Tensor {
 /// Gradients.
 impl Tensor {
     /// Whether [`backward`](Tensor::backward) reaches it.
+    #[inline]
     pub fn requires_grad(&self) -> bool {
         match &self.0.kind {
             Kind::Made { .. } => true,
@@ -463,6 +471,7 @@ impl Tensor {
 
     /// Brings a gradient to the shape and dtype of what it is the gradient of: what broadcasting repeated is
     /// summed up.
+    #[inline]
     pub(crate) fn fit(self, to: &Meta) -> Tensor {
         let (shape, dtype) = self.with_array(|a| (*a.shape() == to.shape, a.dtype() == to.dtype));
         let fitted = if shape { self } else { self.sum_to(&to.shape) };

@@ -8,6 +8,7 @@ thread_local! {
 }
 
 /// Whether operations on this thread leave a record for gradients.
+#[inline]
 pub fn is_recording() -> bool {
     RECORDING.get()
 }

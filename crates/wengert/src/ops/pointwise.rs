@@ -125,6 +125,7 @@ pub(crate) fn trace_value<R: Pointwise<N>, const N: usize>(rule: &R) -> ExprGrap
 }
 
 /// The dtype in which a rule of this kind is computed.
+#[inline]
 pub(crate) fn compute(kind: Kind, x: impl Iterator<Item = (DType, usize)>) -> DType {
     let dtype = promote(x.skip(usize::from(kind == Kind::Choose)));
     if kind == Kind::Float && !dtype.is_float() {
@@ -165,6 +166,7 @@ pub(crate) fn infer(name: &str, kind: Kind, x: &[In<'_>]) -> Result<Meta> {
 
 /// The dtype of a combination (PyTorch's rule): a 0-d tensor counts only where it is of a higher kind than all
 /// others, so that a scalar does not change the precision of what it is combined with.
+#[inline]
 pub(crate) fn promote(x: impl Iterator<Item = (DType, usize)>) -> DType {
     let kind = |d: DType| u8::from(d != DType::Bool) + u8::from(d.is_float());
     let (mut arrays, mut scalars) = (None::<DType>, None::<DType>);
@@ -180,6 +182,7 @@ pub(crate) fn promote(x: impl Iterator<Item = (DType, usize)>) -> DType {
 }
 
 /// The shape that all inputs broadcast to.
+#[inline]
 pub(crate) fn broadcast(x: &[In<'_>]) -> Result<Shape> {
     let mut shape = x[0].shape.clone();
     for other in &x[1..] {
