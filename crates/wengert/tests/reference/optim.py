@@ -4,7 +4,7 @@
 Needs: pip install torch numpy safetensors. Run: python optim.py
 
 Each optimizer trains Linear(8, 16), Tanh, Linear(16, 3) for 50 steps of mean cross entropy, from the same weights,
-in f64 and in f32. Step s uses the 32 rows (s * 32 + i) % 96. Lion, which PyTorch lacks, is written out here from
+in f64 and in f32. Step s uses the 32 rows (s * 32 + i) % 96. Lion, which PyTorch lacks, is written out from
 its paper. Muon's iteration is run in the parameters' own precision, where PyTorch would go through bfloat16, and
 trains the two matrices only.
 
@@ -22,41 +22,13 @@ import math
 from pathlib import Path
 
 import torch
+from optimizers import Lion
 from safetensors.torch import save_file
 from torch import nn, optim
 from torch.optim import lr_scheduler as s
 
 HERE = Path(__file__).resolve().parent
 STEPS, BATCH, ROWS = 50, 32, 96
-
-
-class Lion(optim.Optimizer):
-    def __init__(self, params, lr, betas=(0.9, 0.99), weight_decay=0.0):
-        super().__init__(params, dict(lr=lr, betas=betas, weight_decay=weight_decay))
-
-    @torch.no_grad()
-    def step(self):
-        for group in self.param_groups:
-            for p in group["params"]:
-                state = self.state[p]
-                m = state.setdefault("m", torch.zeros_like(p))
-                b1, b2 = group["betas"]
-                p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.sub_(group["lr"] * torch.sign(b1 * m + (1 - b1) * p.grad))
-                m.copy_(b2 * m + (1 - b2) * p.grad)
-
-
-def newton_schulz(grad, coefficients, steps, eps):
-    a, b, c = coefficients
-    x = grad.T if grad.size(0) > grad.size(1) else grad
-    x = x / x.norm().clamp(min=eps)
-    for _ in range(steps):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if grad.size(0) > grad.size(1) else x
-
-
-optim._muon._zeropower_via_newtonschulz = newton_schulz
 
 RUNS = {
     "sgd": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.1, weight_decay=1e-2),

@@ -295,7 +295,23 @@ class Categorical(Distribution):
         return self._enumerated(_C.arange(self._num_events), expand)
 
 
-class OneHotCategorical(Distribution):
+class _OfClasses(Distribution):
+    """What is drawn by a `Categorical`, and told as a vector over the classes."""
+
+    _categorical: Categorical
+
+    @property
+    def probs(self) -> Tensor:
+        """The probabilities."""
+        return self._categorical.probs
+
+    @property
+    def logits(self) -> Tensor:
+        """Their logarithms."""
+        return self._categorical.logits
+
+
+class OneHotCategorical(_OfClasses):
     """As `Categorical`, with samples that are 1 at their class and 0 elsewhere."""
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
@@ -308,16 +324,6 @@ class OneHotCategorical(Distribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> "OneHotCategorical":
         """The same distribution for a larger batch."""
         return OneHotCategorical(logits=self._categorical.expand(batch_shape).logits)
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """Their logarithms."""
-        return self._categorical.logits
 
     @property
     def mean(self) -> Tensor:
@@ -347,7 +353,7 @@ class OneHotCategorical(Distribution):
         return self._categorical.entropy()
 
 
-class Multinomial(Distribution):
+class Multinomial(_OfClasses):
     """How often each of n classes comes up in `total_count` draws."""
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
@@ -361,16 +367,6 @@ class Multinomial(Distribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> "Multinomial":
         """The same distribution for a larger batch."""
         return Multinomial(self.total_count, logits=self._categorical.expand(batch_shape).logits)
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """Their logarithms."""
-        return self._categorical.logits
 
     @property
     def support(self) -> constraints.Constraint:
