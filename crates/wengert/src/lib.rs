@@ -29,7 +29,7 @@ pub use ops::{
     column_stack, cross_entropy, dstack, hstack, linear, meshgrid, mse_loss, s, searchsorted, stack, vstack,
     where_,
 };
-pub use random::{manual_seed, with_generator};
+pub use random::{fork_rng, manual_seed, with_generator};
 pub use tensor::{HookHandle, Tensor};
 pub use wengert_array::kernels::Generator;
 pub use wengert_array::real::{Dual, Expr, Real};

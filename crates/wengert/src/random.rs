@@ -3,6 +3,7 @@
 use crate::create::fits;
 use crate::ops::ok;
 use crate::tensor::Tensor;
+use std::cell::RefCell;
 use std::sync::Mutex;
 use wengert_array::kernels::Generator;
 use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, raise};
@@ -15,9 +16,38 @@ pub fn manual_seed(seed: u64) {
     *crate::autograd::lock(&GENERATOR) = Some(Generator::new(seed));
 }
 
-/// Runs `f` on the generator behind [`manual_seed`].
+thread_local! {
+    /// The generator that [`fork_rng`] gives this thread.
+    static FORK: RefCell<Option<Generator>> = const { RefCell::new(None) };
+}
+
+/// Runs `f` with a generator of its own, so seeded: what `f` draws on this thread neither depends on what is drawn
+/// elsewhere nor changes it.
+///
+/// ```
+/// use wengert::{Tensor, fork_rng};
+///
+/// let [a, b] = [0; 2].map(|_| fork_rng(7, || Tensor::randn([3])));
+/// assert_eq!(a.to_vec::<f32>(), b.to_vec::<f32>());
+/// ```
+pub fn fork_rng<T>(seed: u64, f: impl FnOnce() -> T) -> T {
+    /// Gives the thread its former generator back, also when `f` panics.
+    struct Former(Option<Generator>);
+    impl Drop for Former {
+        fn drop(&mut self) {
+            FORK.set(self.0.take());
+        }
+    }
+    let _former = Former(FORK.replace(Some(Generator::new(seed))));
+    f()
+}
+
+/// Runs `f` on the generator that random tensors come from: that of [`manual_seed`], or of [`fork_rng`] inside it.
 pub fn with_generator<T>(f: impl FnOnce(&mut Generator) -> T) -> T {
-    f(crate::autograd::lock(&GENERATOR).get_or_insert_with(|| Generator::new(0)))
+    FORK.with_borrow_mut(|fork| match fork {
+        Some(own) => f(own),
+        None => f(crate::autograd::lock(&GENERATOR).get_or_insert_with(|| Generator::new(0))),
+    })
 }
 
 #[cold]
@@ -319,7 +349,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_fork_draws_its_own_numbers() {
+        let draw = || Tensor::rand([4]).to_vec::<f32>();
+        fork_rng(5, || {
+            let (first, second) = (draw(), draw());
+            fork_rng(5, || assert_eq!(draw(), first));
+            // A panic inside leaves the outer generator where it was.
+            assert!(std::panic::catch_unwind(|| fork_rng(5, || panic!("{:?}", draw()))).is_err());
+            let third = draw();
+            assert_eq!(fork_rng(5, || [draw(), draw(), draw()]), [first, second, third]);
+        });
+    }
+
+    #[test]
     fn draws_stay_in_their_range() {
+        fork_rng(1, in_their_range);
+    }
+
+    fn in_their_range() {
         let p = Tensor::new([0.0, 1.0, 0.5]).expand([1000, 3]);
         let b = p.bernoulli().sum_dim(0, false).to_vec::<f32>();
         assert_eq!((b[0], b[1]), (0.0, 1000.0));

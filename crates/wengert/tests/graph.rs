@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wengert::nn::{Layer, Linear, Module, ReLU, Sequential};
-use wengert::{Backward, DType, ErrorKind, Tensor, enable_grad, grad, is_recording, manual_seed, no_grad};
+use wengert::{Backward, DType, ErrorKind, Tensor, enable_grad, fork_rng, grad, is_recording, no_grad};
 
 fn leaf(values: &[f64]) -> Tensor {
     Tensor::from_slice(values, [values.len()]).requires_grad_(true)
@@ -215,15 +215,15 @@ fn wide_and_deep_graphs_visit_each_operation_once() {
 
 #[test]
 fn threads_share_parameters_and_lose_no_gradient() {
-    manual_seed(3);
-    let model = Arc::new(
-        Sequential::new()
+    let (model, batches) = fork_rng(3, || {
+        let model = Sequential::new()
             .add(Linear::new(4, 8))
             .add(ReLU)
-            .add(Linear::new(8, 1)),
-    );
+            .add(Linear::new(8, 1));
+        let batches: Vec<Tensor> = (0..8).map(|_| Tensor::randn([16, 4]).to(DType::F64)).collect();
+        (Arc::new(model), batches)
+    });
     model.to(DType::F64);
-    let batches: Vec<Tensor> = (0..8).map(|_| Tensor::randn([16, 4]).to(DType::F64)).collect();
     for x in &batches {
         model.forward(x).square().sum().backward();
     }

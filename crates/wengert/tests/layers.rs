@@ -370,7 +370,10 @@ fn tied_weights_are_one_parameter_and_frozen_ones_stay() {
 
 #[test]
 fn initialisers() {
-    wengert::manual_seed(1);
+    wengert::fork_rng(1, draw_as_they_say);
+}
+
+fn draw_as_they_say() {
     let w = Tensor::zeros([200, 300]).requires_grad_(true);
     let spread = |w: &Tensor| {
         let v = w.to_vec::<f64>();

@@ -125,8 +125,7 @@ fn a_state_that_does_not_match_is_refused_whole() {
 
 #[test]
 fn initial_parameters_are_drawn_as_pytorch_draws_them() {
-    wengert::manual_seed(3);
-    let layer = Linear::new(100, 400);
+    let layer = wengert::fork_rng(3, || Linear::new(100, 400));
     let w = layer.W.to_vec::<f64>();
     let (bound, n) = (0.1, w.len() as f64);
     assert!(w.iter().chain(&layer.b.to_vec::<f64>()).all(|x| x.abs() <= bound));

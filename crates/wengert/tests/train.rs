@@ -9,7 +9,7 @@ use wengert::nn::{Dropout, Layer, Linear, MSELoss, Module, ReLU, Sequential, ini
 use wengert::optim::schedule::{LinearLR, Mode, OneCycleLR, Rule, StepLR};
 use wengert::optim::{AdamW, Optimizer, SGD};
 use wengert::train::*;
-use wengert::{Tensor, manual_seed, with_generator};
+use wengert::{Tensor, fork_rng, with_generator};
 
 struct Scratch(PathBuf);
 
@@ -29,7 +29,10 @@ impl Drop for Scratch {
 
 /// A run with everything that has a state: shuffling, dropout, a schedule by steps, accumulation.
 fn run(directory: &Path, slowly: bool) -> Report {
-    manual_seed(17);
+    fork_rng(17, || run_with_its_own_chance(directory, slowly))
+}
+
+fn run_with_its_own_chance(directory: &Path, slowly: bool) -> Report {
     let x = Tensor::randn([40, 4]);
     let y = (&x * &x).sum_dim(1, true);
     let data = TensorDataset::new([x, y]);

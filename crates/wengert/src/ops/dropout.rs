@@ -168,11 +168,14 @@ contract! { dropout: Map<Dropout, 2> }
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manual_seed;
+    use crate::fork_rng;
 
     #[test]
     fn drops_the_share_asked_for_and_passes_gradients_where_it_did_not() {
-        manual_seed(3);
+        fork_rng(3, share_and_gradients);
+    }
+
+    fn share_and_gradients() {
         let x = Tensor::ones([100, 200]).requires_grad_(true);
         let y = dropout(&x, 0.25, true);
         let share = y.eq(0.0).to(x.dtype()).mean().item();
@@ -188,9 +191,8 @@ mod tests {
 
     #[test]
     fn alpha_dropout_keeps_mean_and_variance() {
-        manual_seed(4);
         for p in [0.1, 0.5] {
-            let y = alpha_dropout(&Tensor::randn([400, 300]), p, true);
+            let y = fork_rng(4, || alpha_dropout(&Tensor::randn([400, 300]), p, true));
             let var = (&y - y.mean()).square().mean().item();
             assert!(y.mean().item().abs() < 0.02 && (var - 1.0).abs() < 0.03, "{var}");
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::nn::{Layer, Linear, Module};
-use crate::{catch, manual_seed, no_grad, s, with_generator};
+use crate::{catch, fork_rng, no_grad, s, with_generator};
 use wengert_array::DType;
 
 fn vector() -> Tensor {
@@ -156,9 +156,10 @@ fn vmap_of_grad_is_the_gradient_of_each() {
 
 /// A layer, and what it gives with and without being checkpointed.
 fn layer() -> (std::sync::Arc<Linear>, Tensor) {
-    manual_seed(3);
-    let layer = std::sync::Arc::new(Linear::new(4, 4));
-    (layer, Tensor::randn([2, 4]).requires_grad_(true))
+    fork_rng(3, || {
+        let layer = std::sync::Arc::new(Linear::new(4, 4));
+        (layer, Tensor::randn([2, 4]).requires_grad_(true))
+    })
 }
 
 #[test]
@@ -225,7 +226,10 @@ fn checkpoint_counts_what_it_captures_once() {
 
 #[test]
 fn checkpoint_draws_the_same_random_numbers_again() {
-    manual_seed(11);
+    fork_rng(11, same_random_numbers);
+}
+
+fn same_random_numbers() {
     let x = vector().requires_grad_(true);
     let noisy = |x: &Tensor| {
         let noise = with_generator(|g| g.normal(&x.shape(), 0.0, 1.0, DType::F64));
