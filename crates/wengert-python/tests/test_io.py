@@ -230,6 +230,18 @@ def test_models_as_safetensors(tmp_path):
     assert a.weight.tolist() == b.weight.tolist()
 
 
+def test_a_header_whose_length_begins_as_a_pickle_is_a_header(tmp_path):
+    path, starts = str(tmp_path / "x.safetensors"), set()
+    for i in range(32):
+        state = {"x" * (1 + 8 * i): wengert.ones(2)}
+        wengert.save(state, path)
+        data = (tmp_path / "x.safetensors").read_bytes()
+        starts.add(data[0])
+        for loaded in (wengert.load(path), wengert.load(io.BytesIO(data)), wengert.load(path, pickle=True)):
+            assert list(loaded) == list(state)
+    assert 0x80 in starts
+
+
 def test_other_objects_need_pickle(tmp_path):
     path = tmp_path / "x.pt"
     with pytest.raises(TypeError, match="a complex is neither a tensor .*\n.*pickle=True"):

@@ -164,6 +164,31 @@ fn pytorchs_training_goes_on_here() {
     assert_eq!(m.as_tensor().unwrap().shape(), [2, 3]);
 }
 
+/// The first bytes of a safetensors file are a number, which may look like the start of any other format.
+#[test]
+fn a_header_of_any_length_is_a_header() {
+    let path = std::env::temp_dir().join(format!("wengert-header-{}.safetensors", std::process::id()));
+    let start_of = |name: &str| {
+        let t = Tensor::new([1.0f32, 2.0]);
+        let state = StateDict::from_iter([(name.to_string(), t.clone())]);
+        io::save_safetensors(&path, &state).unwrap();
+        let loaded = io::load(&path).unwrap().to_state_dict().unwrap();
+        assert_eq!(loaded.get(name).unwrap().to_vec::<f32>(), [1.0, 2.0]);
+        let start = std::fs::read(&path).unwrap()[..8].to_vec();
+        (
+            start.clone(),
+            u64::from_le_bytes(start.try_into().unwrap()) as usize,
+        )
+    };
+    let all: Vec<(Vec<u8>, usize)> = (0..32).map(|i| start_of(&"x".repeat(1 + 8 * i))).collect();
+    let sizes: Vec<usize> = all.iter().map(|(_, size)| *size).collect();
+    assert!(all.iter().any(|(start, _)| start[0] == 0x80), "{sizes:?}");
+    let zip = u32::from_le_bytes(*b"PK\x03\0") as usize;
+    let (start, _) = start_of(&"x".repeat(1 + zip - sizes[0]));
+    assert_eq!(start[..4], *b"PK\x03\0", "{start:?}");
+    std::fs::remove_file(&path).unwrap();
+}
+
 #[test]
 fn nothing_in_a_file_is_run_and_what_cannot_be_read_says_why() {
     for (name, message) in [

@@ -39,6 +39,14 @@ def save(obj, f, pickle=False, **_):
         _C._save(obj, f)
 
 
+def _is_pickle(start, size):
+    """Whether a file of so many bytes that starts so is a pickle; a safetensors file begins with its header's length,
+    which can begin as a pickle does.
+    """
+    header = start[8:] == b"{" and int.from_bytes(start[:8], "little") + 8 <= size
+    return start[:1] == b"\x80" and not header
+
+
 def load(f, map_location=None, pickle_module=None, *, weights_only=True, mmap=None, pickle=False, **_):
     """Reads what `save` or `torch.save` wrote, or a safetensors, NPZ or NPY file.
 
@@ -47,12 +55,13 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=True, mmap=No
     """
     if hasattr(f, "read"):
         data = f.read()
+        pickled = _is_pickle(bytes(data[:9]), len(data))
     else:
         # Python's own exception where there is no such file.
         with open(f, "rb") as file:
-            start = file.read(1)
+            pickled = _is_pickle(file.read(9), os.fstat(file.fileno()).st_size)
         data = None
-    if (data[:1] if data is not None else start) == b"\x80":
+    if pickled:
         if not pickle and weights_only:
             raise _pickle.UnpicklingError(
                 "load: the file is a pickle, which can run any code when loaded\n"

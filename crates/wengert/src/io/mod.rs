@@ -22,6 +22,7 @@ mod structure;
 mod value;
 mod zip;
 
+pub(crate) use file::remove_leftovers;
 pub use file::write_atomically;
 pub use npy::{load_npy, load_npz, save_npy, save_npz};
 pub use pickle_write::{pt_bytes, save_pt};
@@ -116,10 +117,13 @@ pub fn load_bytes(bytes: &[u8]) -> Result<Value> {
 }
 
 fn read(source: &mut dyn Source) -> Result<Value> {
-    let mut start = [0; 8];
+    let mut start = [0; 9];
     let n = file::fill(source, &mut start)?;
     source.rewind().map_err(io_error)?;
+    let total = file::length(source)?;
     match &start[..n] {
+        // First, since the length of a header may be any of the other formats' first bytes.
+        [size @ .., b'{'] if safetensors::header_size(size, total).is_some() => structure::read(source),
         [b'P', b'K', 3 | 5, ..] => {
             let entries = zip::directory(source)?;
             if pt::is_one(&entries) {
@@ -127,10 +131,7 @@ fn read(source: &mut dyn Source) -> Result<Value> {
             }
             Ok(npy::read_npz(source, &entries)?.into())
         }
-        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => {
-            let len = file::length(source)?;
-            Ok(Value::Tensor(npy::read(source, len)?))
-        }
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Ok(Value::Tensor(npy::read(source, total)?)),
         [0x80, ..] => Err(Error::new(
             ErrorKind::Io,
             "load",

@@ -26,6 +26,12 @@ const NAMES: [(DType, &str); 10] = [
     (DType::F64, "F64"),
 ];
 
+/// How long the header is, as the first eight bytes of a file of `total` bytes say, if they can say so.
+pub(super) fn header_size(start: &[u8], total: u64) -> Option<u64> {
+    let size = u64::from_le_bytes(start.try_into().ok()?);
+    (size <= LONGEST_HEADER && size + 8 <= total).then_some(size)
+}
+
 /// A tensor's place.
 #[derive(Clone, Debug)]
 struct Entry {
@@ -46,12 +52,9 @@ impl Header {
     pub fn read(source: &mut dyn Source) -> Result<Header> {
         let total = length(source)?;
         let size = bytes_at(source, 0, 8, total)?;
-        let size = u64::from_le_bytes(size.try_into().expect("eight bytes"));
         let no_safetensors =
             || damaged("this is none of the formats: safetensors, NPY, NPZ, or a PyTorch file");
-        if size > LONGEST_HEADER || size + 8 > total {
-            return Err(no_safetensors());
-        }
+        let size = header_size(&size, total).ok_or_else(no_safetensors)?;
         let header = bytes_at(source, 8, size, total)?;
         let header: Json = serde_json::from_slice(&header).map_err(|_| no_safetensors())?;
         let Json::Object(header) = header else {
