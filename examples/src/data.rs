@@ -40,12 +40,18 @@ fn unpack(images: &[u8], labels: &[u8], ink: f64) -> Images {
 /// Sizes and elements of a gzipped IDX file of bytes: the number of dimensions, their sizes as big-endian
 /// numbers, the elements.
 fn idx(packed: &[u8]) -> (Vec<usize>, Vec<u8>) {
-    let mut bytes = Vec::new();
-    GzDecoder::new(packed)
-        .read_to_end(&mut bytes)
-        .expect("the embedded data are whole");
+    let mut bytes = unpacked(packed);
     let rank = usize::from(bytes[3]);
     let size = |d: usize| u32::from_be_bytes(bytes[4 + 4 * d..][..4].try_into().expect("four bytes"));
     let shape = (0..rank).map(|d| size(d) as usize).collect();
     (shape, bytes.split_off(4 + 4 * rank))
+}
+
+/// The bytes of an embedded file.
+pub(crate) fn unpacked(packed: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    GzDecoder::new(packed)
+        .read_to_end(&mut bytes)
+        .expect("the embedded data are whole");
+    bytes
 }

@@ -312,3 +312,62 @@ fn generators_differ_and_repeat() {
     all.dedup();
     assert_eq!(all.len(), 125);
 }
+
+#[test]
+fn pictures_in_a_grid() {
+    let x = Tensor::arange(1, 7).to(DType::F32).reshape([3, 1, 1, 2]);
+    let grid = transforms::make_grid(&x, 2, 0);
+    assert_eq!(grid.shape(), [1, 2, 4]);
+    assert_eq!(grid.to_vec::<f32>(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 0.0, 0.0]);
+    let wide = transforms::make_grid(&x, 3, 1);
+    assert_eq!(wide.shape(), [1, 3, 12]);
+    assert_eq!(
+        wide.select(0, 0).select(0, 1).to_vec::<f32>(),
+        [0.0, 1.0, 2.0, 0.0, 0.0, 3.0, 4.0, 0.0, 0.0, 5.0, 6.0, 0.0]
+    );
+    assert!(catch(|| transforms::make_grid(&x.squeeze(1), 2, 0)).is_err());
+}
+
+#[cfg(feature = "images")]
+#[test]
+fn pictures_in_directories_named_for_classes() {
+    let root = std::env::temp_dir().join(format!("wengert-pictures-{}", std::process::id()));
+    let pixel = |v: u8| Tensor::full([1, 2, 3], f64::from(v) / 255.0);
+    for (class, values) in [("dog", vec![10, 20]), ("cat", vec![200])] {
+        std::fs::create_dir_all(root.join(class)).unwrap();
+        for v in values {
+            save_image(root.join(class).join(format!("{v}.png")), &pixel(v)).unwrap();
+        }
+    }
+    let folder = ImageFolder::new(&root).unwrap();
+    assert_eq!((folder.classes.join(" ").as_str(), folder.len()), ("cat dog", 3));
+    let loader = DataLoader::new(folder).batch_size(3).workers(2);
+    let (x, y) = loader.iter().next().unwrap().unwrap();
+    assert_eq!((x.shape(), x.dtype()), ([3, 3, 2, 3].into(), DType::F32));
+    assert_eq!(y.to_vec::<i64>(), [0, 1, 1]);
+    let ink = (x * 255.0).round().flatten(1, -1);
+    assert_eq!(ink.amin(1, false).to_vec::<f32>(), [200.0, 10.0, 20.0]);
+    assert_eq!(ink.amax(1, false).to_vec::<f32>(), [200.0, 10.0, 20.0]);
+
+    // In colour, and with what is beyond 0 and 1 brought to the ends.
+    let colours = Tensor::new([[[-1.0, 0.2]], [[0.4, 0.6]], [[0.8, 7.0]]]);
+    save_image(root.join("colours.png"), &colours).unwrap();
+    let back = load_image(root.join("colours.png")).unwrap();
+    assert!(
+        back.allclose(&colours.clamp(0.0, 1.0), 0.0, 1.0 / 510.0 + 1e-6),
+        "{back}"
+    );
+    let message = save_image(root.join("a.png"), &Tensor::zeros([2, 2, 2])).unwrap_err();
+    assert!(message.message().contains("[2, 2, 2] is no picture"), "{message}");
+
+    // What is no picture is an error, and no panic.
+    std::fs::write(
+        root.join("cat").join("broken.png"),
+        b"\x89PNG\r\n\x1a\nnot really",
+    )
+    .unwrap();
+    let all: Vec<_> = DataLoader::new(ImageFolder::new(&root).unwrap()).iter().collect();
+    assert_eq!(all.iter().filter(|batch| batch.is_err()).count(), 1);
+    assert!(ImageFolder::new(root.join("cat")).is_err() && load_image(root.join("none.png")).is_err());
+    std::fs::remove_dir_all(&root).unwrap();
+}

@@ -1,15 +1,13 @@
-//! The trainer: what it reports, when it stops, and that a run which is killed ends where it would have.
+//! The trainer: what it reports and when it stops. That a run which is killed ends where it would have: examples/tests/resume.rs.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::path::PathBuf;
+use wengert::Tensor;
 use wengert::data::{DataLoader, TensorDataset};
 use wengert::io;
-use wengert::nn::{Dropout, Layer, Linear, MSELoss, Module, ReLU, Sequential, init};
-use wengert::optim::schedule::{LinearLR, Mode, OneCycleLR, Rule, StepLR};
-use wengert::optim::{AdamW, Optimizer, SGD};
+use wengert::nn::{Layer, Linear, MSELoss, Module, init};
+use wengert::optim::schedule::{LinearLR, Mode, Rule, StepLR};
+use wengert::optim::{Optimizer, SGD};
 use wengert::train::*;
-use wengert::{Tensor, fork_rng, with_generator};
 
 struct Scratch(PathBuf);
 
@@ -25,108 +23,6 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-/// A run with everything that has a state: shuffling, dropout, a schedule by steps, accumulation.
-fn run(directory: &Path, slowly: bool) -> Report {
-    fork_rng(17, || run_with_its_own_chance(directory, slowly))
-}
-
-fn run_with_its_own_chance(directory: &Path, slowly: bool) -> Report {
-    let x = Tensor::randn([40, 4]);
-    let y = (&x * &x).sum_dim(1, true);
-    let data = TensorDataset::new([x, y]);
-    let loader = DataLoader::new(data)
-        .batch_size(4)
-        .shuffle(true)
-        .seed(2)
-        .workers(1);
-    let model = Sequential::new()
-        .add(Linear::new(4, 16))
-        .add(ReLU)
-        .add(Dropout::new(0.2))
-        .add(Linear::new(16, 1));
-    let mut optimizer = AdamW::new(model.parameters(), 1e-2);
-    let schedule = OneCycleLR::new(0.02, 31).on(&mut optimizer);
-    let test = Tensor::randn([8, 4]);
-    Trainer::new(6)
-        .accumulate(2)
-        .clip_grad_norm(5.0)
-        .schedule_steps(schedule)
-        .validate(Mode::Min, || {
-            // Draws random numbers, which must not change the training.
-            with_generator(|g| g.next_u64());
-            model.forward(&test).square().mean().item()
-        })
-        .checkpoints(directory)
-        .checkpoint_every(1)
-        .fit(&model, &mut optimizer, &loader, |[x, y]| {
-            if slowly {
-                std::thread::sleep(Duration::from_millis(3));
-            }
-            MSELoss::new().forward(&model.forward(x), y)
-        })
-        .unwrap()
-}
-
-/// Not a test by itself: a process for the next test, alone with the generator of random numbers.
-#[test]
-fn child() {
-    if let Ok(directory) = std::env::var("WENGERT_TRAIN_CHILD") {
-        run(
-            Path::new(&directory),
-            std::env::var("WENGERT_TRAIN_SLOWLY").is_ok(),
-        );
-        std::fs::write(Path::new(&directory).join("done"), "").unwrap();
-    }
-}
-
-#[test]
-fn a_run_killed_again_and_again_ends_bit_for_bit_where_it_would_have() {
-    let (whole, killed) = (Scratch::new("whole"), Scratch::new("killed"));
-    let start = |directory: &Path, slowly: bool| {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command
-            .args(["--exact", "child"])
-            .env("WENGERT_TRAIN_CHILD", directory);
-        if slowly {
-            command.env("WENGERT_TRAIN_SLOWLY", "1");
-        }
-        command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
-    };
-    assert!(start(&whole.0, false).wait().unwrap().success());
-    let mut kills = 0;
-    let mut delay = 150;
-    while !killed.0.join("done").exists() {
-        let mut child = start(&killed.0, true);
-        // Unlike each other, and growing, so that it comes to an end on a slow machine too.
-        delay += 20 + (kills * 37) % 90;
-        std::thread::sleep(Duration::from_millis(delay));
-        // SIGKILL on Unix; it may have ended by itself.
-        let _ = child.kill();
-        child.wait().unwrap();
-        kills += 1;
-        assert!(kills < 200, "it makes no headway");
-        let last = killed.0.join("last.safetensors");
-        assert!(
-            !last.exists() || io::load(&last).is_ok(),
-            "a kill leaves a whole checkpoint"
-        );
-    }
-    println!("killed {kills} times");
-    let read = |d: &Scratch, name: &str| std::fs::read(d.0.join(name)).unwrap();
-    for name in ["last.safetensors", "best.safetensors"] {
-        assert!(read(&whole, name) == read(&killed, name), "{name} differs");
-    }
-    let end = io::load(whole.0.join("last.safetensors")).unwrap();
-    let trainer = end.entry("trainer").unwrap();
-    assert_eq!(trainer.get("steps").unwrap().as_i64(), Some(30));
-    assert_eq!(trainer.get("losses").unwrap().items().unwrap().len(), 6);
-    assert!(kills > 1, "it was killed");
 }
 
 #[test]

@@ -14,6 +14,8 @@
 
 mod collate;
 mod dataset;
+#[cfg(feature = "images")]
+mod image;
 mod loader;
 mod read;
 mod split;
@@ -21,9 +23,9 @@ pub mod transforms;
 
 pub use collate::Collate;
 pub use dataset::{ConcatDataset, Dataset, Subset, TensorDataset};
-pub use loader::{Batches, DataLoader};
 #[cfg(feature = "images")]
-pub use read::{ImageFolder, load_image};
+pub use image::{ImageFolder, load_image, save_image};
+pub use loader::{Batches, DataLoader};
 pub use read::{Table, Vocabulary, load_csv, load_idx, read_csv, read_idx};
 pub use split::{KFold, random_split, random_split_counts};
 

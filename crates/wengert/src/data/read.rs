@@ -1,4 +1,4 @@
-//! Readers: CSV, IDX, text, and, with the feature `images`, pictures.
+//! Readers: CSV, IDX, text.
 
 use crate::tensor::Tensor;
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape};
 
-fn wrong(op: &str, message: impl Into<String>) -> Error {
+pub(super) fn wrong(op: &str, message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Io, op, message)
 }
 
@@ -272,74 +272,5 @@ impl Vocabulary {
             .into_iter()
             .map(|i| character(i).unwrap_or('\u{fffd}'))
             .collect()
-    }
-}
-
-/// Reads a picture as `[3, height, width]`, from 0 to 1.
-///
-/// # Errors
-/// If it cannot be read.
-#[cfg(feature = "images")]
-pub fn load_image(path: impl AsRef<Path>) -> Result<Tensor> {
-    let path = path.as_ref();
-    let picture =
-        image::open(path).map_err(|e| wrong("image", format!("cannot read `{}`: {e}", path.display())))?;
-    let picture = picture.to_rgb8();
-    let (w, h) = (picture.width() as usize, picture.height() as usize);
-    let pixels = Tensor::from_slice(picture.as_raw(), [h, w, 3]);
-    Ok((pixels.permute([2, 0, 1]).to(DType::F32) / 255.0).contiguous())
-}
-
-/// Pictures in directories that are named for their classes: `root/cat/1.png`.
-#[cfg(feature = "images")]
-#[derive(Clone, Debug)]
-pub struct ImageFolder {
-    /// The names of the classes, in alphabetical order.
-    pub classes: Vec<String>,
-    files: Vec<(std::path::PathBuf, i64)>,
-}
-
-#[cfg(feature = "images")]
-impl ImageFolder {
-    /// Lists the files.
-    ///
-    /// # Errors
-    /// If the directory cannot be read, or has no pictures.
-    pub fn new(root: impl AsRef<Path>) -> Result<ImageFolder> {
-        let root = root.as_ref();
-        let failed = |e: std::io::Error| wrong("image", format!("cannot read `{}`: {e}", root.display()));
-        let list = |dir: &Path| -> std::io::Result<Vec<std::path::PathBuf>> {
-            let mut all = std::fs::read_dir(dir)?
-                .map(|e| Ok(e?.path()))
-                .collect::<std::io::Result<Vec<_>>>()?;
-            all.sort();
-            Ok(all)
-        };
-        let (mut classes, mut files) = (Vec::new(), Vec::new());
-        for dir in list(root).map_err(failed)?.into_iter().filter(|p| p.is_dir()) {
-            let class = classes.len() as i64;
-            classes.push(dir.file_name().unwrap_or_default().to_string_lossy().into_owned());
-            let pictures = list(&dir).map_err(failed)?;
-            files.extend(pictures.into_iter().filter(|p| p.is_file()).map(|p| (p, class)));
-        }
-        if files.is_empty() {
-            return Err(wrong(
-                "image",
-                format!("there are no pictures in directories of `{}`", root.display()),
-            ));
-        }
-        Ok(ImageFolder { classes, files })
-    }
-}
-
-#[cfg(feature = "images")]
-impl super::Dataset for ImageFolder {
-    type Item = (Tensor, i64);
-    fn len(&self) -> usize {
-        self.files.len()
-    }
-    fn get(&self, index: usize, _: &mut super::Generator) -> Result<(Tensor, i64)> {
-        let (path, class) = &self.files[index];
-        Ok((load_image(path)?, *class))
     }
 }

@@ -69,6 +69,7 @@ pub fn random_crop(x: &Tensor, size: [usize; 2], padding: usize, random: &mut Ge
     padded.narrow(-2, top, size[0]).narrow(-1, left, size[1])
 }
 
+/// Zeros around a picture.
 fn pad(x: &Tensor, padding: usize) -> Tensor {
     let zeros = |like: &Tensor, dim: isize| {
         let d = (like.dim() as isize + dim) as usize;
@@ -79,4 +80,28 @@ fn pad(x: &Tensor, padding: usize) -> Tensor {
     let x = crate::ops::cat(&[&rows, x, &rows], -2);
     let columns = zeros(&x, -1);
     crate::ops::cat(&[&columns, &x, &columns], -1)
+}
+
+/// Pictures `[n, channels, height, width]` side by side, so many in a row, with so many zeros around each. Places that are
+/// left over are zero.
+///
+/// # Panics
+/// If the shape is another, or a row has no pictures.
+#[track_caller]
+pub fn make_grid(x: &Tensor, columns: usize, padding: usize) -> Tensor {
+    if x.dim() != 4 || columns == 0 {
+        let message = format!("a tensor of shape {} in {columns} columns", x.shape());
+        raise(
+            Error::new(ErrorKind::Shape, "make_grid", message)
+                .note("it must be [n, channels, height, width], in at least one column"),
+        );
+    }
+    let x = pad(x, padding);
+    let [n, channels, h, w] = [0, 1, 2, 3].map(|d| x.size(d));
+    let rows = n.div_ceil(columns);
+    let rest = x.narrow(0, 0, 0).shape().with(0, rows * columns - n);
+    let rest = Tensor::constant(Array::full(rest, 0.0, x.dtype()));
+    let x = crate::ops::cat(&[&x, &rest], 0).reshape([rows, columns, channels, h, w]);
+    x.permute([2, 0, 3, 1, 4])
+        .reshape([channels, rows * h, columns * w])
 }

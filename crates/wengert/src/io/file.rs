@@ -1,5 +1,6 @@
 //! Reading with care, and writing all or nothing.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -95,13 +96,18 @@ pub fn write_atomically(
         let message = format!("`{}` is no name for a file", path.display());
         return Err(Error::new(ErrorKind::Io, "save", message));
     };
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let mut new = std::ffi::OsString::from(".");
-    new.push(name);
-    new.push(format!(".{}-{number}.tmp", std::process::id()));
-    let new = path.with_file_name(new);
-    let file = OpenOptions::new().write(true).create_new(true).open(&new);
-    let file = file.map_err(|e| failed("save", "write", &new, &e))?;
+    let (file, new) = loop {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mut new = temporary_start(name);
+        new.push(format!("{}-{number}.tmp", std::process::id()));
+        let new = path.with_file_name(new);
+        match OpenOptions::new().write(true).create_new(true).open(&new) {
+            Ok(file) => break (file, new),
+            // A process of the same number was killed here: in a container that is likely.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(failed("save", "write", &new, &e)),
+        }
+    };
     let temporary = Temporary(new);
     let all = || -> io::Result<()> {
         let mut file = BufWriter::new(file);
@@ -122,4 +128,58 @@ pub fn write_atomically(
         Ok(())
     };
     all().map_err(|e| failed("save", "write", path, &e))
+}
+
+/// What the names of the new files for a file of this name begin with.
+fn temporary_start(name: &OsStr) -> OsString {
+    let mut start = OsString::from(".");
+    start.push(name);
+    start.push(".");
+    start
+}
+
+/// Removes what processes that were killed while they wrote this file have left beside it. Nobody may be writing it.
+pub(crate) fn remove_leftovers(path: &Path) {
+    let (Some(name), Some(directory)) = (path.file_name(), path.parent()) else {
+        return;
+    };
+    let start = temporary_start(name);
+    let left = |name: &OsStr| {
+        let rest = name.as_encoded_bytes().strip_prefix(start.as_encoded_bytes())?;
+        rest.strip_suffix(b".tmp")?
+            .iter()
+            .all(|b| b.is_ascii_digit() || *b == b'-')
+            .then_some(())
+    };
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if left(&entry.file_name()).is_some() {
+            // It takes room and does no harm: not worth an error.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_no_obstacle_and_is_removed() {
+        let directory = std::env::temp_dir().join(format!("wengert-leftovers-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("a.bin");
+        // As a process of our number would have left them.
+        let left: Vec<PathBuf> = (0..2000)
+            .map(|n| directory.join(format!(".a.bin.{}-{n}.tmp", std::process::id())))
+            .collect();
+        left.iter().for_each(|path| fs::write(path, "half").unwrap());
+        let others = [".b.bin.1-2.tmp", ".a.bin.mine.tmp"].map(|n| directory.join(n));
+        others.iter().for_each(|path| fs::write(path, "").unwrap());
+        write_atomically(&path, |file| file.write_all(b"whole")).unwrap();
+        remove_leftovers(&path);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert!(left.iter().all(|path| !path.exists()));
+        assert!(others.iter().all(|path| path.exists()));
+        fs::remove_dir_all(&directory).unwrap();
+    }
 }

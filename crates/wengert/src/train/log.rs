@@ -1,5 +1,6 @@
 //! Where numbers go during training: the console, CSV files, TensorBoard's event files.
 
+use super::Report;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,15 @@ pub trait Log: Send {
     /// # Errors
     /// If they cannot be written.
     fn log(&mut self, step: usize, values: &[(&str, f64)]) -> Result<()>;
+
+    /// A run that was interrupted goes on from here. What was logged after that will come again.
+    ///
+    /// # Errors
+    /// As [`log`](Log::log).
+    fn resumed(&mut self, so_far: &Report) -> Result<()> {
+        let _ = so_far;
+        Ok(())
+    }
 }
 
 /// A line on the console (standard error) for each step.
@@ -82,6 +92,22 @@ impl Log for CsvLog {
             writeln!(file, "{step},{}", cells.join(","))
         };
         write().map_err(|e| failed(&self.path, &e))
+    }
+
+    /// Takes out the lines of later steps, and one that was not finished.
+    fn resumed(&mut self, so_far: &Report) -> Result<()> {
+        let old = std::fs::read_to_string(&self.path).unwrap_or_default();
+        let mut lines = old.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let header = lines.next().unwrap_or_default();
+        let step = |line: &str| line.split(',').next().and_then(|cell| cell.parse::<usize>().ok());
+        let kept: String = std::iter::once(header)
+            .chain(lines.filter(|line| step(line).is_some_and(|step| step <= so_far.steps)))
+            .collect();
+        if kept != old {
+            self.file = None;
+            crate::io::write_atomically(&self.path, |file| file.write_all(kept.as_bytes()))?;
+        }
+        Ok(())
     }
 }
 

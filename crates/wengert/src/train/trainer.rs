@@ -1,6 +1,7 @@
 //! A trainer.
 
 use super::log::Log;
+use super::progress::{At, Progress};
 use crate::data::{Collate, DataLoader, Dataset};
 use crate::io::{self, Value};
 use crate::nn::Module;
@@ -48,7 +49,10 @@ pub struct Trainer<'a> {
     directory: Option<PathBuf>,
     every: Option<usize>,
     logs: Vec<Box<dyn Log + 'a>>,
+    progress: Option<Progress>,
     stop: Arc<AtomicBool>,
+    #[cfg(feature = "ctrl-c")]
+    interrupts: Option<super::interrupt::Interrupts>,
 }
 
 /// What a run came to.
@@ -79,7 +83,10 @@ impl<'a> Trainer<'a> {
             directory: None,
             every: None,
             logs: Vec::new(),
+            progress: None,
             stop: Arc::default(),
+            #[cfg(feature = "ctrl-c")]
+            interrupts: None,
         }
     }
 
@@ -164,6 +171,27 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// Shows how far it is on the console (standard error): a bar with loss, learning rate, measure, speed and the time
+    /// left; where that is no terminal, a line for each epoch.
+    #[must_use]
+    pub fn progress(self) -> Trainer<'a> {
+        Trainer {
+            progress: Some(Progress::new()),
+            ..self
+        }
+    }
+
+    /// Ctrl-C, or a request to end (SIGTERM), ends the run after the current step, with a checkpoint; the second one ends
+    /// the process at once, as does one after the run.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    #[cfg(feature = "ctrl-c")]
+    pub fn stop_on_ctrl_c(mut self) -> Result<Trainer<'a>> {
+        self.interrupts = Some(super::interrupt::Interrupts::new(&self.stop)?);
+        Ok(self)
+    }
+
     /// When this is set, for instance by a handler of Ctrl-C, the run ends after the current step, with a checkpoint.
     pub fn stop_flag(&self) -> Arc<AtomicBool> {
         self.stop.clone()
@@ -187,7 +215,10 @@ impl<'a> Trainer<'a> {
                 let message = format!("cannot make `{}`: {e}", directory.display());
                 Error::new(ErrorKind::Io, "fit", message)
             })?;
-            let last = directory.join("last.safetensors");
+            let [last, best] = ["last", "best"].map(|name| directory.join(format!("{name}.safetensors")));
+            [&last, &best]
+                .into_iter()
+                .for_each(|path| io::remove_leftovers(path));
             if last.exists() {
                 state = self.resume(&io::load(&last)?, model, optimizer, loader)?;
             }
@@ -223,6 +254,9 @@ impl<'a> Trainer<'a> {
                 }
                 state.sum += number;
                 state.batches += 1;
+                if let Some(progress) = &mut self.progress {
+                    progress.batch(state.at(self.epochs, loader.len(), optimizer));
+                }
                 waiting += 1;
                 if waiting < parts {
                     continue;
@@ -248,7 +282,7 @@ impl<'a> Trainer<'a> {
                 }
             }
             drop(batches);
-            self.end_epoch(&mut state, model, optimizer)?;
+            self.end_epoch(&mut state, model, optimizer, loader.len())?;
             self.save(&state, model, optimizer, loader)?;
             if self.stop.load(Ordering::Relaxed) && state.epoch < self.epochs {
                 state.report.stopped_early = true;
@@ -263,9 +297,11 @@ impl<'a> Trainer<'a> {
         state: &mut State,
         model: &dyn Module,
         optimizer: &mut dyn Optimizer,
+        batches: usize,
     ) -> Result<()> {
         let mean = state.sum / state.batches as f64;
         state.report.losses.push(mean);
+        let at = state.at(self.epochs, batches, optimizer);
         (state.sum, state.batches) = (0.0, 0);
         let mut values = vec![("loss", mean), ("lr", optimizer.learning_rate())];
         if let Some((validate, mode)) = &mut self.validate {
@@ -297,6 +333,10 @@ impl<'a> Trainer<'a> {
         }
         if let Some((schedule, false)) = &mut self.schedule {
             schedule.step(optimizer);
+        }
+        if let Some(progress) = &mut self.progress {
+            let measure = state.report.measures.last().copied();
+            progress.epoch(At { measure, ..at });
         }
         for log in &mut self.logs {
             log.log(state.report.steps, &values)?;
@@ -359,8 +399,12 @@ impl<'a> Trainer<'a> {
                 "the checkpoint's random state is not two integers",
             )
         })?;
+        let state = State::load(saved.entry("trainer")?)?;
         with_generator(|g| *g = Generator::from_state(random));
-        State::load(saved.entry("trainer")?)
+        for log in &mut self.logs {
+            log.resumed(&state.report)?;
+        }
+        Ok(state)
     }
 }
 
@@ -376,6 +420,18 @@ struct State {
 }
 
 impl State {
+    fn at(&self, epochs: usize, batches: usize, optimizer: &dyn Optimizer) -> At {
+        At {
+            epoch: self.epoch,
+            epochs,
+            batch: self.batches,
+            batches,
+            loss: self.sum / self.batches as f64,
+            rate: optimizer.learning_rate(),
+            measure: self.report.measures.last().copied(),
+        }
+    }
+
     fn save(&self) -> Value {
         let list = |v: &[f64]| Value::List(v.iter().map(|v| Value::Float(*v)).collect());
         let best = self
