@@ -2,12 +2,12 @@
 
 use crate::device::Device;
 use crate::dtype::{DType, Element};
+use crate::handle::Handle;
 use crate::kernels;
 use crate::layout::{Layout, Shape};
 use crate::storage::Buffer;
 use crate::with_element;
 use std::fmt;
-use std::sync::Arc;
 
 /// An n-dimensional array of numbers: an 8-byte handle on a shared buffer, a layout and a dtype.
 ///
@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// Methods that make views expect arguments that fit (operations check them in `infer`); where they do
 /// not, they panic.
 #[derive(Clone)]
-pub struct Array(Arc<Inner>);
+pub struct Array(Handle<Inner>);
 
 struct Inner {
     buffer: Buffer,
@@ -60,7 +60,7 @@ impl Array {
     }
 
     fn of(buffer: Buffer, layout: Layout, dtype: DType) -> Array {
-        Array(Arc::new(Inner {
+        Array(Handle::new(Inner {
             buffer,
             layout,
             dtype,
@@ -196,7 +196,7 @@ impl Array {
     /// Whether nobody else holds this array or its buffer.
     #[inline]
     pub fn is_unique(&self) -> bool {
-        Arc::strong_count(&self.0) == 1 && self.0.buffer.is_unique()
+        self.0.is_unique() && self.0.buffer.is_unique()
     }
 
     /// Whether another library owns the memory, and may write to it.

@@ -9,6 +9,7 @@ mod cpu;
 mod device;
 mod dtype;
 mod error;
+mod handle;
 pub mod kernels;
 mod layout;
 pub mod print;
@@ -22,5 +23,6 @@ pub use dtype::{Compute, DType, Element};
 pub use error::{Error, ErrorKind, Result, catch, raise};
 #[doc(hidden)]
 pub use half;
+pub use handle::{Erased, Handle, Seen};
 pub use layout::{Layout, Shape};
 pub use storage::empty_cache;

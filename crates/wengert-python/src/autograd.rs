@@ -9,12 +9,12 @@ use crate::tensor::PyTensor;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use std::sync::{Arc, Mutex, PoisonError};
-use wengert::autograd::Node;
+use wengert::autograd::NodeRef;
 use wengert::{Backward, Tensor};
 
 /// A recorded operation.
 #[pyclass(frozen, name = "Node", module = "wengert.autograd")]
-pub(crate) struct PyNode(pub(crate) Arc<dyn Node>);
+pub(crate) struct PyNode(pub(crate) NodeRef);
 
 #[pymethods]
 impl PyNode {

@@ -221,6 +221,12 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
         None
     }
 
+    /// Itself, where it has one input whose gradient is zero but for a part.
+    #[doc(hidden)]
+    fn part(&self) -> Option<&dyn PartOfInput> {
+        None
+    }
+
     /// The result. Panics at the caller's line where the inputs do not fit.
     #[track_caller]
     fn apply(self, x: Each<Self, &Tensor>) -> Tensor {
@@ -244,6 +250,14 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
     fn try_apply(self, x: Each<Self, &Tensor>) -> Result<Tensor> {
         run::<Self>(self, Self::Inputs::map(x, Input::from), Location::caller())
     }
+}
+
+/// An operation whose result is a part of its only input. Where a gradient of that input is there already, its own is
+/// added to the part alone: the rows of a matrix, taken one by one, would else each bring a whole matrix of zeros.
+#[doc(hidden)]
+pub trait PartOfInput {
+    /// `sum`, a gradient of the input, with `dy` added where the result was taken from.
+    fn add_to(&self, sum: Array, dy: Tensor) -> Array;
 }
 
 /// Infers, computes, and records.

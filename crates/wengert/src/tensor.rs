@@ -1,13 +1,13 @@
 //! The variable: an array and its history.
 
 use crate::autograd::node::{Hook, Hooks, next_id};
-use crate::autograd::{Backward, Node, Source, lock};
+use crate::autograd::{Backward, NodeRef, Source, lock};
 use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use wengert_array::{
-    Array, DType, Device, Element, Error, ErrorKind, Layout, Meta, Result, Shape, print, raise,
+    Array, DType, Device, Element, Error, ErrorKind, Handle, Layout, Meta, Result, Shape, print, raise,
 };
 
 /// An n-dimensional array of numbers that remembers the operation that made it.
@@ -24,12 +24,12 @@ use wengert_array::{
 /// assert_eq!(w.grad().unwrap().to_vec::<f32>(), [2.0, 4.0]);
 /// ```
 #[derive(Clone)]
-pub struct Tensor(Arc<Inner>);
+pub struct Tensor(Handle<Inner>);
 
 struct Inner {
     kind: Kind,
     /// Gradient and hooks, for the few tensors that ever have them.
-    slot: OnceLock<Box<Slot>>,
+    slot: OnceLock<Arc<Slot>>,
 }
 
 enum Kind {
@@ -50,6 +50,25 @@ struct Slot {
     hooks: Hooks,
 }
 
+impl Slot {
+    fn accumulate(&self, mut grad: Tensor) {
+        loop {
+            let mut held = lock(&self.grad);
+            match held.take() {
+                None => {
+                    *held = Some(grad);
+                    return;
+                }
+                Some(other) => {
+                    // Nothing is computed under the lock; what another thread brings meanwhile is added in the next round.
+                    drop(held);
+                    grad = other + grad;
+                }
+            }
+        }
+    }
+}
+
 /// A leaf's answer to "do you require a gradient?". Until someone says so, a layer that uses the leaf as
 /// its parameter may decide: that is how `linear.W = W` makes a plain tensor a parameter.
 mod requires {
@@ -68,7 +87,7 @@ impl Tensor {
             requires,
             id: AtomicU64::new(0),
         };
-        Tensor(Arc::new(Inner {
+        Tensor(Handle::new(Inner {
             kind,
             slot: OnceLock::new(),
         }))
@@ -76,7 +95,7 @@ impl Tensor {
 
     #[inline]
     pub(crate) fn made(value: Array, source: Source) -> Tensor {
-        Tensor(Arc::new(Inner {
+        Tensor(Handle::new(Inner {
             kind: Kind::Made { value, source },
             slot: OnceLock::new(),
         }))
@@ -94,7 +113,7 @@ impl Tensor {
     /// The value, given up by this handle: if it was the last, nobody else holds the array.
     #[inline]
     pub(crate) fn into_array(self) -> Array {
-        match Arc::try_unwrap(self.0) {
+        match self.0.try_unwrap() {
             Ok(Inner {
                 kind: Kind::Made { value, .. },
                 ..
@@ -122,7 +141,7 @@ impl Tensor {
     }
 
     /// The recorded operation that made it, if any.
-    pub fn grad_fn(&self) -> Option<Arc<dyn Node>> {
+    pub fn grad_fn(&self) -> Option<NodeRef> {
         match &self.0.kind {
             Kind::Made {
                 source: Source::Node(node),
@@ -132,8 +151,8 @@ impl Tensor {
         }
     }
 
-    fn slot(&self) -> &Slot {
-        self.0.slot.get_or_init(Box::default)
+    fn slot(&self) -> &Arc<Slot> {
+        self.0.slot.get_or_init(Arc::default)
     }
 }
 
@@ -381,21 +400,8 @@ impl Tensor {
 
     /// Adds to the gradient. The sum is computed outside the lock, so another thread may have added
     /// meanwhile; then that is added too, and nothing is lost.
-    pub(crate) fn accumulate(&self, mut grad: Tensor) {
-        let slot = &self.slot().grad;
-        loop {
-            let mut held = lock(slot);
-            match held.take() {
-                None => {
-                    *held = Some(grad);
-                    return;
-                }
-                Some(other) => {
-                    drop(held);
-                    grad = other + grad;
-                }
-            }
-        }
+    pub(crate) fn accumulate(&self, grad: Tensor) {
+        self.slot().accumulate(grad);
     }
 
     /// Calls `hook` with this tensor's gradient whenever a backward pass has computed it; what it returns, if
@@ -442,10 +448,11 @@ impl Tensor {
         if self.is_leaf() {
             return;
         }
-        let this: Weak<Inner> = Arc::downgrade(&self.0);
+        // The hook belongs to the node that made this tensor and may outlive it, so it does not keep it alive.
+        let slot = Arc::downgrade(self.slot());
         self.register_hook(move |grad| {
-            if let Some(inner) = this.upgrade() {
-                Tensor(inner).accumulate(grad.clone());
+            if let Some(slot) = slot.upgrade() {
+                slot.accumulate(grad.clone());
             }
             None
         });
@@ -466,7 +473,7 @@ impl Tensor {
 
     /// Whether both are handles on the same variable.
     pub fn is(&self, other: &Tensor) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.0.same(&other.0)
     }
 
     /// Brings a gradient to the shape and dtype of what it is the gradient of: what broadcasting repeated is

@@ -2,13 +2,12 @@
 
 use super::host;
 use super::mode::Recording;
-use super::node::{Grads, Node, Source, wanted};
+use super::node::{Edge, Grads, Node, Source, wanted};
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::panic::Location;
-use std::sync::Arc;
 use wengert_array::{Array, Error, ErrorKind, Result, raise};
 
 /// How a backward pass is to be run.
@@ -313,16 +312,25 @@ fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) ->
                     leaf.accumulate(grad);
                 }
             }
-            Source::Node(node) => {
+            Source::Node(this) => {
+                let node = &*this;
                 let wants = match &useful {
-                    Some(useful) => useful.wants(&node),
-                    None => mask(&node, |_| true),
+                    Some(useful) => useful.wants(node),
+                    None => mask(node, |_| true),
                 };
                 if wants == 0 {
                     continue;
                 }
                 host::running(node.place());
-                let grads: Grads = node.clone().backward(grad, wants, retain)?;
+                if !how.create
+                    && let Some(part) = node.part()
+                    && let [Edge { source: Some(to), .. }] = node.edges()
+                    && let Some(sum) = pending.take(to.id())
+                {
+                    pending.arrive(to.clone(), Tensor::constant(part.add_to(sum.into_array(), grad)));
+                    continue;
+                }
+                let grads: Grads = node.backward(&this, grad, wants, retain)?;
                 for (i, grad) in grads.into_iter().enumerate() {
                     let edge = &node.edges()[i];
                     if let (Some(grad), Some(source), true) = (grad, &edge.source, wanted(wants, i)) {
@@ -377,6 +385,14 @@ impl Pending {
         }
     }
 
+    /// What has arrived for this id.
+    fn take(&mut self, id: u64) -> Option<Tensor> {
+        match self.near.iter().rposition(|(i, ..)| *i == id) {
+            Some(at) => Some(self.near.remove(at).2),
+            None => self.far.remove(&id).map(|(_, grad)| grad),
+        }
+    }
+
     /// Takes the one with the largest id.
     fn pop(&mut self) -> Option<(u64, Source, Tensor)> {
         self.near
@@ -394,7 +410,7 @@ fn source_of(t: &Tensor) -> Source {
     t.source().expect("checked to require a gradient")
 }
 
-fn mask(node: &Arc<dyn Node>, leads: impl Fn(&Source) -> bool) -> u64 {
+fn mask(node: &dyn Node, leads: impl Fn(&Source) -> bool) -> u64 {
     let mut mask = 0;
     for (i, edge) in node.edges().iter().enumerate() {
         if edge.source.as_ref().is_some_and(&leads) {
@@ -441,7 +457,7 @@ impl Useful {
         Useful(leads)
     }
 
-    fn wants(&self, node: &Arc<dyn Node>) -> u64 {
+    fn wants(&self, node: &dyn Node) -> u64 {
         mask(node, |source| self.0.get(&source.id()).copied().unwrap_or(false))
     }
 }

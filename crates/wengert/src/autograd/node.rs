@@ -2,7 +2,7 @@
 
 use super::audit::{self, Audited};
 use super::{host, mode};
-use crate::op::{Arity, Each, Extra, In, Op, Saves};
+use crate::op::{Arity, Each, Extra, In, Op, PartOfInput, Saves};
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
@@ -10,7 +10,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use wengert_array::{Array, Error, ErrorKind, Meta, Result};
+use wengert_array::{Array, Erased, Error, ErrorKind, Handle, Meta, Result, Seen};
 
 /// Ids count up as tensors are made, so an operation's id is larger than those of all it depends on: going
 /// by falling id visits each operation after everything that used its result.
@@ -23,7 +23,7 @@ pub(crate) fn next_id() -> u64 {
 #[derive(Clone)]
 pub enum Source {
     /// The operation that made it.
-    Node(Arc<dyn Node>),
+    Node(NodeRef),
     /// Nothing made it: it is a leaf, and keeps its gradient itself.
     Leaf(Tensor),
 }
@@ -115,8 +115,21 @@ pub trait Node: Send + Sync {
     fn saved_bytes(&self) -> usize;
     /// What watches the gradient of its result.
     fn hooks(&self) -> &Hooks;
-    /// The gradients of the inputs that `wants` names, given that of the result.
-    fn backward(self: Arc<Self>, dy: Tensor, wants: u64, retain: bool) -> Result<Grads>;
+    /// The operation, where its gradient is zero but for a part.
+    #[doc(hidden)]
+    fn part(&self) -> Option<&dyn PartOfInput>;
+    /// The gradients of the inputs that `wants` names, given that of the result. `this` is a handle on this very node.
+    fn backward(&self, this: &NodeRef, dy: Tensor, wants: u64, retain: bool) -> Result<Grads>;
+}
+
+/// A handle on a recorded operation.
+pub type NodeRef = Erased<dyn Node>;
+
+impl<O: Op> Seen<dyn Node> for Record<O> {
+    #[inline]
+    fn seen(&self) -> &(dyn Node + 'static) {
+        self
+    }
 }
 
 /// One gradient for each input, where there is one.
@@ -236,14 +249,14 @@ pub(crate) fn record<O: Op>(
         saved: Mutex::new(Some(saved)),
         hooks: Hooks::default(),
     };
-    let node = Arc::new(node);
+    let node = Handle::new(node);
     if let Some(x) = audited {
         audit::inspect(&node, &x);
     }
-    Tensor::made(value, Source::Node(node))
+    Tensor::made(value, Source::Node(node.erase()))
 }
 
-impl<O: Op> Audited for Arc<Record<O>> {
+impl<O: Op> Audited for Handle<Record<O>> {
     fn node(&self) -> &dyn Node {
         &**self
     }
@@ -259,6 +272,7 @@ impl<O: Op> Audited for Arc<Record<O>> {
         let saved = Saved { x, y: Some(y), extra };
         let cx = Ctx {
             record: self,
+            this: &self.clone().erase(),
             saved,
             wants: u64::MAX,
             reads: Cell::new(Saves::NOTHING),
@@ -321,7 +335,10 @@ impl<O: Op> Node for Record<O> {
     fn hooks(&self) -> &Hooks {
         &self.hooks
     }
-    fn backward(self: Arc<Self>, dy: Tensor, wants: u64, retain: bool) -> Result<Grads> {
+    fn part(&self) -> Option<&dyn PartOfInput> {
+        self.op.part()
+    }
+    fn backward(&self, this: &NodeRef, dy: Tensor, wants: u64, retain: bool) -> Result<Grads> {
         let saved = {
             let mut saved = lock(&self.saved);
             match &*saved {
@@ -338,7 +355,8 @@ impl<O: Op> Node for Record<O> {
                 .at(self.at));
         };
         let cx = Ctx {
-            record: &self,
+            record: self,
+            this,
             saved,
             wants,
             reads: Cell::new(Saves::NOTHING),
@@ -362,7 +380,8 @@ impl<O: Op> Record<O> {
 
 /// What a rule may read: saved values, shapes, and which gradients are asked for.
 pub struct Ctx<'a, O: Op> {
-    record: &'a Arc<Record<O>>,
+    record: &'a Record<O>,
+    this: &'a NodeRef,
     saved: Saved<O>,
     wants: u64,
     /// What the rule has read: the contract test compares it with `SAVES`.
@@ -401,7 +420,7 @@ impl<O: Op> Ctx<'_, O> {
             )
         };
         if mode::is_recording() {
-            Tensor::made(value.clone(), Source::Node(self.record.clone()))
+            Tensor::made(value.clone(), Source::Node(self.this.clone()))
         } else {
             Tensor::constant(value.clone())
         }
@@ -431,7 +450,7 @@ impl<O: Op> Ctx<'_, O> {
     /// `value` with the history of the result: for operations that keep values themselves.
     pub fn as_y(&self, value: Array) -> Tensor {
         if mode::is_recording() {
-            Tensor::made(value, Source::Node(self.record.clone()))
+            Tensor::made(value, Source::Node(self.this.clone()))
         } else {
             Tensor::constant(value)
         }
@@ -498,8 +517,10 @@ pub(crate) fn reads_of<O: Op>(op: O, x: Each<O, Array>, wants: u64) -> Result<Sa
         hooks: Hooks::default(),
     };
     let dy = Tensor::constant(Array::full(y.shape(), 1.0, y.dtype()));
+    let record = Handle::new(record);
     let cx = Ctx {
-        record: &Arc::new(record),
+        record: &record,
+        this: &record.clone().erase(),
         saved,
         wants,
         reads: Cell::new(Saves::NOTHING),
@@ -510,7 +531,7 @@ pub(crate) fn reads_of<O: Op>(op: O, x: Each<O, Array>, wants: u64) -> Result<Sa
 
 thread_local! {
     /// Nodes whose last holder went away while another node was being dropped on this thread.
-    static DYING: RefCell<Option<Vec<Arc<dyn Node>>>> = const { RefCell::new(None) };
+    static DYING: RefCell<Option<Vec<NodeRef>>> = const { RefCell::new(None) };
 }
 
 impl<O: Op> Drop for Record<O> {
@@ -522,7 +543,7 @@ impl<O: Op> Drop for Record<O> {
             let Some(Source::Node(node)) = edge.source.take() else {
                 continue;
             };
-            if Arc::strong_count(&node) > 1 {
+            if !node.is_unique() {
                 continue;
             }
             let queued = DYING.try_with(|dying| match &mut *dying.borrow_mut() {

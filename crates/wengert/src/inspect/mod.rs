@@ -2,12 +2,11 @@
 
 mod svg;
 
-use crate::autograd::{Node, Source};
+use crate::autograd::{Node, NodeRef, Source};
 use crate::tensor::Tensor;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::panic::Location;
-use std::sync::Arc;
 use wengert_array::Meta;
 
 /// The history of a tensor: operations, the leaves they started from, and which went into which.
@@ -63,9 +62,9 @@ pub struct Vertex {
 impl Graph {
     /// The history of `y`, as far as it leads to leaves that require a gradient.
     pub fn of(y: &Tensor) -> Graph {
-        let mut operations: Vec<Arc<dyn Node>> = Vec::new();
+        let mut operations: Vec<NodeRef> = Vec::new();
         let mut numbers: HashMap<u64, usize> = HashMap::new();
-        let mut found: Vec<Arc<dyn Node>> = y.grad_fn().into_iter().collect();
+        let mut found: Vec<NodeRef> = y.grad_fn().into_iter().collect();
         // A list, not recursion: a chain may be a million operations long.
         while let Some(node) = found.pop() {
             if numbers.insert(node.id(), 0).is_none() {
@@ -97,7 +96,7 @@ impl Graph {
                     None => graph.push(constant(&edge.meta)),
                 });
             }
-            let to = graph.push(operation(&node));
+            let to = graph.push(operation(&*node));
             numbers.insert(node.id(), to);
             graph.edges.extend(inputs.into_iter().map(|from| (from, to)));
         }
@@ -179,7 +178,7 @@ fn constant(meta: &Meta) -> Vertex {
     }
 }
 
-fn operation(node: &Arc<dyn Node>) -> Vertex {
+fn operation(node: &dyn Node) -> Vertex {
     Vertex {
         role: Role::Operation,
         label: node.name().into(),

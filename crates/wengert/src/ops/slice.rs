@@ -3,7 +3,7 @@
 use super::shape::block;
 use super::{Dims, axis, contract, ok};
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::op::{Extra, Fixed, In, Op, PartOfInput, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, Error, ErrorKind, Layout, Meta, Result, Shape, kernels, raise};
 
@@ -131,6 +131,9 @@ impl Op for See {
         };
         [Some(place.apply([&dy]))]
     }
+    fn part(&self) -> Option<&dyn PartOfInput> {
+        Some(self)
+    }
     fn samples() -> Vec<Sample<Self>> {
         let slice = |dim, start, len, step| {
             See(Part::of(
@@ -170,6 +173,14 @@ impl Op for See {
     }
     fn name(&self) -> &'static str {
         self.0.name
+    }
+}
+
+impl PartOfInput for See {
+    fn add_to(&self, sum: Array, dy: Tensor) -> Array {
+        let part = self.0.layout(sum.shape()).expect("infer has checked it");
+        let added = Tensor::constant(self.0.see(sum.clone())) + dy;
+        kernels::write(sum, &part, &added.into_array())
     }
 }
 
@@ -667,6 +678,7 @@ contract! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Backward, DType, fork_rng};
 
     fn lists(parts: &[Tensor]) -> Vec<Vec<i64>> {
         parts.iter().map(|p| p.to_vec()).collect()
@@ -715,5 +727,52 @@ mod tests {
         assert_eq!(y.to_vec::<f32>(), [1., 0., 1., 1., 0., 1.]);
         let y = x.diagonal_scatter(&Tensor::new([5.0, 6.0]), 1, 0, 1);
         assert_eq!(y.to_vec::<f32>(), [0., 5., 0., 0., 0., 6.]);
+    }
+
+    #[test]
+    fn gradients_of_many_parts_add_up() {
+        let x = fork_rng(1, || Tensor::normal_as([6, 4], 0.0, 1.0, DType::F64)).requires_grad_(true);
+        // Rows, columns that overlap, a diagonal, steps backwards; as they are, of a result, and twice of one part.
+        let f = |x: &Tensor| {
+            let y = x.exp();
+            let rows = x
+                .unbind(0)
+                .into_iter()
+                .zip(1..)
+                .map(|(row, k)| row.square() * f64::from(k));
+            let columns = y
+                .chunk(3, 1)
+                .into_iter()
+                .chain([y.narrow(1, 1, 3)])
+                .map(|c| c.square());
+            let last = y.select(0, -1);
+            let others = [
+                y.diagonal(1, 0, 1).sin(),
+                y.index(crate::s(.., -2)).cos(),
+                &last * &last,
+                last.tanh(),
+            ];
+            let terms = rows.chain(columns).chain(others).map(|t| t.sum());
+            terms.reduce(|a, b| a + b).expect("there are some")
+        };
+        crate::gradcheck(|x| f(&x[0]), &[&x]).unwrap();
+        // Recorded, each part has a gradient of its own: the same, but for the order in which they are added.
+        f(&x).backward();
+        let whole = Backward::new()
+            .create_graph(true)
+            .try_grad(&f(&x), &[&x], None)
+            .unwrap()[0]
+            .clone()
+            .unwrap();
+        assert!(x.grad().unwrap().allclose(&whole.detach(), 1e-12, 1e-12));
+        // A gradient that someone else holds is not written to.
+        let (held, kept) = (Tensor::zeros([2, 2]).requires_grad_(true), Tensor::ones([2, 2]));
+        let y = &held * 1.0;
+        Backward::new().run_many(&[
+            (&y.select(0, 0), Some(&Tensor::new([5.0, 6.0]))),
+            (&y, Some(&kept)),
+        ]);
+        assert_eq!(held.grad().unwrap().to_vec::<f32>(), [6.0, 7.0, 1.0, 1.0]);
+        assert_eq!(kept.to_vec::<f32>(), [1.0; 4]);
     }
 }
