@@ -368,7 +368,7 @@ mod tests {
         }
     }
     impl<const N: usize> Seen<dyn Named> for Value<N> {
-        fn seen(&self) -> &dyn Named {
+        fn seen(&self) -> &(dyn Named + 'static) {
             self
         }
     }

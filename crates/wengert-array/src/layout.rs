@@ -7,16 +7,35 @@ use std::ops::Deref;
 type Small<T> = SmallVec<[T; 4]>;
 
 /// The sizes of an array's dimensions, outermost first. Prints as `[2, 3]`.
-#[derive(PartialEq, Eq, Hash, Default)]
+#[derive(Eq, Hash, Default)]
 pub struct Shape(Small<usize>);
 
+// Shapes are cloned and compared several times in each operation, and are short: a few instructions here, where the
+// derived code calls the system's functions for blocks of memory.
 impl Clone for Shape {
-    /// A copy of the numbers as a block: shapes are cloned several times in each operation, and the derived clone goes
-    /// number by number.
     #[inline]
     fn clone(&self) -> Shape {
-        Shape(Small::from_slice(&self.0))
+        Shape(copy(&self.0))
     }
+}
+
+impl PartialEq for Shape {
+    #[inline]
+    fn eq(&self, other: &Shape) -> bool {
+        self.rank() == other.rank() && self.0.iter().zip(&other.0).all(|(a, b)| a == b)
+    }
+}
+
+#[inline]
+fn copy<T: Copy + Default>(from: &Small<T>) -> Small<T> {
+    if from.spilled() {
+        return Small::from_slice(from);
+    }
+    let mut all = [T::default(); 4];
+    for (to, from) in all.iter_mut().zip(from) {
+        *to = *from;
+    }
+    Small::from_buf_and_len(all, from.len())
 }
 
 impl Shape {
@@ -191,7 +210,7 @@ impl Clone for Layout {
     fn clone(&self) -> Layout {
         Layout {
             shape: self.shape.clone(),
-            strides: Small::from_slice(&self.strides),
+            strides: copy(&self.strides),
             offset: self.offset,
             contiguous: self.contiguous,
         }

@@ -2,7 +2,7 @@
 
 use super::host;
 use super::mode::Recording;
-use super::node::{Edge, Grads, Node, Source, wanted};
+use super::node::{Edge, Node, Source};
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::collections::HashMap;
@@ -330,13 +330,13 @@ fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) ->
                     pending.arrive(to.clone(), Tensor::constant(part.add_to(sum.into_array(), grad)));
                     continue;
                 }
-                let grads: Grads = node.backward(&this, grad, wants, retain)?;
-                for (i, grad) in grads.into_iter().enumerate() {
-                    let edge = &node.edges()[i];
-                    if let (Some(grad), Some(source), true) = (grad, &edge.source, wanted(wants, i)) {
-                        pending.arrive(source.clone(), grad.fit(&edge.meta));
+                let edges = node.edges();
+                node.backward(&this, grad, wants, retain, &mut |i, grad| {
+                    let Edge { source, meta } = &edges[i];
+                    if let Some(source) = source {
+                        pending.arrive(source.clone(), grad.fit(meta));
                     }
-                }
+                })?;
             }
         }
     }

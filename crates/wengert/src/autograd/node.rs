@@ -4,7 +4,6 @@ use super::audit::{self, Audited};
 use super::{host, mode};
 use crate::op::{Arity, Each, Extra, In, Op, PartOfInput, Saves};
 use crate::tensor::Tensor;
-use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::Location;
@@ -118,8 +117,16 @@ pub trait Node: Send + Sync {
     /// The operation, where its gradient is zero but for a part.
     #[doc(hidden)]
     fn part(&self) -> Option<&dyn PartOfInput>;
-    /// The gradients of the inputs that `wants` names, given that of the result. `this` is a handle on this very node.
-    fn backward(&self, this: &NodeRef, dy: Tensor, wants: u64, retain: bool) -> Result<Grads>;
+    /// Gives the gradients of the inputs that `wants` names with their inputs' numbers, from that of the result. `this`
+    /// is a handle on this very node.
+    fn backward(
+        &self,
+        this: &NodeRef,
+        dy: Tensor,
+        wants: u64,
+        retain: bool,
+        give: &mut dyn FnMut(usize, Tensor),
+    ) -> Result<()>;
 }
 
 /// A handle on a recorded operation.
@@ -131,9 +138,6 @@ impl<O: Op> Seen<dyn Node> for Record<O> {
         self
     }
 }
-
-/// One gradient for each input, where there is one.
-pub type Grads = SmallVec<[Option<Tensor>; 3]>;
 
 /// Whether input `i` is in a mask. Inputs past the mask's width are always wanted.
 pub(crate) fn wanted(mask: u64, i: usize) -> bool {
@@ -338,7 +342,14 @@ impl<O: Op> Node for Record<O> {
     fn part(&self) -> Option<&dyn PartOfInput> {
         self.op.part()
     }
-    fn backward(&self, this: &NodeRef, dy: Tensor, wants: u64, retain: bool) -> Result<Grads> {
+    fn backward(
+        &self,
+        this: &NodeRef,
+        dy: Tensor,
+        wants: u64,
+        retain: bool,
+        give: &mut dyn FnMut(usize, Tensor),
+    ) -> Result<()> {
         let saved = {
             let mut saved = lock(&self.saved);
             match &*saved {
@@ -361,8 +372,14 @@ impl<O: Op> Node for Record<O> {
             wants,
             reads: Cell::new(Saves::NOTHING),
         };
-        let grads = self.op.backward(&cx, dy);
-        Ok(grads.into_iter().collect())
+        for (i, grad) in self.op.backward(&cx, dy).into_iter().enumerate() {
+            if let Some(grad) = grad
+                && wanted(wants, i)
+            {
+                give(i, grad);
+            }
+        }
+        Ok(())
     }
 }
 
