@@ -208,6 +208,13 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
         Self::NAME
     }
 
+    /// How many floating-point operations computing the result takes, where a multiplication with an addition counts as
+    /// two. As in PyTorch's counter only products, convolutions and attention count, beside which the rest is little.
+    fn flops(&self, x: &[&Shape], y: &Meta) -> u64 {
+        let _ = (x, y);
+        0
+    }
+
     /// What gradient number `i` reads, by [`SAVES`](Op::SAVES) or where the type serves several.
     #[doc(hidden)]
     fn saves(&self, i: usize) -> Saves {
@@ -269,7 +276,13 @@ fn run<O: Op>(op: O, x: Each<O, Input>, at: &'static Location<'static>) -> Resul
         let message = format!("a result of shape {} has too many elements", y.shape);
         return Err(Error::new(ErrorKind::Memory, op.name(), message).at(at));
     }
-    let wanted = y.dtype.is_float() && mode::is_recording() && x.as_ref().iter().any(|x| x.source.is_some());
+    let duties = mode::Duties::now();
+    if duties.tell() {
+        let inputs: Vec<&Array> = x.as_ref().iter().map(|x| &x.array).collect();
+        let shapes: Vec<&Shape> = inputs.iter().map(|x| x.shape()).collect();
+        crate::inspect::tell(op.name(), &inputs, &y, op.flops(&shapes, &y));
+    }
+    let wanted = y.dtype.is_float() && duties.record() && x.as_ref().iter().any(|x| x.source.is_some());
     if !wanted {
         let mut extra = Extra::default();
         let value = op.forward(O::Inputs::map(x, |x| x.array), &y, &mut extra);

@@ -1,16 +1,44 @@
-//! Whether this thread records what it computes.
+//! Whether this thread records what it computes, and whether somebody watches it.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
 
+const RECORDING: u8 = 1;
+const WATCHED: u8 = 2;
+
 thread_local! {
-    static RECORDING: Cell<bool> = const { Cell::new(true) };
+    /// One byte, so that an operation looks only once.
+    static MODE: Cell<u8> = const { Cell::new(RECORDING) };
+}
+
+/// What an operation has to do besides computing its result.
+#[derive(Clone, Copy)]
+pub(crate) struct Duties(u8);
+
+impl Duties {
+    #[inline]
+    pub fn now() -> Duties {
+        Duties(MODE.get())
+    }
+    #[inline]
+    pub fn record(self) -> bool {
+        self.0 & RECORDING != 0
+    }
+    #[inline]
+    pub fn tell(self) -> bool {
+        self.0 & WATCHED != 0
+    }
+}
+
+/// Sets whether operations on this thread tell [`inspect::performed`](crate::inspect::performed) of themselves.
+pub(crate) fn watch(on: bool) {
+    MODE.set(MODE.get() & !WATCHED | if on { WATCHED } else { 0 });
 }
 
 /// Whether operations on this thread leave a record for gradients.
 #[inline]
 pub fn is_recording() -> bool {
-    RECORDING.get()
+    MODE.get() & RECORDING != 0
 }
 
 /// Runs `f` without recording, as PyTorch's `torch.no_grad()`.
@@ -44,8 +72,10 @@ impl Recording {
     /// From now until the guard is dropped.
     #[must_use = "the mode ends when the guard is dropped"]
     pub fn set(on: bool) -> Recording {
+        let before = is_recording();
+        MODE.set(MODE.get() & !RECORDING | u8::from(on));
         Recording {
-            before: RECORDING.replace(on),
+            before,
             _not_send: PhantomData,
         }
     }
@@ -53,6 +83,6 @@ impl Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        RECORDING.set(self.before);
+        MODE.set(MODE.get() & !RECORDING | u8::from(self.before));
     }
 }

@@ -1,5 +1,6 @@
 //! Looking at a recorded graph: what it holds, and pictures of it.
 
+mod performed;
 mod svg;
 
 use crate::autograd::{Node, NodeRef, Source};
@@ -8,6 +9,9 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::panic::Location;
 use wengert_array::Meta;
+
+pub(crate) use performed::tell;
+pub use performed::{Performed, Watch, performed};
 
 /// The history of a tensor: operations, the leaves they started from, and which went into which.
 ///

@@ -160,3 +160,53 @@ losses! {
         weight: Option<Tensor> = None,
     } |l, x, target| F::multilabel_soft_margin_loss(x, target, l.weight.as_ref(), l.reduction);
 }
+/// Connectionist temporal classification: see [`ctc_loss`](F::ctc_loss).
+#[derive(Clone, Debug)]
+pub struct CTCLoss {
+    /// The number of the class that stands for nothing.
+    pub blank: usize,
+    /// What becomes of the single losses; their mean by default.
+    pub reduction: Reduction,
+    /// Whether infinite losses, of targets that are too long, count as 0.
+    pub zero_infinity: bool,
+}
+
+impl Default for CTCLoss {
+    fn default() -> CTCLoss {
+        CTCLoss {
+            blank: 0,
+            reduction: Reduction::Mean,
+            zero_infinity: false,
+        }
+    }
+}
+
+impl CTCLoss {
+    /// With PyTorch's defaults.
+    pub fn new() -> CTCLoss {
+        CTCLoss::default()
+    }
+
+    /// The loss of log probabilities `[time, n, classes]` and targets `[n, length]`, of which so much counts.
+    ///
+    /// # Panics
+    /// As [`ctc_loss`](F::ctc_loss).
+    #[track_caller]
+    pub fn forward(
+        &self,
+        log_probs: &Tensor,
+        targets: &Tensor,
+        input_lengths: &[usize],
+        target_lengths: &[usize],
+    ) -> Tensor {
+        F::ctc_loss(
+            log_probs,
+            targets,
+            input_lengths,
+            target_lengths,
+            self.blank,
+            self.reduction,
+            self.zero_infinity,
+        )
+    }
+}

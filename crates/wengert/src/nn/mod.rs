@@ -21,7 +21,11 @@ mod summary;
 mod transformer;
 
 pub use crate::ops::functional;
-pub use activation::{Flatten, GELU, Identity, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh};
+pub use activation::{
+    CELU, ELU, Flatten, GELU, GLU, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, Identity, LeakyReLU,
+    LogSigmoid, LogSoftmax, Mish, PReLU, RReLU, ReLU, ReLU6, SELU, SiLU, Sigmoid, Softmax, Softmax2d,
+    Softmin, Softplus, Softshrink, Softsign, Tanh, Tanhshrink, Threshold,
+};
 pub use attention::{Masks, MultiheadAttention};
 pub use container::{ModuleDict, ModuleList, Sequential};
 pub use conv::{Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
@@ -30,7 +34,7 @@ pub use embedding::{Embedding, EmbeddingBag};
 pub use linear::Linear;
 pub use loss::{CrossEntropyLoss, MSELoss};
 pub use losses::{
-    BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, GaussianNLLLoss, HingeEmbeddingLoss, HuberLoss,
+    BCELoss, BCEWithLogitsLoss, CTCLoss, CosineEmbeddingLoss, GaussianNLLLoss, HingeEmbeddingLoss, HuberLoss,
     KLDivLoss, L1Loss, MarginRankingLoss, MultiLabelMarginLoss, MultiLabelSoftMarginLoss, MultiMarginLoss,
     NLLLoss, PoissonNLLLoss, SmoothL1Loss, SoftMarginLoss, TripletMarginLoss,
 };
@@ -47,7 +51,7 @@ pub use pool::{
 };
 pub use rnn::{GRU, LSTM, RNN, RecurrentOptions};
 pub use state::{LoadReport, StateDict};
-pub use summary::summary;
+pub use summary::{summary, summary_of};
 pub use transformer::{
     TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
     TransformerOptions,

@@ -3,7 +3,9 @@
 use super::common::{numbers, or_raise, recorded_grads, scalar};
 use super::contract;
 use super::dropout::dropout;
+use crate::autograd::mode::Duties;
 use crate::autograd::{Ctx, is_recording};
+use crate::inspect;
 use crate::op::{Extra, In, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Scores};
@@ -38,6 +40,13 @@ impl Attention {
         let r = q.rank();
         mask.map(|m| m.broadcast_to(&q.with(r - 1, k[r - 2])))
     }
+}
+
+/// The operations of a product as large as q kᵀ, and of one as large as that with the values.
+fn products(q: &Shape, k: &Shape, v: &Shape) -> [u64; 2] {
+    let r = q.rank();
+    let pairs = q[..r - 1].iter().product::<usize>() * k[r - 2];
+    [q[r - 1], v[r - 1]].map(|width| 2 * (pairs * width) as u64)
 }
 
 /// Which key each query may see, for lengths l and s.
@@ -110,6 +119,10 @@ impl Op for Attention {
         extra.keep(lse);
         y
     }
+    fn flops(&self, x: &[&Shape], _: &Meta) -> u64 {
+        let [scores, values] = products(x[0], x[1], x[2]);
+        scores + values
+    }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
         let all: Vec<Tensor> = (0..cx.inputs()).map(|i| cx.x(i)).collect();
         let y = cx.y();
@@ -131,6 +144,12 @@ impl Op for Attention {
         let mask = Attention::mask(arrays[0].shape(), arrays[1].shape(), arrays.get(3).cloned());
         let [q, k, v] = [&arrays[0], &arrays[1], &arrays[2]];
         let (y, dy) = (y.array(), dy.array());
+        if Duties::now().tell() {
+            // The scores again and the gradients of queries and keys; those of the weights and of the values.
+            let [scores, values] = products(q.shape(), k.shape(), v.shape());
+            let name = "scaled_dot_product_attention_backward";
+            inspect::tell(name, &[], cx.meta(0), 3 * scores + 2 * values);
+        }
         let grads = kernels::attention_backward(q, k, v, &y, &cx.extra(0), &dy, &self.scores(mask.as_ref()));
         let mut grads: Vec<_> = grads
             .into_iter()

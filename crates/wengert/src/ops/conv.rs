@@ -142,6 +142,11 @@ impl Conv {
     }
 }
 
+/// Each number on the side of the result meets the weights of its channel once.
+fn flops(result: &Shape, weight: &Shape) -> u64 {
+    2 * (result.numel() * weight[1..].iter().product::<usize>()) as u64
+}
+
 fn check_bias(op: &str, bias: Option<&In<'_>>, channels: usize) -> Result<()> {
     match bias {
         Some(b) if *b.shape != [channels] => {
@@ -183,6 +188,9 @@ impl Op for Conv {
     fn forward(&self, x: Vec<Array>, y: &Meta, _: &mut Extra) -> Array {
         let size = three(&y.shape[2..], 1);
         kernels::conv(&five(&x[0]), &five(&x[1]), x.get(2), &self.spec(), size).reshape(&y.shape)
+    }
+    fn flops(&self, x: &[&Shape], y: &Meta) -> u64 {
+        flops(&y.shape, x[1])
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
         let n = self.dims();
@@ -282,6 +290,9 @@ impl Op for ConvInput {
         let size = three(&y.shape[2..], 1);
         kernels::conv_input(&five(&x[0]), &five(&x[1]), x.get(2), &self.conv.spec(), size).reshape(&y.shape)
     }
+    fn flops(&self, x: &[&Shape], _: &Meta) -> u64 {
+        flops(x[0], x[1])
+    }
     fn backward(&self, cx: &Ctx<'_, Self>, g: Tensor) -> Vec<Option<Tensor>> {
         let ddy = cx.grad(0, || self.conv.clone().apply(vec![&g, &cx.x(1)]));
         let dw = cx.grad(1, || {
@@ -363,6 +374,9 @@ impl Op for ConvWeight {
     fn forward(&self, [x, dy]: [Array; 2], y: &Meta, _: &mut Extra) -> Array {
         let kernel = three(&self.kernel, 1);
         kernels::conv_weight(&five(&x), &five(&dy), &self.conv.spec(), kernel).reshape(&y.shape)
+    }
+    fn flops(&self, x: &[&Shape], y: &Meta) -> u64 {
+        flops(x[1], &y.shape)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, g: Tensor) -> [Option<Tensor>; 2] {
         let dx = cx.grad(0, || {

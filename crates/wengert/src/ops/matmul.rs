@@ -65,6 +65,9 @@ impl Op for MatMul {
     fn forward(&self, [a, b]: [Array; 2], y: &Meta, _: &mut Extra) -> Array {
         kernels::matmul(&a, &b, &batch(&y.shape), None)
     }
+    fn flops(&self, x: &[&Shape], y: &Meta) -> u64 {
+        2 * (y.shape.numel() * x[0].last().copied().unwrap_or(0)) as u64
+    }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
         let (a, b) = (&cx.meta(0).shape, &cx.meta(1).shape);
         let da = cx.grad(0, || MatMul.apply([&dy, &cx.x(1).transpose(-2, -1)]));
@@ -160,6 +163,9 @@ impl Op for LinearOp {
     fn forward(&self, [x, w, b]: [Array; 3], y: &Meta, _: &mut Extra) -> Array {
         let x = if x.rank() == 1 { x.unsqueeze(0) } else { x };
         kernels::matmul(&x, &w, &batch(x.shape()), Some(&b)).reshape(&y.shape)
+    }
+    fn flops(&self, x: &[&Shape], y: &Meta) -> u64 {
+        MatMul.flops(x, y)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 3] {
         let shape = &cx.meta(0).shape;
