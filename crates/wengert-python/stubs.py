@@ -108,6 +108,7 @@ RETURNS = {
     "load_csv": "Table", "read_csv": "Table", "decode": "_str", "update": "None", "total": "_int", "accuracy": "_float",
     "precision": "_float", "recall": "_float", "f1": "_float", "macro_f1": "_float", "top_k_accuracy": "_float",
     "r2_score": "_float", "mean_absolute_error": "_float", "perplexity": "_float",
+    "save_image": "None", "write": "None", "resumed": "None", "count": "_int", "operations": "list[Any]", "stop": "None",
 }  # fmt: skip
 
 DUNDERS = {

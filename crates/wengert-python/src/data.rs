@@ -82,6 +82,29 @@ fn read_idx(py: Python<'_>, bytes: &[u8]) -> PyResult<PyTensor> {
     run(py, || data::read_idx(bytes)).map(PyTensor::new)
 }
 
+/// Reads a picture (PNG or JPEG) as float32 `[3, height, width]`, from 0 to 1.
+#[pyfunction]
+fn load_image(py: Python<'_>, path: PathBuf) -> PyResult<PyTensor> {
+    run(py, || data::load_image(&path)).map(PyTensor::new)
+}
+
+/// Writes numbers from 0 to 1, `[3, height, width]` in colour, `[1, height, width]` or `[height, width]` in grey, as a
+/// picture in the format that the name ends with.
+#[pyfunction]
+fn save_image(py: Python<'_>, tensor: TensorLike, path: PathBuf) -> PyResult<()> {
+    run(py, || data::save_image(&path, &tensor.0))
+}
+
+/// Pictures `[n, channels, height, width]` side by side, `nrow` in a row, with zeros around each.
+#[pyfunction]
+#[pyo3(signature = (tensor, nrow = 8, padding = 2))]
+fn make_grid(py: Python<'_>, tensor: TensorLike, nrow: usize, padding: usize) -> PyResult<PyTensor> {
+    let made = guard(py, tensor.0.numel(), || {
+        data::transforms::make_grid(&tensor.0, nrow, padding)
+    })?;
+    Ok(PyTensor::new(made))
+}
+
 /// The characters of a text as numbers: for models that read character by character.
 #[pyclass(frozen, name = "Vocabulary", module = "wengert.utils.data")]
 pub(crate) struct PyVocabulary(Vocabulary);
@@ -203,6 +226,9 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
         read_csv,
         load_idx,
         read_idx,
+        load_image,
+        save_image,
+        make_grid,
         accuracy,
         top_k_accuracy,
         r2_score,

@@ -50,6 +50,7 @@ mod origin;
 mod state;
 mod tensor;
 mod threads;
+mod train;
 
 use pyo3::prelude::*;
 
@@ -67,6 +68,7 @@ fn _C(m: &Bound<'_, PyModule>) -> PyResult<()> {
     interop::register(m)?;
     io::register(m)?;
     data::register(m)?;
+    train::register(m)?;
     optim::register(m)?;
     threads::register(m)?;
     ops::register(m)

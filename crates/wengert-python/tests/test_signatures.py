@@ -25,7 +25,7 @@ ELSEWHERE = {
         "StateDict": "a dict",
         "WeightNormLinear": "nn.utils.weight_norm(Linear)",
         "functional": "a module",
-        "summary": "repr(model)",
+        "summary_of": "summary(model, input_size)",
         "init": "a module",
     },
     "optim": {
@@ -56,18 +56,8 @@ ELSEWHERE = {
         "Generator": "wengert.Generator",
         "generator_for": "DataLoader(generator=)",
         "random_split_counts": "random_split(dataset, lengths)",
-        "ImageFolder": "images are read by other packages, as for PyTorch",
-        "load_image": "images are read by other packages, as for PyTorch",
-        "transforms": "transforms are in other packages, as for PyTorch",
     },
-    "train": {
-        "Trainer": "Rust only so far: the loop is written out in PyTorch's way",
-        "Report": "goes with Trainer",
-        "Log": "goes with Trainer",
-        "Console": "goes with Trainer",
-        "CsvLog": "goes with Trainer",
-        "TensorBoard": "goes with Trainer",
-    },
+    "train": {},
     "": {
         "Value": "Python's own containers",
         "load_bytes": "load(io.BytesIO(bytes))",

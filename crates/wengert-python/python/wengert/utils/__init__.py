@@ -1,5 +1,5 @@
-"""Helpers: data sets and loaders, checkpoints that recompute."""
+"""Helpers: data sets and loaders, checkpoints that recompute, counts of operations, files for TensorBoard."""
 
-from . import checkpoint, data
+from . import checkpoint, data, flop_counter, tensorboard
 
-__all__ = ["checkpoint", "data"]
+__all__ = ["checkpoint", "data", "flop_counter", "tensorboard"]

@@ -1,7 +1,8 @@
 """Data sets, samplers and loaders: PyTorch's `torch.utils.data`; and readers of files, as in Rust's `wengert::data`."""
 
-from wengert._C import Table, Vocabulary, load_csv, load_idx, read_csv, read_idx
+from wengert._C import Table, Vocabulary, load_csv, load_idx, load_image, read_csv, read_idx, save_image
 
+from . import transforms
 from .dataloader import DataLoader, default_collate, default_convert, get_worker_info
 from .dataset import (
     ChainDataset,
@@ -14,6 +15,7 @@ from .dataset import (
     random_split,
 )
 from .folds import KFold
+from .images import ImageFolder
 from .sampler import (
     BatchSampler,
     RandomSampler,
@@ -29,6 +31,7 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "ImageFolder",
     "IterableDataset",
     "KFold",
     "RandomSampler",
@@ -46,7 +49,10 @@ __all__ = [
     "get_worker_info",
     "load_csv",
     "load_idx",
+    "load_image",
     "random_split",
     "read_csv",
     "read_idx",
+    "save_image",
+    "transforms",
 ]
