@@ -385,11 +385,20 @@ def test_stepping_a_schedule_first_warns():
 
 
 @needs_torch
-def test_averaged_models_are_pytorchs():
+@pytest.mark.parametrize(
+    ("option", "function", "arguments"),
+    [
+        ("avg_fn", "get_ema_avg_fn", (0.9,)),
+        ("avg_fn", "get_swa_avg_fn", ()),
+        ("multi_avg_fn", "get_ema_multi_avg_fn", (0.9,)),
+        ("multi_avg_fn", "get_swa_multi_avg_fn", ()),
+    ],
+)
+def test_averaged_models_are_pytorchs(option, function, arguments):
     theirs, mine = torch.nn.Linear(2, 2), nn.Linear(2, 2)
     mine.load_state_dict(theirs.state_dict())
-    a = optim.swa_utils.AveragedModel(mine, avg_fn=optim.swa_utils.get_ema_avg_fn(0.9))
-    b = torch.optim.swa_utils.AveragedModel(theirs, avg_fn=torch.optim.swa_utils.get_ema_avg_fn(0.9))
+    averaged = lambda utils, model: utils.AveragedModel(model, **{option: getattr(utils, function)(*arguments)})
+    a, b = averaged(optim.swa_utils, mine), averaged(torch.optim.swa_utils, theirs)
     for step in range(3):
         with torch.no_grad():
             theirs.weight.add_(1.0 + step)

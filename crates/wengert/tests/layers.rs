@@ -369,6 +369,62 @@ fn tied_weights_are_one_parameter_and_frozen_ones_stay() {
 }
 
 #[test]
+fn a_table_says_what_layers_do() {
+    #[derive(Module)]
+    struct Net {
+        conv: Conv2d,
+        norm: BatchNorm2d,
+        read: LSTM,
+        attend: MultiheadAttention,
+        unused: Linear,
+        head: Linear,
+    }
+    let net = Net {
+        conv: Conv2d::new(1, 4, 3),
+        norm: BatchNorm2d::new(4),
+        read: LSTM::new(16, 8),
+        attend: MultiheadAttention::new(8, 2),
+        unused: Linear::new(2, 2),
+        head: Linear::new(8, 3),
+    };
+    net.requires_grad_(false);
+    let text = summary_of(&net, || {
+        let x = net
+            .norm
+            .forward(&net.conv.forward(&Tensor::zeros([2, 1, 6, 6])))
+            .relu();
+        let (y, _) = net.read.forward(&x.flatten(2, -1), None);
+        net.head
+            .forward(&net.attend.forward(&y, &y, &y, Masks::default()))
+    });
+    let line = |name: &str| {
+        let line = text
+            .lines()
+            .find(|line| line.split_whitespace().next() == Some(name));
+        line.unwrap_or_else(|| panic!("no {name} in\n{text}"))
+    };
+    // The kernel's 9 numbers for each of the result.
+    assert!(
+        line("conv").contains("[2, 4, 4, 4]") && line("conv").ends_with(" 2,304"),
+        "{text}"
+    );
+    assert!(
+        line("norm").contains("relu") && line("norm").ends_with(" 0"),
+        "{text}"
+    );
+    // Four gates for 2 steps of 4 sequences, from 16 inputs and 8 of the state.
+    let flops = 2 * 2 * 4 * (4 * 8) * (16 + 8);
+    assert_eq!(flops, 12288);
+    assert!(line("read").ends_with(" 12,288"), "{text}");
+    assert!(line("head").contains("[2, 4, 3]"), "{text}");
+    assert!(line("unused").ends_with(" 0"), "{text}");
+    // With the attention's three projections in, one out, and its two products.
+    let all = 2304 + flops + 2 * 8 * 8 * (24 + 8) + 512 + 2 * 8 * 8 * 3;
+    assert_eq!(all, 19584);
+    assert!(text.ends_with("; 19,584 FLOPs"), "{text}");
+}
+
+#[test]
 fn initialisers() {
     wengert::fork_rng(1, draw_as_they_say);
 }

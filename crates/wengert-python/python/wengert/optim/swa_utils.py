@@ -23,6 +23,27 @@ def get_ema_avg_fn(decay: float = 0.999) -> Callable:
     return lambda mean, new, seen: mean * decay + new * (1 - decay)
 
 
+def _each(avg_fn: Callable) -> Callable:
+    """The form for lists of tensors, whose means are changed in place."""
+
+    @no_grad()
+    def update(means: list, news: list, seen: Any) -> None:
+        for mean, new in zip(means, news):
+            mean.copy_(avg_fn(mean.detach(), new.detach(), seen))
+
+    return update
+
+
+def get_swa_multi_avg_fn() -> Callable:
+    """As `get_swa_avg_fn`, for lists of tensors at once."""
+    return _each(get_swa_avg_fn())
+
+
+def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable:
+    """As `get_ema_avg_fn`, for lists of tensors at once."""
+    return _each(get_ema_avg_fn(decay))
+
+
 class AveragedModel(Module):
     """A copy of a model whose parameters are means over the training."""
 
