@@ -7,6 +7,8 @@ use std::ops::Deref;
 type Small<T> = SmallVec<[T; 4]>;
 
 /// The sizes of an array's dimensions, outermost first. Prints as `[2, 3]`.
+// `eq` below says what the derived one would, so `Hash` agrees with it.
+#[allow(clippy::derived_hash_with_manual_eq)]
 #[derive(Eq, Hash, Default)]
 pub struct Shape(Small<usize>);
 

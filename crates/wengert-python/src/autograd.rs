@@ -8,7 +8,7 @@ use crate::state::object;
 use crate::tensor::PyTensor;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use wengert::autograd::NodeRef;
 use wengert::{Backward, Tensor};
 

@@ -409,7 +409,7 @@ fn a_table_says_what_layers_do() {
         "{text}"
     );
     assert!(
-        line("norm").contains("relu") && line("norm").ends_with(" 0"),
+        line("norm").contains("batch_norm") && line("norm").ends_with(" 0"),
         "{text}"
     );
     // Four gates for 2 steps of 4 sequences, from 16 inputs and 8 of the state.

@@ -39,7 +39,7 @@ pub fn summary(model: &dyn Module) -> String {
     table(&rows, 3) + &totals(&all)
 }
 
-/// What the layers of a model do when `forward` runs it on an example: the operations, the shape of what comes out, and
+/// What the layers of a model do when `forward` runs it on an example: the operations, the shape of the last result, and
 /// the floating-point operations it takes, beside their parameters and bytes.
 ///
 /// A line stands for a layer with parameters and for what follows it without any. A multiplication with an addition counts
