@@ -3,7 +3,7 @@
 
     python3 benches/run.py --all            # the whole table, with one and with two threads; some minutes
     python3 benches/run.py --write-docs     # puts what was measured last into docs/benchmarks.md
-    python3 benches/run.py [--threads 1] [--only SUBSTRING] [--peers candle,burn] [--python PYTHON_WITH_TORCH]
+    python3 benches/run.py [--threads 1] [--only SUBSTRING] [--peers candle,jax] [--python PYTHON_WITH_TORCH]
 
 Builds the release binary, starts it and a Python process with PyTorch, each pinned to as many cores as it has threads,
 and asks both for the same workloads in turn. The time of a workload is the median over all runs of all rounds; the ratio
@@ -151,7 +151,7 @@ def run_all(binary, counts, python, threads, args, rows):
     workers = {"wengert": Worker([binary], threads, env),
                "torch": Worker([python, str(HERE / "torch_worker.py"), str(threads)], threads, env)}
     for peer in filter(None, args.peers.split(",")):
-        workers[peer] = Worker([peer_binary(peer)], threads, env)
+        workers[peer] = Worker(peer_command(peer, args.jax or python, threads), threads, env)
     counting = Worker([counts], threads, env)
     began, busy, load = time.monotonic(), busy_seconds(), os.getloadavg()[0]
     found = {"threads": threads, "limits": limits(workers["wengert"], threads), "rows": []}
@@ -183,10 +183,12 @@ def build(feature=None):
     return str(shutil.copy(binary, f"{binary}-{feature or 'time'}"))
 
 
-def peer_binary(peer):
-    """Another library's half of the benchmarks: a project of its own, built when it is asked for."""
+def peer_command(peer, python, threads):
+    """Another library's part in the benchmarks: a Python program, or a project of its own, built when it is asked for."""
+    if peer == "jax":
+        return [python, str(HERE / "peers" / "jax_worker.py"), str(threads)]
     subprocess.run(["cargo", "build", "--release", "-q"], cwd=HERE / "peers" / peer, check=True)
-    return str(HERE / "peers" / peer / "target" / "release" / f"wengert-benches-{peer}")
+    return [str(HERE / "peers" / peer / "target" / "release" / f"wengert-benches-{peer}")]
 
 
 def main():
@@ -197,10 +199,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long to measure a workload, about")
     parser.add_argument("--only", default="")
-    parser.add_argument("--peers", default="", help="also ask these: candle, burn")
+    parser.add_argument("--peers", default="", help="also ask these: candle, jax")
     parser.add_argument("--compile", action="store_true", help="also ask torch.compile, where it works")
     parser.add_argument("--binary", help="time this binary and not one built now")
     parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--jax", help="the Python that has JAX, where it is another")
     args = parser.parse_args()
     saved = TARGET / "benchmarks.json"
     if args.all or not args.write_docs:

@@ -69,45 +69,62 @@ unsafe fn seen_mut<S, C>(x: &mut [C]) -> &mut [S] {
     unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }
 }
 
-/// Σ of `terms` over 0..n, K sums at a time, each over L lanes (at least 8).
+/// Numbers added up side by side.
+const LANES: usize = 32;
+
+/// Σ of `terms` over the elements of `from`, which have one length; K sums at a time.
+///
+/// # Safety
+/// `S` has the bits of `C`.
 #[inline(always)]
-unsafe fn sums<S: Real, C: Compute, const K: usize, const L: usize>(
-    n: usize,
-    terms: impl Fn(usize) -> [S; K],
+unsafe fn sums<S: Real, C: Compute, const J: usize, const K: usize>(
+    from: [&[S]; J],
+    terms: impl Fn([S; J]) -> [S; K],
 ) -> [f64; K] {
+    let n = from.iter().map(|x| x.len()).min().unwrap_or(0);
+    // Pointers: checks of bounds would keep the loops from becoming vector instructions.
+    let from = from.map(<[S]>::as_ptr);
+    // SAFETY: called for i < n only.
+    let at = |i: usize| terms(from.map(|x| unsafe { x.add(i).read() }));
     let mut total = [0.0; K];
-    for from in (0..n).step_by(BLOCK) {
-        let to = n.min(from + BLOCK);
-        let mut acc = [[S::ZERO; L]; K];
-        let mut i = from;
-        while i + L <= to {
-            for l in 0..L {
-                let terms = terms(i + l);
+    for start in (0..n).step_by(BLOCK) {
+        let end = n.min(start + BLOCK);
+        let mut acc = [[S::ZERO; LANES]; K];
+        let mut i = start;
+        while i + LANES <= end {
+            let mut new = [[S::ZERO; LANES]; K];
+            for l in 0..LANES {
+                let terms = at(i + l);
                 for k in 0..K {
-                    acc[k][l] = acc[k][l] + terms[k];
+                    new[k][l] = terms[k];
                 }
             }
-            i += L;
+            for k in 0..K {
+                for l in 0..LANES {
+                    acc[k][l] = acc[k][l] + new[k][l];
+                }
+            }
+            i += LANES;
         }
         // The rest goes to the first lanes, whose places are constants so that all stay in registers.
-        while i + 8 <= to {
+        while i + 8 <= end {
             for l in 0..8 {
-                let terms = terms(i + l);
+                let terms = at(i + l);
                 for k in 0..K {
                     acc[k][l] = acc[k][l] + terms[k];
                 }
             }
             i += 8;
         }
-        while i < to {
-            let terms = terms(i);
+        while i < end {
+            let terms = at(i);
             for k in 0..K {
                 acc[k][0] = acc[k][0] + terms[k];
             }
             i += 1;
         }
         for k in 0..K {
-            let mut width = L / 2;
+            let mut width = LANES / 2;
             while width > 0 {
                 for l in 0..width {
                     acc[k][l] = acc[k][l] + acc[k][l + width];
@@ -174,12 +191,12 @@ unsafe fn forward_body<S: Real, C: Lane>(
         );
         let n = rows.n as f64;
         let middle = if rows.center {
-            sums::<S, C, 1, 32>(x.len(), |i| [x[i]])[0] / n
+            sums::<S, C, 1, 1>([x], |x| x)[0] / n
         } else {
             0.0
         };
         let m = S::lit(middle);
-        let [square] = sums::<S, C, 1, 32>(x.len(), |i| [(x[i] - m) * (x[i] - m)]);
+        let [square] = sums::<S, C, 1, 1>([x], |[x]| [(x - m) * (x - m)]);
         let by = 1.0 / (square / n + rows.eps).sqrt();
         (*mean, *scale) = (C::from_f64(middle), C::from_f64(by));
         let by = S::lit(by);
@@ -312,7 +329,7 @@ unsafe fn backward_body<S: Real, C: Lane>(
         if rows.inner == 1 && !w.is_empty() {
             let len = x.len().min(dy.len()).min(w.len());
             let (x, dy, w) = (&x[..len], &dy[..len], &w[..len]);
-            total = sums::<S, C, 2, 32>(len, |i| [dy[i] * w[i], dy[i] * w[i] * ((x[i] - m) * by)]);
+            total = sums::<S, C, 3, 2>([x, dy, w], |[x, dy, w]| [dy * w, dy * w * ((x - m) * by)]);
             let (dw, db) = (&mut dw[..len], &mut db[..len]);
             for i in 0..len {
                 dw[i] = dy[i].mul_add((x[i] - m) * by, dw[i]);
@@ -321,7 +338,7 @@ unsafe fn backward_body<S: Real, C: Lane>(
         } else if rows.inner == 1 {
             let len = x.len().min(dy.len());
             let (x, dy) = (&x[..len], &dy[..len]);
-            total = sums::<S, C, 2, 32>(len, |i| [dy[i], dy[i] * ((x[i] - m) * by)]);
+            total = sums::<S, C, 2, 2>([x, dy], |[x, dy]| [dy, dy * ((x - m) * by)]);
             // Without a weight there may still be a bias.
             for (db, dy) in db.iter_mut().zip(dy) {
                 *db = *db + *dy;
@@ -332,8 +349,7 @@ unsafe fn backward_body<S: Real, C: Lane>(
                 .zip(dy.chunks_exact(rows.inner))
                 .enumerate()
             {
-                let [plain, hat] =
-                    sums::<S, C, 2, 32>(x.len().min(dy.len()), |i| [dy[i], dy[i] * ((x[i] - m) * by)]);
+                let [plain, hat] = sums::<S, C, 2, 2>([x, dy], |[x, dy]| [dy, dy * ((x - m) * by)]);
                 let weight = if w.is_empty() {
                     1.0
                 } else {
@@ -425,8 +441,8 @@ unsafe fn power_sum_body<S: Real, C: Lane>(x: &[C], mean: C, square: bool, total
     unsafe {
         let (x, m) = (seen::<S, C>(x), S::lit(mean.to_f64()));
         let [sum] = match square {
-            true => sums::<S, C, 1, 32>(x.len(), |i| [(x[i] - m) * (x[i] - m)]),
-            false => sums::<S, C, 1, 32>(x.len(), |i| [x[i]]),
+            true => sums::<S, C, 1, 1>([x], |[x]| [(x - m) * (x - m)]),
+            false => sums::<S, C, 1, 1>([x], |x| x),
         };
         *total += sum;
     }
@@ -544,7 +560,7 @@ unsafe fn channel_sums_body<S: Real, C: Lane>(x: &[C], dy: &[C], mean: C, scale:
     unsafe {
         let (x, dy) = (seen::<S, C>(x), seen::<S, C>(dy));
         let (m, by) = (S::lit(mean.to_f64()), S::lit(scale.to_f64()));
-        let here = sums::<S, C, 2, 32>(x.len().min(dy.len()), |i| [dy[i], dy[i] * ((x[i] - m) * by)]);
+        let here = sums::<S, C, 2, 2>([x, dy], |[x, dy]| [dy, dy * ((x - m) * by)]);
         total[0] += here[0];
         total[1] += here[1];
     }

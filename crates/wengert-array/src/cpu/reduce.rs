@@ -29,7 +29,10 @@ pub enum Reduce {
     Min,
 }
 
-const TILE: usize = 1024;
+/// Elements between two roundings to the wider type, each lane's share of which is added up in the computing type.
+const TILE: usize = 4096;
+/// Columns that are reduced in one go.
+const COLUMNS: usize = 1024;
 const LANES: usize = 32;
 /// Elements of a row that are reduced in one go.
 const BLOCK: usize = 64 << 10;
@@ -247,15 +250,15 @@ fn reduce_rows<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce, ou
 
 fn reduce_columns<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce, out: Out<C>) {
     let reader = Reader::<C>::new(x);
-    let tiles = n.div_ceil(TILE);
-    threads::split(tiles, 1, TILE * count, |start, len| {
+    let tiles = n.div_ceil(COLUMNS);
+    threads::split(tiles, 1, COLUMNS * count, |start, len| {
         let mut tile = MaybeUninit::uninit();
         for t in start..start + len {
-            let (c, k) = (t * TILE, TILE.min(n - t * TILE));
-            let mut wide = [C::wide_identity(how); TILE];
-            let mut narrow = [C::identity(how); TILE];
+            let (c, k) = (t * COLUMNS, COLUMNS.min(n - t * COLUMNS));
+            let mut wide = [C::wide_identity(how); COLUMNS];
+            let mut narrow = [C::identity(how); COLUMNS];
             for r in 0..count {
-                // SAFETY: row r, columns c..c+k lie within the array; `narrow` has room for TILE ≥ k.
+                // SAFETY: row r, columns c..c+k lie within the array; `narrow` has room for COLUMNS ≥ k.
                 unsafe { combine_tile::<C>(how, reader.read(r * n + c, k, &mut tile), &mut narrow, k) };
                 if r % ROWS == ROWS - 1 || r + 1 == count {
                     for i in 0..k {
@@ -273,7 +276,7 @@ fn reduce_columns<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce,
 }
 
 dispatch!(unsafe fn reduce_tile_into<C: Lane>(how: Reduce, x: *const C, n: usize, out: &mut C) => reduce_tile_body);
-dispatch!(unsafe fn combine_tile<C: Lane>(how: Reduce, x: *const C, acc: &mut [C; TILE], n: usize) => combine_tile_body);
+dispatch!(unsafe fn combine_tile<C: Lane>(how: Reduce, x: *const C, acc: &mut [C; COLUMNS], n: usize) => combine_tile_body);
 
 /// # Safety
 /// `x` has `n` elements.
@@ -348,15 +351,15 @@ unsafe fn lanes<S: Real, C: Lane>(f: impl Fn(S, S) -> S, x: *const C, n: usize, 
 }
 
 /// # Safety
-/// `x` has `n ≤ TILE` elements; `S` has the bits of `C`.
+/// `x` has `n ≤ COLUMNS` elements; `S` has the bits of `C`.
 #[inline(always)]
-unsafe fn combine_tile_body<S: Real, C: Lane>(how: Reduce, x: *const C, acc: &mut [C; TILE], n: usize) {
-    assert!(n <= TILE);
+unsafe fn combine_tile_body<S: Real, C: Lane>(how: Reduce, x: *const C, acc: &mut [C; COLUMNS], n: usize) {
+    assert!(n <= COLUMNS);
     let (x, acc) = (x.cast::<S>(), acc.as_mut_ptr().cast::<S>());
     macro_rules! each {
         ($how:expr) => {
             for i in 0..n {
-                // SAFETY: i < n ≤ TILE.
+                // SAFETY: i < n ≤ COLUMNS.
                 unsafe {
                     acc.add(i)
                         .write(join($how, acc.add(i).read(), x.add(i).read()))
