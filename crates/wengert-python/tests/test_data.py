@@ -168,3 +168,39 @@ def test_what_cannot_be_collated_is_named():
         data.default_collate([object(), object()])
     with pytest.raises(RuntimeError, match="equal size"):
         data.default_collate([[1, 2], [3]])
+
+
+class Drawn(data.Dataset):
+    """Each sample draws random numbers."""
+
+    def __len__(self):
+        return 23
+
+    def __getitem__(self, i):
+        return i + wengert.rand(2)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_what_is_drawn_does_not_depend_on_the_number_of_workers(own):
+    seen = []
+    for workers in [0, 1, 3]:
+        wengert.manual_seed(4)
+        generator = wengert.Generator().manual_seed(9) if own else None
+        loader = data.DataLoader(Drawn(), batch_size=5, shuffle=True, num_workers=workers, generator=generator)
+        # Two passes differ.
+        passes = [[b.tolist() for b in loader] for _ in range(2)]
+        assert passes[0] != passes[1] and len(passes[0]) == 5
+        seen.append((passes, wengert.rand(1).tolist()))
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_workers_of_a_stream_draw_numbers_of_their_own():
+    class Stream(data.IterableDataset):
+        def __iter__(self):
+            return iter([wengert.rand(1) for _ in range(3)])
+
+    seen = []
+    for _ in range(2):
+        wengert.manual_seed(2)
+        seen.append([b.tolist() for b in data.DataLoader(Stream(), batch_size=3, num_workers=2)])
+    assert seen[0] == seen[1] and seen[0][0] != seen[0][1]

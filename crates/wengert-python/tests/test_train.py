@@ -29,7 +29,7 @@ LIFE = textwrap.dedent("""
             return self.x[i] + 0.1 * wengert.randn(4), self.x[i].square().sum()
 
     wengert.manual_seed(3)
-    loader = DataLoader(Noisy(), batch_size=6, shuffle=True)
+    loader = DataLoader(Noisy(), batch_size=6, shuffle=True, num_workers=int(sys.argv[2]))
     model = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 1))
     optimizer = optim.AdamW(model.parameters(), lr=0.01)
     steps = 12 * 4
@@ -51,11 +51,11 @@ LIFE = textwrap.dedent("""
 """)
 
 
-def start(directory):
+def start(directory, workers=0):
     directory.mkdir(exist_ok=True)
     path = str(pathlib.Path(wengert.__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([path, os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-c", LIFE, str(directory)]
+    command = [sys.executable, "-c", LIFE, str(directory), str(workers)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 
@@ -65,7 +65,8 @@ def test_a_run_that_is_killed_ends_bit_for_bit_where_it_would_have(tmp_path):
     assert out.splitlines()[-1] == "done 48" and out.count("batch") == 120
     chance, kills, batches = random.Random(1), 0, 0
     while kills < 8:
-        life = start(killed)
+        # What is drawn for the data does not depend on the number of workers.
+        life = start(killed, workers=kills % 3)
         for _ in range(chance.randrange(1, 12)):
             batches += life.stdout.readline() == "batch\n"
         time.sleep(chance.random() * 0.004)

@@ -178,6 +178,13 @@ fn set_rng_state(new_state: [u64; 2]) {
     wengert::with_generator(|g| *g = Generator::from_state(new_state));
 }
 
+/// What `f` gives, which draws from a generator of its own instead of the common one: that of this number for the seed.
+#[pyfunction]
+fn _with_generator(seed: u64, number: u64, f: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    let seed = wengert::data::generator_for(seed, 0, number).seed();
+    wengert::fork_rng(seed, || f.call0()).map(Bound::unbind)
+}
+
 /// The seed of the common generator.
 #[pyfunction]
 fn initial_seed() -> u64 {
@@ -484,6 +491,7 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
         manual_seed,
         get_rng_state,
         set_rng_state,
+        _with_generator,
         initial_seed,
         bernoulli,
         multinomial,

@@ -62,8 +62,7 @@ class Trainer:
     """Trains a model: epochs, steps, accumulation, clipping, schedule, validation, early stopping, checkpoints, logs.
 
     With a directory for checkpoints, a run that was killed goes on from its last checkpoint and ends, bit for bit, where
-    it would have ended: the checkpoint holds model, optimizer, schedule, random state and the place in the data. (What
-    several workers of a loader draw from the global generator depends on their timing, and is the exception.)
+    it would have ended: the checkpoint holds model, optimizer, schedule, random state and the place in the data.
 
     epochs: how often to go through the data.
     accumulate: so many batches' gradients are added up for a step.

@@ -97,8 +97,9 @@ def get_worker_info() -> WorkerInfo | None:
 class DataLoader:
     """Batches of a data set.
 
-    `num_workers` threads load batches ahead; their order is the sampler's whatever their number. Options that concern
-    processes and pinned memory are taken and have no effect.
+    `num_workers` threads load batches ahead; what comes, and in which order, is the same whatever their number: what a data
+    set draws for a batch from the program's random numbers depends on the seed and the batch's number alone. Options that
+    concern processes and pinned memory are taken and have no effect.
 
     >>> from wengert import arange
     >>> from wengert.utils.data import DataLoader, TensorDataset
@@ -178,15 +179,27 @@ class DataLoader:
             return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
         return len(self.batch_sampler if self._batched else self.sampler)
 
-    def _keys(self) -> Iterator:
-        return iter(self.batch_sampler if self._batched else self.sampler)
+    def _seed(self) -> int:
+        return int(_C.randint(0, 2**31, (1,), **({} if self.generator is None else {"generator": self.generator})))
 
-    def _load(self, key: Any) -> Any:
-        if not self._batched:
-            return self.collate_fn(self.dataset[key])
+    def _tasks(self) -> Iterator:
+        """For each batch its key, the seed of this pass over the data, and the batch's number."""
+        seed = 0
+        for number, key in enumerate(self.batch_sampler if self._batched else self.sampler):
+            if number == 0 and not self._whole:
+                seed = self._seed()
+            yield key, seed, number
+
+    def _load(self, task: tuple) -> Any:
+        key, seed, number = task
         if self._whole:
             rows = _C.tensor(key)
             return [t.index_select(0, rows) for t in self.dataset.tensors]
+        return _C._with_generator(seed, number, lambda: self._collated(key))
+
+    def _collated(self, key: Any) -> Any:
+        if not self._batched:
+            return self.collate_fn(self.dataset[key])
         fetch = getattr(self.dataset, "__getitems__", None)
         return self.collate_fn(fetch(key) if fetch is not None else [self.dataset[i] for i in key])
 
@@ -207,7 +220,7 @@ class DataLoader:
 
     def __iter__(self) -> Iterator:
         if self.num_workers == 0:
-            return self._stream() if self._iterable else map(self._load, self._keys())
+            return self._stream() if self._iterable else map(self._load, self._tasks())
         return _Workers(self).batches()
 
 
@@ -222,13 +235,13 @@ class _Workers:
         # One queue each way for each worker: batch number i comes from worker i modulo their number, so in order.
         self.tasks: list = [queue.SimpleQueue() for _ in range(count)]
         self.results: list = [queue.Queue(ahead) for _ in range(count)]
-        seed = int(_C.randint(0, 2**31, (1,), **({} if loader.generator is None else {"generator": loader.generator})))
-        self.threads = []
+
+    def _begin(self, seed: int) -> None:
+        count = self.loader.num_workers
         for i in range(count):
-            info = WorkerInfo(i, count, seed + i, loader.dataset)
+            info = WorkerInfo(i, count, seed + i, self.loader.dataset)
             thread = threading.Thread(target=self._work, args=(info,), daemon=True, name=f"DataLoader worker {i}")
             thread.start()
-            self.threads.append(thread)
 
     def _give(self, number: int, item: tuple) -> bool:
         while not self.stop.is_set():
@@ -246,9 +259,8 @@ class _Workers:
             if loader.worker_init_fn is not None:
                 loader.worker_init_fn(info.id)
             if loader._iterable:
-                for batch in loader._stream():
-                    if not self._give(info.id, ("batch", batch)):
-                        return
+                if not _C._with_generator(info.seed, 0, lambda: self._give_all(info.id)):
+                    return
             else:
                 while (key := self.tasks[info.id].get()) is not self:
                     if not self._give(info.id, ("batch", loader._load(key))):
@@ -257,6 +269,9 @@ class _Workers:
             self._give(info.id, ("error", error))
             return
         self._give(info.id, ("end", None))
+
+    def _give_all(self, number: int) -> bool:
+        return all(self._give(number, ("batch", batch)) for batch in self.loader._stream())
 
     def _get(self, number: int) -> tuple:
         timeout = self.loader.timeout or None
@@ -269,6 +284,7 @@ class _Workers:
         loader, count = self.loader, self.loader.num_workers
         try:
             if loader._iterable:
+                self._begin(loader._seed())
                 alive = list(range(count))
                 while alive:
                     for number in list(alive):
@@ -280,17 +296,23 @@ class _Workers:
                         else:
                             yield value
                 return
-            keys = loader._keys()
+            tasks = loader._tasks()
+            begun = False
             sent = received = 0
             ahead = count * (loader.prefetch_factor or 2)
             more = True
             while True:
                 while more and sent - received < ahead:
                     try:
-                        self.tasks[sent % count].put(next(keys))
-                        sent += 1
+                        task = next(tasks)
                     except StopIteration:
                         more = False
+                        break
+                    if not begun:
+                        begun = True
+                        self._begin(task[1])
+                    self.tasks[sent % count].put(task)
+                    sent += 1
                 if received == sent:
                     return
                 kind, value = self._get(received % count)
