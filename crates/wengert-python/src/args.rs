@@ -1,7 +1,6 @@
 //! What functions take: tensors or what can become one, numbers, dimensions, sizes, dtypes.
 
 use crate::dtype::DTypeArg;
-use crate::tensor::PyTensor;
 use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyTuple};
@@ -10,7 +9,7 @@ use wengert::{Array, DType, Shape, Tensor};
 /// The tensor behind a Python object, if it is one.
 #[inline]
 pub(crate) fn as_tensor(obj: &Bound<'_, PyAny>) -> Option<Tensor> {
-    Some(obj.cast::<PyTensor>().ok()?.get().get())
+    Some(crate::state::of(obj)?.get().get())
 }
 
 /// A tensor, number, nested list or NumPy array, as a tensor.
@@ -44,8 +43,18 @@ impl<'py> FromPyObject<'_, 'py> for TensorList {
                 "expected a list or tuple of tensors, and got a tensor",
             ));
         }
-        let items = obj.try_iter()?.map(|item| Ok(item?.extract::<TensorLike>()?.0));
-        items.collect::<PyResult<_>>().map(TensorList)
+        let one = |item: Bound<'py, PyAny>| match as_tensor(&item) {
+            Some(t) => Ok(t),
+            None => Ok(item.extract::<TensorLike>()?.0),
+        };
+        let items = if let Ok(list) = obj.cast::<PyList>() {
+            list.iter().map(one).collect::<PyResult<_>>()
+        } else if let Ok(tuple) = obj.cast::<PyTuple>() {
+            tuple.iter().map(one).collect()
+        } else {
+            obj.try_iter()?.map(|item| one(item?)).collect()
+        };
+        items.map(TensorList)
     }
 }
 
@@ -192,6 +201,12 @@ pub(crate) fn dims(d: Dims) -> wengert::ops::Dims {
 impl<'py> FromPyObject<'_, 'py> for DimList {
     type Error = PyErr;
     fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if obj.is_exact_instance_of::<PyInt>() {
+            return Ok(DimList(vec![obj.extract()?]));
+        }
+        if let Ok(tuple) = obj.cast::<PyTuple>() {
+            return numbers(&tuple).map(DimList);
+        }
         if let Ok(d) = obj.extract::<isize>() {
             return Ok(DimList(vec![d]));
         }
@@ -205,12 +220,19 @@ impl<'py> FromPyObject<'_, 'py> for DimList {
 /// `x.view((2, 3))`.
 pub(crate) fn varargs(args: &Bound<'_, PyTuple>) -> PyResult<Vec<isize>> {
     if args.len() == 1 {
-        let first = args.get_item(0)?;
-        if first.cast::<PyTuple>().is_ok() || first.cast::<PyList>().is_ok() {
+        let first = args.get_borrowed_item(0)?;
+        if let Ok(tuple) = first.cast::<PyTuple>() {
+            return numbers(&tuple);
+        }
+        if first.cast::<PyList>().is_ok() {
             return first.extract();
         }
     }
-    args.extract::<Vec<isize>>()
+    numbers(args)
+}
+
+fn numbers(tuple: &Bound<'_, PyTuple>) -> PyResult<Vec<isize>> {
+    tuple.iter_borrowed().map(|n| n.extract::<isize>()).collect()
 }
 
 /// Sizes that cannot be inferred, so not −1.

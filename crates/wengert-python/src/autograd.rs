@@ -4,11 +4,11 @@ use crate::args::{TensorLike, TensorList};
 use crate::errors::value_error;
 use crate::give::Give;
 use crate::guard::{guard, guard_long, python};
-use crate::state::object;
+use crate::state::{Callback, object};
 use crate::tensor::PyTensor;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
-use std::sync::{Mutex, PoisonError};
+use pyo3::types::{PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+use std::sync::{Arc, Mutex, PoisonError};
 use wengert::autograd::NodeRef;
 use wengert::{Backward, Tensor};
 
@@ -58,6 +58,20 @@ fn _set_grad_enabled(on: bool) -> bool {
     before
 }
 
+/// Sets whether this thread's backward passes look for NaN, and says what held before.
+#[pyfunction]
+fn _set_detect_anomaly(on: bool) -> bool {
+    let before = wengert::is_detecting_anomaly();
+    std::mem::forget(wengert::DetectAnomaly::set(on));
+    before
+}
+
+/// Whether backward passes of this thread look for NaN.
+#[pyfunction]
+fn is_anomaly_enabled() -> bool {
+    wengert::is_detecting_anomaly()
+}
+
 /// Whether operations on this thread leave a record for gradients.
 #[pyfunction]
 fn is_grad_enabled() -> bool {
@@ -97,8 +111,13 @@ impl PyTensor {
     /// goes on in its place. Returns a handle whose `remove()` ends it.
     fn register_hook(&self, py: Python<'_>, hook: Py<PyAny>) -> PyResult<PyHook> {
         let (t, turned) = self.variable();
+        let hook = Callback::new(hook);
+        let callback = hook.clone();
         let call = move |grad: &Tensor| -> Option<Tensor> {
             python(|py| {
+                let Some(hook) = hook.get(py) else {
+                    return Ok(None);
+                };
                 let grad = if turned { grad.t() } else { grad.clone() };
                 let result = hook.call1(py, (object(py, grad)?,))?;
                 if result.is_none(py) {
@@ -109,20 +128,49 @@ impl PyTensor {
             })
         };
         let handle = guard(py, 0, move || t.register_hook(call))?;
-        Ok(PyHook(Mutex::new(Some(handle))))
+        self.has_hook(&callback);
+        Ok(PyHook(Mutex::new(Some((handle, callback)))))
+    }
+
+    /// Calls `hook` with this leaf whenever backward has added to its gradient. Returns a handle whose `remove()` ends
+    /// it.
+    fn register_post_accumulate_grad_hook(slf: &Bound<'_, Self>, hook: Py<PyAny>) -> PyResult<PyHook> {
+        let py = slf.py();
+        let (t, turned) = slf.get().variable();
+        // The hook gets the object itself, by which programs know their parameters, without keeping it alive.
+        let weak = PyWeakrefReference::new(slf.as_any())?.unbind();
+        let hook = Callback::new(hook);
+        let callback = hook.clone();
+        let call = move |leaf: &Tensor| {
+            python(|py| {
+                let Some(hook) = hook.get(py) else {
+                    return Ok(());
+                };
+                let this = match weak.bind(py).upgrade() {
+                    Some(this) => this,
+                    None => Bound::new(py, PyTensor::side(leaf.clone(), turned, false))?.into_any(),
+                };
+                hook.call1(py, (this,)).map(drop)
+            });
+        };
+        let handle = guard(py, 0, move || t.register_post_accumulate_grad_hook(call))?;
+        slf.get().has_hook(&callback);
+        Ok(PyHook(Mutex::new(Some((handle, callback)))))
     }
 }
 
 /// A hook that can be removed.
 #[pyclass(frozen, name = "RemovableHandle", module = "wengert.autograd")]
-pub(crate) struct PyHook(Mutex<Option<wengert::HookHandle>>);
+pub(crate) struct PyHook(Mutex<Option<(wengert::HookHandle, Arc<Callback>)>>);
 
 #[pymethods]
 impl PyHook {
     /// From now on the hook is no longer called.
     fn remove(&self) {
-        if let Some(handle) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((handle, callback)) = taken {
             handle.remove();
+            callback.clear();
         }
     }
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -312,6 +360,8 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     crate::macros::functions!(
         m,
         _set_grad_enabled,
+        _set_detect_anomaly,
+        is_anomaly_enabled,
         is_grad_enabled,
         grad,
         _func_variables,

@@ -11,13 +11,13 @@ use crate::guard::guard;
 use crate::state::object;
 use crate::tensor::PyTensor;
 use pyo3::buffer::PyUntypedBuffer;
-use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyMemoryView};
 use std::ffi::{CStr, c_int, c_void};
-use wengert::{Array, DType, Shape, Tensor};
+use wengert::{Array, DType, Error, ErrorKind, Shape, Tensor};
 use wengert_array::with_element;
 
 // ---- in: the buffer protocol ----
@@ -133,6 +133,35 @@ unsafe fn read<T: Copy>(at: *const u8, dims: &[usize], strides: &[isize], out: &
         // SAFETY: the i-th part along the first dimension lies there.
         unsafe { read(at.offset(i * strides[0]), dims, &strides[1..], out) };
     }
+}
+
+/// The bytes of `array` read as elements of another size: the last dimension has as many more of them, or fewer.
+pub(crate) fn reread(py: Python<'_>, array: &Array, dtype: DType) -> PyResult<Array> {
+    let (from, to) = (array.dtype().size(), dtype.size());
+    let mut dims = array.shape().clone();
+    let strides = array.layout().strides();
+    let fits = match (dims.last(), strides.last()) {
+        (Some(n), Some(1)) => n * from % to == 0,
+        _ => false,
+    };
+    let bytes: Vec<isize> = strides.iter().map(|s| s * from as isize).collect();
+    let outer = bytes.len().saturating_sub(1);
+    if !fits || bytes[..outer].iter().any(|s| s % to as isize != 0) {
+        let message = format!(
+            "cannot read {} of shape {} as {dtype}",
+            array.dtype(),
+            array.shape()
+        );
+        let error = Error::new(ErrorKind::DType, "view", message)
+            .note("elements of the last dimension must follow each other, and their bytes make whole elements of the other dtype");
+        return Err(crate::errors::exception(py, &error));
+    }
+    let n = dims[outer] * from / to;
+    dims = dims.with(outer, n);
+    let mut bytes = bytes;
+    bytes[outer] = to as isize;
+    // SAFETY: the same bytes, which `array` keeps; every pattern of bits is a number.
+    Ok(unsafe { shared(array.as_bytes_ptr(), dims, &bytes, dtype, Box::new(array.clone())) })
 }
 
 /// A tensor that shares the memory of a NumPy array.
@@ -346,8 +375,21 @@ impl PyTensor {
         slf: &Bound<'py, Self>,
         api_version: Option<&str>,
     ) -> PyResult<Bound<'py, PyModule>> {
-        let _ = api_version;
-        slf.py().import("wengert")
+        if let Some(version) = api_version
+            && !["2021.12", "2022.12", "2023.12", "2024.12"].contains(&version)
+        {
+            return Err(PyValueError::new_err(format!(
+                "there is no array API {version:?} here, but up to \"2024.12\""
+            )));
+        }
+        slf.py().import("wengert.array_api")
+    }
+
+    /// On `device`: there is the CPU.
+    #[pyo3(signature = (device, /, *, stream = None))]
+    fn to_device(slf: Py<Self>, device: dtype::DeviceArg, stream: Option<Py<PyAny>>) -> Py<Self> {
+        let (_, _) = (device, stream);
+        slf
     }
 
     // ---- DLPack ----

@@ -32,14 +32,15 @@
 
 mod args;
 mod autograd;
-mod brief;
 mod create;
 mod data;
 mod dtype;
 mod errors;
+mod examples;
 mod function;
 mod give;
 mod guard;
+mod held;
 mod inspect;
 mod interop;
 mod io;
@@ -47,6 +48,7 @@ mod macros;
 mod ops;
 mod optim;
 mod origin;
+mod slots;
 mod state;
 mod tensor;
 mod threads;
@@ -54,7 +56,8 @@ mod train;
 
 use pyo3::prelude::*;
 
-#[pymodule]
+// An interpreter without a lock takes one again for this module: `held` counts on it.
+#[pymodule(gil_used = true)]
 fn _C(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     errors::register(m)?;
@@ -71,5 +74,6 @@ fn _C(m: &Bound<'_, PyModule>) -> PyResult<()> {
     train::register(m)?;
     optim::register(m)?;
     threads::register(m)?;
-    ops::register(m)
+    ops::register(m)?;
+    examples::attach(m)
 }

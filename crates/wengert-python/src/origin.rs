@@ -9,7 +9,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ffi::c_int;
+#[cfg(unix)]
+use std::ffi::{c_char, c_void};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use wengert::autograd::host::{Host, set_host};
 
@@ -97,12 +100,49 @@ fn look(py: Python<'_>) -> u64 {
         if number == 0 {
             return 0;
         }
-        let at = frame
-            .getattr(pyo3::intern!(py, "f_lasti"))
-            .and_then(|i| i.extract::<u32>());
-        return at.map_or(0, |at| u64::from(number) << 32 | u64::from(at));
+        return at(&frame).map_or(0, |at| u64::from(number) << 32 | u64::from(at));
     }
     0
+}
+
+/// The instruction that a frame is at.
+#[inline]
+fn at(frame: &Bound<'_, PyAny>) -> Option<u32> {
+    if let Some(lasti) = LASTI.get().copied().flatten() {
+        // SAFETY: attached, and `frame` is a frame object.
+        return u32::try_from(unsafe { lasti(frame.as_ptr()) }).ok();
+    }
+    let at = frame.getattr(pyo3::intern!(frame.py(), "f_lasti"));
+    at.and_then(|i| i.extract()).ok()
+}
+
+/// The interpreter's `PyFrame_GetLasti`: public, but outside the stable ABI, so looked up when the module is loaded
+/// rather than linked.
+static LASTI: OnceLock<Option<unsafe extern "C" fn(*mut ffi::PyObject) -> c_int>> = OnceLock::new();
+
+#[cfg(unix)]
+fn find_lasti() -> Option<unsafe extern "C" fn(*mut ffi::PyObject) -> c_int> {
+    unsafe extern "C" {
+        fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
+    }
+    // SAFETY: a null handle asks in all that the process has loaded; glibc and musl define it so.
+    #[cfg(target_os = "linux")]
+    let found = unsafe { dlsym(std::ptr::null_mut(), c"PyFrame_GetLasti".as_ptr()) };
+    // SAFETY: −2 does so where the others have their own numbers (macOS, the BSDs).
+    #[cfg(not(target_os = "linux"))]
+    let found = unsafe {
+        dlsym(
+            std::ptr::without_provenance_mut(-2isize as usize),
+            c"PyFrame_GetLasti".as_ptr(),
+        )
+    };
+    // SAFETY: it has had this signature since Python 3.11, which is the oldest that loads this module.
+    (!found.is_null()).then(|| unsafe { std::mem::transmute(found) })
+}
+
+#[cfg(not(unix))]
+fn find_lasti() -> Option<unsafe extern "C" fn(*mut ffi::PyObject) -> c_int> {
+    None
 }
 
 fn number_of(code: &Bound<'_, PyAny>) -> (u32, bool) {
@@ -186,6 +226,7 @@ fn _set_package(path: &Bound<'_, PyString>) -> PyResult<()> {
 }
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    LASTI.get_or_init(find_lasti);
     set_host(Host { place, tick });
     crate::macros::functions!(m, _set_package);
     Ok(())

@@ -1,18 +1,21 @@
 //! What a `wengert.Tensor` object stands for, and how one is made.
 
-use crate::brief::Brief;
 use crate::errors;
 use crate::guard::guard;
+use crate::held::Held;
 use pyo3::PyTypeInfo;
 use pyo3::exceptions::{PyRuntimeError, PySystemError};
 use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use wengert::{DType, Tensor};
 
 /// An n-dimensional array of numbers that remembers the operation that made it.
 #[pyclass(frozen, subclass, weakref, dict, name = "Tensor", module = "wengert")]
-pub(crate) struct PyTensor(Brief<State>);
+pub(crate) struct PyTensor(Held<State>);
 
 struct State {
     now: Stands,
@@ -40,6 +43,52 @@ struct More {
     grad: Option<Py<PyWeakrefReference>>,
     /// The variable whose gradient this is.
     grad_of: Option<Tensor>,
+    /// The hooks of this leaf, which Python's garbage collector asks for.
+    hooks: Vec<Arc<Callback>>,
+}
+
+/// A Python function that a graph calls, until it is taken away.
+pub(crate) struct Callback(Held<Option<Py<PyAny>>>);
+
+impl Callback {
+    pub(crate) fn new(function: Py<PyAny>) -> Arc<Callback> {
+        Arc::new(Callback(Held::new(Some(function))))
+    }
+    pub(crate) fn get(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.0.with(|function| function.as_ref().map(|f| f.clone_ref(py)))
+    }
+    /// Takes it away. The function goes only here: what it drops may run Python code.
+    pub(crate) fn clear(&self) {
+        drop(self.0.with(Option::take));
+    }
+}
+
+#[pymethods]
+impl PyTensor {
+    /// A hook may know its own tensor. Where nothing else has a handle on the variable, the hook hangs on this object
+    /// alone.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0.with(|state| {
+            let (Stands::For(t), Some(more)) = (&state.now, &state.more) else {
+                return Ok(());
+            };
+            if !more.hooks.is_empty() && t.is_only_handle() {
+                for hook in &more.hooks {
+                    hook.0
+                        .with(|function| function.as_ref().map_or(Ok(()), |f| visit.call(f)))?;
+                }
+            }
+            Ok(())
+        })
+    }
+    fn __clear__(&self) {
+        let hooks = self
+            .0
+            .with(|state| state.more.as_mut().map(|more| std::mem::take(&mut more.hooks)));
+        for hook in hooks.iter().flatten() {
+            hook.clear();
+        }
+    }
 }
 
 impl PyTensor {
@@ -54,7 +103,7 @@ impl PyTensor {
 
     #[inline]
     pub(crate) fn standing(now: Stands) -> PyTensor {
-        PyTensor(Brief::new(State { now, more: None }))
+        PyTensor(Held::new(State { now, more: None }))
     }
 
     /// What it stands for now.
@@ -83,6 +132,15 @@ impl PyTensor {
     /// The tensor that it stands for now.
     #[inline]
     pub(crate) fn get(&self) -> Tensor {
+        let plain = self.0.with(|state| match &state.now {
+            Stands::For(t) => Some(t.clone()),
+            Stands::Side { .. } => None,
+        });
+        plain.unwrap_or_else(|| self.side_value())
+    }
+
+    #[cold]
+    fn side_value(&self) -> Tensor {
         match self.stands() {
             Stands::For(t) => t,
             Stands::Side { of, turned, detached } => {
@@ -185,6 +243,15 @@ impl PyTensor {
                 "{op}: a part of a layer's weights cannot change its shape in place"
             ))),
         }
+    }
+
+    /// Lets the garbage collector know of a hook.
+    pub(crate) fn has_hook(&self, hook: &Arc<Callback>) {
+        self.0.with(|state| {
+            let hooks = &mut state.more.get_or_insert_default().hooks;
+            hooks.retain(|hook| hook.0.with(|function| function.is_some()));
+            hooks.push(hook.clone());
+        });
     }
 
     /// The leaf that this object is, if `value` can be written straight into it: no graph hears of that.
@@ -308,6 +375,20 @@ impl<'py> IntoPyObject<'py> for Made {
 /// Where a `PyTensor` lies in its Python object: behind the object's head. [`register`] compares.
 const WITHIN: usize = size_of::<ffi::PyObject>();
 
+/// The class `wengert.Tensor`, once it is there.
+static CLASS: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The tensor that `obj` is, if it is one.
+#[inline]
+pub(crate) fn of<'a, 'py>(obj: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, PyTensor>> {
+    // Mostly of the class itself, of which one comparison assures; subclasses are asked about.
+    // SAFETY: an object of the class is what the cast says.
+    match std::ptr::eq(obj.get_type_ptr(), CLASS.load(Ordering::Relaxed)) {
+        true => Some(unsafe { obj.cast_unchecked() }),
+        false => obj.cast().ok(),
+    }
+}
+
 /// A new object for `t`.
 ///
 /// PyO3 makes objects by way of `object.__new__`, which in Python 3.11 and 3.12 gives each a dictionary at once. This
@@ -317,7 +398,7 @@ pub(crate) fn object(py: Python<'_>, t: Tensor) -> PyResult<Bound<'_, PyTensor>>
     // SAFETY: the class is ready and its instances have a fixed size. Zeroed memory behind the head stands for no
     // dictionary and no weak references, and the value is written before anyone sees the object.
     unsafe {
-        let object = ffi::PyType_GenericAlloc(PyTensor::type_object_raw(py), 0);
+        let object = ffi::PyType_GenericAlloc(CLASS.load(Ordering::Relaxed), 0);
         if object.is_null() {
             return Err(PyErr::fetch(py));
         }
@@ -328,6 +409,7 @@ pub(crate) fn object(py: Python<'_>, t: Tensor) -> PyResult<Bound<'_, PyTensor>>
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<PyTensor>()?;
+    CLASS.store(PyTensor::type_object_raw(m.py()), Ordering::Relaxed);
     let t = Tensor::constant(wengert::Array::full([], 0.0, DType::F32));
     let object = Bound::new(m.py(), PyTensor::new(t))?;
     let (value, head) = (std::ptr::from_ref(object.get()).addr(), object.as_ptr().addr());

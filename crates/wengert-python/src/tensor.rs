@@ -5,48 +5,60 @@ use crate::dtype::{self, DTypeArg, PyDType, PyDevice};
 use crate::errors::value_error;
 use crate::give::Give;
 use crate::guard::guard;
+use crate::held::Held;
 use crate::state::{self, Made, Stands, object};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
-use wengert::{Array, DType, Tensor};
+use wengert::{Array, DType, Shape, Tensor};
 
 pub(crate) use crate::state::PyTensor;
 
-static SIZE: PyOnceLock<(Py<PyType>, bool)> = PyOnceLock::new();
+static SIZE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// Shapes met lately, each at a place that its sizes choose: an object of a class that cannot change may be given to
+/// everyone who asks for an equal one.
+struct Sizes(Vec<Option<(Shape, Py<PyAny>)>>);
+
+static SIZES: Held<Sizes> = Held::new(Sizes(Vec::new()));
+const PLACES: usize = 256;
 
 /// A shape as `wengert.Size`.
 pub(crate) fn size<'py>(py: Python<'py>, dims: &[usize]) -> PyResult<Bound<'py, PyAny>> {
-    let Some((class, plain)) = SIZE.get(py) else {
-        return Ok(PyTuple::new(py, dims)?.into_any());
+    let mix = |hash: usize, d: &usize| (hash.rotate_left(5) ^ d).wrapping_mul(0x9E37_79B9);
+    let place = dims.iter().fold(dims.len(), mix) / 64 % PLACES;
+    let known = SIZES.with(|sizes| match sizes.0.get(place) {
+        Some(Some((shape, object))) if **shape == *dims => Some(object.clone_ref(py)),
+        _ => None,
+    });
+    match known {
+        Some(known) => Ok(known.into_bound(py)),
+        None => new_size(py, dims, place),
+    }
+}
+
+#[cold]
+fn new_size<'py>(py: Python<'py>, dims: &[usize], place: usize) -> PyResult<Bound<'py, PyAny>> {
+    let numbers = PyTuple::new(py, dims)?;
+    let Some(class) = SIZE.get(py) else {
+        return Ok(numbers.into_any());
     };
-    if !plain {
-        return class.bind(py).call1((PyTuple::new(py, dims)?,));
-    }
-    // SAFETY: the class is a tuple with nothing added, so that many items are all that is to be filled in. Nobody
-    // else has the object yet, and setting an item takes over the new number.
-    unsafe {
-        let raw = ffi::PyType_GenericAlloc(class.as_ptr().cast(), dims.len() as isize);
-        let size = Bound::from_owned_ptr_or_err(py, raw)?;
-        for (i, d) in dims.iter().enumerate() {
-            let d = Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromSize_t(*d))?;
-            if ffi::PyTuple_SetItem(raw, i as isize, d.into_ptr()) != 0 {
-                return Err(PyErr::fetch(py));
-            }
-        }
-        Ok(size)
-    }
+    let size = class.bind(py).call1((numbers,))?;
+    let new = Some((Shape::new(dims), size.clone().unbind()));
+    let old = SIZES.with(|sizes| {
+        sizes.0.resize_with(PLACES, || None);
+        std::mem::replace(&mut sizes.0[place], new)
+    });
+    drop(old);
+    Ok(size)
 }
 
 /// Tells the native part the class of shapes, which is written in Python.
 #[pyfunction]
 fn _set_size_class(py: Python<'_>, class: Py<PyType>) {
-    // Tuples of Python 3.14 and later keep their hash, and begin with more than zeroes.
-    let plain = py.version_info() < (3, 14);
-    let _ = SIZE.set(py, (class, plain));
+    let _ = SIZE.set(py, class);
 }
 
 #[pymethods]

@@ -89,3 +89,54 @@ def test_mistakes_are_named():
     parametrizations.weight_norm(layer)
     with pytest.raises(ValueError, match="leave_parametrized"):
         parametrize.remove_parametrizations(layer, "weight", leave_parametrized=False)
+
+
+@pytest.mark.parametrize("way", ["matrix_exp", "cayley", "householder"])
+@pytest.mark.parametrize("shape", [(4, 4), (5, 3), (3, 5), (2, 4, 3)])
+def test_orthogonal(way, shape):
+    torch = pytest.importorskip("torch")
+    theirs = torch.nn.Module()
+    theirs.weight = torch.nn.Parameter(torch.randn(*shape, generator=torch.Generator().manual_seed(0)))
+    torch.nn.utils.parametrizations.orthogonal(theirs, "weight", way)
+    ours = nn.Module()
+    ours.weight = nn.Parameter(wengert.tensor(theirs.parametrizations.weight.original.detach().numpy()))
+    nn.utils.parametrizations.orthogonal(ours, "weight", way)
+
+    def unit(w):
+        w = w if w.shape[-2] >= w.shape[-1] else w.mT
+        return wengert.allclose(w.mT @ w, wengert.eye(w.shape[-1]).expand(*w.shape[:-2], -1, -1), atol=1e-5)
+
+    assert unit(ours.weight)
+    # The base is drawn for what is not square: PyTorch's state goes in, and then all agrees, also after a step.
+    ours.load_state_dict({k: wengert.tensor(v.detach().numpy()) for k, v in theirs.state_dict().items()})
+    # No gradient reaches the diagonal, whose signs say which reflections there are: it stays.
+    noise = torch.randn(*shape, generator=torch.Generator().manual_seed(1)) * 0.1 * (1 - torch.eye(*shape[-2:]))
+    with torch.no_grad():
+        theirs.parametrizations.weight.original += noise
+    with wengert.no_grad():
+        ours.parametrizations.weight.original += wengert.tensor(noise.numpy())
+    assert torch.allclose(torch.tensor(ours.weight.tolist()), theirs.weight, atol=1e-5)
+    assert unit(ours.weight)
+    goal = torch.randn(*shape, generator=torch.Generator().manual_seed(2))
+    ((theirs.weight - goal) ** 2).sum().backward()
+    ((ours.weight - wengert.tensor(goal.numpy())) ** 2).sum().backward()
+    ours_grad, theirs_grad = ours.parametrizations.weight.original.grad, theirs.parametrizations.weight.original.grad
+    assert torch.allclose(torch.tensor(ours_grad.tolist()), theirs_grad, atol=1e-4)
+
+
+def test_orthogonal_takes_values():
+    layer = nn.utils.parametrizations.orthogonal(nn.Linear(3, 3))
+    q = wengert.linalg.qr(wengert.randn(3, 3))[0]
+    layer.weight = q
+    assert wengert.allclose(layer.weight, q, atol=1e-5)
+    fixed = nn.utils.parametrizations.orthogonal(nn.Linear(3, 5), orthogonal_map="householder", use_trivialization=False)
+    q = wengert.linalg.qr(wengert.randn(5, 3))[0]
+    fixed.weight = q
+    assert wengert.allclose(fixed.weight, q, atol=1e-5)
+    with pytest.raises(NotImplementedError):
+        layer = nn.utils.parametrizations.orthogonal(nn.Linear(3, 3), use_trivialization=False)
+        layer.weight = q[:3]
+    with pytest.raises(ValueError, match="orthogonal_map"):
+        nn.utils.parametrizations.orthogonal(nn.Linear(3, 3), orthogonal_map="gram")
+    with pytest.raises(ValueError, match="matrix"):
+        nn.utils.parametrizations.orthogonal(nn.Linear(3, 3), "bias")

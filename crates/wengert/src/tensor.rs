@@ -48,6 +48,8 @@ enum Kind {
 struct Slot {
     grad: Mutex<Option<Tensor>>,
     hooks: Hooks,
+    /// What is called once a gradient has been added.
+    after: Hooks,
 }
 
 impl Slot {
@@ -62,7 +64,13 @@ impl Slot {
                 Some(other) => {
                     // Nothing is computed under the lock; what another thread brings meanwhile is added in the next round.
                     drop(held);
-                    grad = other + grad;
+                    grad = if other.is_only_handle() || !other.is_leaf() || crate::is_recording() {
+                        other + grad
+                    } else {
+                        // Whoever holds the gradient sees it grow, as in PyTorch.
+                        other.set_data(&(other.detach() + grad));
+                        other
+                    };
                 }
             }
         }
@@ -149,6 +157,13 @@ impl Tensor {
             } => Some(node.clone()),
             _ => None,
         }
+    }
+
+    /// Whether this is the only handle on its variable: no other tensor and no graph has one. For bindings, whose
+    /// garbage collectors ask.
+    #[doc(hidden)]
+    pub fn is_only_handle(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
     }
 
     fn slot(&self) -> &Arc<Slot> {
@@ -435,6 +450,50 @@ impl Tensor {
         }
     }
 
+    /// Calls `hook` with this leaf whenever a backward pass has added to its gradient: an optimizer may take its step
+    /// there and forget the gradient, so that no two are kept at a time.
+    ///
+    /// ```
+    /// # use wengert::Tensor;
+    /// let w = Tensor::new([1.0, 2.0]).requires_grad_(true);
+    /// w.register_post_accumulate_grad_hook(|w| {
+    ///     wengert::no_grad(|| w.set_data(&(w - w.grad().unwrap() * 0.5)));
+    ///     w.zero_grad();
+    /// });
+    /// (&w * &w).sum().backward();
+    /// assert_eq!(w.to_vec::<f32>(), [0.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the tensor is no leaf that requires a gradient.
+    #[track_caller]
+    pub fn register_post_accumulate_grad_hook(
+        &self,
+        hook: impl Fn(&Tensor) + Send + Sync + 'static,
+    ) -> HookHandle {
+        let Some(Source::Leaf(leaf)) = self.source() else {
+            let message = "this tensor is no leaf that requires a gradient";
+            raise(
+                Error::new(ErrorKind::Graph, "register_post_accumulate_grad_hook", message)
+                    .note("so no gradient is added up in it"),
+            )
+        };
+        let hook: Hook = Arc::new(move |leaf| {
+            hook(leaf);
+            None
+        });
+        HookHandle {
+            id: leaf.slot().after.add(hook),
+            of: Source::Leaf(leaf),
+        }
+    }
+
+    pub(crate) fn run_hooks_after(&self) {
+        if let Some(slot) = self.0.slot.get() {
+            slot.after.run(self.clone());
+        }
+    }
+
     pub(crate) fn run_hooks(&self, grad: Tensor) -> Tensor {
         match self.0.slot.get() {
             Some(slot) => slot.hooks.run(grad),
@@ -562,7 +621,10 @@ impl HookHandle {
     /// From now on the hook is no longer called.
     pub fn remove(self) {
         match &self.of {
-            Source::Leaf(leaf) => leaf.slot().hooks.remove(self.id),
+            Source::Leaf(leaf) => {
+                leaf.slot().hooks.remove(self.id);
+                leaf.slot().after.remove(self.id);
+            }
             Source::Node(node) => node.hooks().remove(self.id),
         }
     }

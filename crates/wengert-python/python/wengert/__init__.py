@@ -21,6 +21,7 @@ for _mode in (enable_grad, inference_mode, no_grad, set_grad_enabled):
     setattr(_C, _mode.__name__, _mode)
 del _mode
 
+from . import _methods  # noqa: E402, F401
 from ._C import *  # noqa: E402, F403
 from ._C import Tensor, __version__  # noqa: E402, F401
 
@@ -28,6 +29,7 @@ from ._C import Tensor, __version__  # noqa: E402, F401
 _modules = frozenset(
     (
         "amp",
+        "array_api",
         "autograd",
         "backends",
         "cuda",
@@ -56,7 +58,9 @@ _elsewhere = {
     "tensordot": "_linear",
     "vmap": "func",
     "can_cast": "_dtypes",
+    "finfo": "_dtypes",
     "gradient": "_dtypes",
+    "iinfo": "_dtypes",
     "result_type": "_dtypes",
     "scalar_tensor": "_dtypes",
     "grid_sampler_2d": ("_derived", "grid_sampler"),
@@ -68,6 +72,11 @@ _elsewhere.update(
         "empty_strided",
         "unsafe_chunk",
         "unsafe_split",
+        "unsafe_split_with_sizes",
+        "detach",
+        "nonzero_static",
+        "spmm",
+        "empty_permuted",
         "constant_pad_nd",
         "grid_sampler",
         "real",
@@ -77,6 +86,7 @@ _elsewhere.update(
         "triangular_solve",
         "svd_lowrank",
         "pca_lowrank",
+        "geqrf",
     )
 )
 

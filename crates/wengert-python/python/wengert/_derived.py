@@ -1,6 +1,7 @@
 """What PyTorch has under a second name, and what is a few lines of other functions."""
 
 from . import _C, linalg
+from ._modes import no_grad
 
 
 def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
@@ -16,6 +17,51 @@ def unsafe_chunk(input, chunks, dim=0):
 def unsafe_split(tensor, split_size, dim=0):
     """As `split`: no view here aliases for writes."""
     return _C.split(tensor, split_size, dim)
+
+
+def unsafe_split_with_sizes(input, split_sizes, dim=0):
+    """As `split_with_sizes`: no view here aliases for writes."""
+    return _C.split_with_sizes(input, split_sizes, dim)
+
+
+def detach(input):
+    """The same value without history."""
+    return input.detach()
+
+
+def spmm(input, mat2):
+    """As `mm`: all tensors are dense."""
+    return _C.mm(input, mat2)
+
+
+def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """A tensor of this size with no particular elements, whose dimensions lie in memory in the order `physical_layout`.
+
+    >>> import wengert
+    >>> wengert.empty_permuted((2, 3, 4), (0, 2, 1)).stride()
+    (12, 1, 3)
+    """
+    if sorted(physical_layout) != list(range(len(size))):
+        raise RuntimeError(f"empty_permuted: {tuple(physical_layout)} is no order of {len(size)} dimensions")
+    inverse = sorted(range(len(size)), key=lambda d: physical_layout[d])
+    x = _C.empty(*(size[d] for d in physical_layout), dtype=dtype, device=device).permute(inverse)
+    return x.requires_grad_() if requires_grad else x
+
+
+def nonzero_static(input, *, size, fill_value=-1):
+    """The indices of elements that are not zero, as rows: the first `size` of them, filled up with `fill_value`.
+
+    >>> import wengert
+    >>> wengert.nonzero_static(wengert.tensor([0, 7, 0, 9]), size=3)
+    tensor([[ 1],
+            [ 3],
+            [-1]])
+    """
+    if size < 0:
+        raise RuntimeError(f"nonzero_static: size must not be negative, as {size} is")
+    rows = _C.nonzero(input)[:size]
+    rest = _C.full((size - rows.shape[0], input.dim()), fill_value, dtype=rows.dtype)
+    return _C.cat([rows, rest], 0)
 
 
 def constant_pad_nd(input, pad, value=0):
@@ -96,3 +142,34 @@ def pca_lowrank(A, q=None, center=True, niter=2):
     """The principal components of the rows of A: as `svd_lowrank`, of A less the mean of its columns."""
     q = min(6, *A.shape[-2:]) if q is None else q
     return svd_lowrank(A - A.mean(-2, True) if center else A, q, niter)
+
+
+def geqrf(input):
+    """The reflections whose product is Q of A = Q R, as LAPACK gives them: R on and above the diagonal, below it the vectors
+    v without their leading 1, and the factors τ of H = 1 − τ v vᵀ. `linalg.householder_product` makes Q of them.
+
+    >>> import wengert
+    >>> a = wengert.tensor([[3.0, 1.0], [4.0, 2.0]])
+    >>> h, tau = wengert.geqrf(a)
+    >>> wengert.allclose(wengert.linalg.householder_product(h, tau) @ h.triu(), a)
+    True
+    """
+    with no_grad():
+        a = input.detach().clone()
+        n, k = a.shape[-2:]
+        taus = []
+        for j in range(min(n, k)):
+            x, tail = a[..., j, j], a[..., j + 1 :, j]
+            flat = (tail == 0).all(-1)
+            beta = -(x * x + (tail * tail).sum(-1)).sqrt().copysign(x)
+            beta = _C.where(flat, x, beta)
+            tau = _C.where(flat, 0.0, (beta - x) / _C.where(flat, 1.0, beta))
+            v = tail / _C.where(flat, 1.0, x - beta).unsqueeze(-1)
+            whole = _C.cat([_C.ones_like(x).unsqueeze(-1), v], -1).unsqueeze(-1)
+            rest = a[..., j:, j + 1 :]
+            a[..., j:, j + 1 :] = rest - tau[..., None, None] * (whole @ (whole.mT @ rest))
+            a[..., j, j] = beta
+            a[..., j + 1 :, j] = v
+            taus.append(tau)
+        tau = _C.stack(taus, -1) if taus else a.new_zeros((*a.shape[:-2], 0))
+    return linalg._named("geqrf", ("a", "tau"), (a, tau))

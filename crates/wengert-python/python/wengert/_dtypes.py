@@ -75,3 +75,77 @@ def _gradient(x, space, dim, edge_order):
         first = first - step[0] * (slope[..., 1:2] - first) / (step[0] + step[1])
         last = last + step[-1] * (last - slope[..., -2:-1]) / (step[-1] + step[-2])
     return _C.cat([first, inner, last], -1).movedim(-1, dim)
+
+
+class finfo:
+    """What a floating-point dtype can hold: `eps`, `max`, `min`, `tiny` (also `smallest_normal`), `resolution`, `bits`.
+
+    `eps` is the distance from 1 to the next number: 2⁻ᵐ, of m bits of the mantissa.
+
+    >>> import wengert
+    >>> wengert.finfo(wengert.float32).eps
+    1.1920928955078125e-07
+    """
+
+    # Bits, those of the mantissa, the largest exponent, decimal digits that survive.
+    _KINDS = {"float16": (16, 10, 15, 3), "bfloat16": (16, 7, 127, 2), "float32": (32, 23, 127, 6), "float64": (64, 52, 1023, 15)}
+
+    def __init__(self, type=None):
+        name = _name(_C.float32 if type is None else type)
+        if name not in self._KINDS:
+            raise TypeError(f"finfo: {name} holds no fractions; iinfo() is for integers")
+        self.bits, mantissa, exponent, digits = self._KINDS[name]
+        self.dtype = name
+        self.eps = 2.0**-mantissa
+        self.max = (2.0 - self.eps) * 2.0**exponent
+        self.min = -self.max
+        self.tiny = self.smallest_normal = 2.0 ** (1 - exponent)
+        self.resolution = 10.0**-digits
+
+    def __repr__(self):
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+            f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+        )
+
+    def __eq__(self, other):
+        return isinstance(other, finfo) and self.dtype == other.dtype
+
+    def __hash__(self):
+        return hash(self.dtype)
+
+
+class iinfo:
+    """What an integer dtype can hold: from `min` to `max`, in `bits`.
+
+    >>> import wengert
+    >>> wengert.iinfo(wengert.int8).min, wengert.iinfo(wengert.uint8).max
+    (-128, 255)
+    """
+
+    _BITS = {"uint8": 8, "int8": 8, "int16": 16, "int32": 32, "int64": 64}
+
+    def __init__(self, type):
+        name = _name(type)
+        if name not in self._BITS:
+            raise TypeError(f"iinfo: {name} holds no integers beyond 1; finfo() is for floating-point numbers")
+        self.bits = self._BITS[name]
+        self.dtype = name
+        self.min = 0 if name == "uint8" else -(1 << self.bits - 1)
+        self.max = 255 if name == "uint8" else (1 << self.bits - 1) - 1
+
+    def __repr__(self):
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+    def __eq__(self, other):
+        return isinstance(other, iinfo) and self.dtype == other.dtype
+
+    def __hash__(self):
+        return hash(self.dtype)
+
+
+def _name(of):
+    dtype = of.dtype if isinstance(of, _C.Tensor) else of
+    if not isinstance(dtype, _C.dtype):
+        raise TypeError(f"needs a dtype, and got {type(of).__name__}")
+    return repr(dtype).removeprefix("wengert.")

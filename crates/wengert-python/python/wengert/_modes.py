@@ -2,7 +2,7 @@
 
 import functools
 
-from ._C import _set_grad_enabled
+from ._C import _set_detect_anomaly, _set_grad_enabled
 
 
 class _Mode:
@@ -72,3 +72,44 @@ class set_grad_enabled(_Mode):
 
     def __enter__(self):
         return self
+
+
+class set_detect_anomaly:
+    """Sets whether backward passes look for NaN: at once, and until the end of a `with` block.
+
+    An operation whose gradient has a NaN ends the pass with an error that names it and its line. With
+    `check_nan=False` nothing is looked for: errors name the line of the operation in any case.
+
+    >>> import wengert
+    >>> x = wengert.tensor([0.0], requires_grad=True)
+    >>> with wengert.autograd.set_detect_anomaly(True):  # doctest: +ELLIPSIS
+    ...     (x.sqrt() * 0).sum().backward()
+    Traceback (most recent call last):
+    ...
+    wengert.CheckError: sqrt: the gradient of its input has a NaN, the first at element 0
+    ...
+    """
+
+    def __init__(self, mode, check_nan=True):
+        self._before = _set_detect_anomaly(bool(mode) and bool(check_nan))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        _set_detect_anomaly(self._before)
+
+
+class detect_anomaly:
+    """Backward passes inside look for NaN, and end with an error that names the operation whose gradient is the first to
+    have one, and its line."""
+
+    def __init__(self, check_nan=True):
+        self._on = bool(check_nan)
+
+    def __enter__(self):
+        self._before = _set_detect_anomaly(self._on)
+        return self
+
+    def __exit__(self, *_):
+        _set_detect_anomaly(self._before)

@@ -14,7 +14,7 @@ use pyo3::types::PyTuple;
 use wengert::ops::RoundingMode;
 use wengert::{DType, Tensor};
 
-fn add_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
+pub(crate) fn add_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
     let scaled;
     let other = match (alpha, other) {
         (Number::Int(1), other) => other,
@@ -38,7 +38,7 @@ fn add_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
     }
 }
 
-fn sub_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
+pub(crate) fn sub_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
     match (alpha, other) {
         (Number::Int(1), Operand::Tensor(t)) => x - t,
         (Number::Int(1), Operand::Number(n)) => n.ready(x) - n.f64(),
@@ -47,7 +47,7 @@ fn sub_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
     }
 }
 
-fn mul_(x: &Tensor, other: &Operand) -> Tensor {
+pub(crate) fn mul_(x: &Tensor, other: &Operand) -> Tensor {
     match other {
         Operand::Tensor(t) => x * t,
         Operand::Number(n @ Number::Bool(_)) => x * n.tensor(x.dtype()),
@@ -55,7 +55,7 @@ fn mul_(x: &Tensor, other: &Operand) -> Tensor {
     }
 }
 
-fn div_(x: &Tensor, other: &Operand) -> Tensor {
+pub(crate) fn div_(x: &Tensor, other: &Operand) -> Tensor {
     match other {
         Operand::Tensor(t) => x / t,
         Operand::Number(n) => n.ready(x) / n.f64(),
@@ -201,7 +201,20 @@ fn r#where(
     .give(py)
 }
 
-/// A Python operator with a tensor on the left.
+/// The comparison that Python asks for.
+pub(crate) fn compared(x: &Tensor, y: &Operand, op: CompareOp) -> Tensor {
+    let y = y.tensor(x);
+    match op {
+        CompareOp::Lt => x.lt(&y),
+        CompareOp::Le => x.le(&y),
+        CompareOp::Eq => x.eq(&y),
+        CompareOp::Ne => x.ne(&y),
+        CompareOp::Gt => x.gt(&y),
+        CompareOp::Ge => x.ge(&y),
+    }
+}
+
+/// A Python operator with a tensor on the left; see `slots` for those that every program uses all the time.
 #[inline]
 fn operator(
     py: Python<'_>,
@@ -213,48 +226,18 @@ fn operator(
     Ok(Made(guard(py, x.numel(), move || f(&x, &other))?))
 }
 
-const ONE: Number = Number::Int(1);
+pub(crate) const ONE: Number = Number::Int(1);
 
 #[pymethods]
 impl PyTensor {
-    fn __add__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
-        operator(py, self, other, |x, y| add_(x, y, ONE))
-    }
-    fn __radd__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
-        operator(py, self, other, |x, y| add_(x, y, ONE))
-    }
     fn __iadd__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
         self.assign(py, "+=", move |x| add_(x, &other, ONE))
-    }
-    fn __sub__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
-        operator(py, self, other, |x, y| sub_(x, y, ONE))
-    }
-    fn __rsub__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
-        operator(py, self, other, |x, y| match y {
-            Operand::Number(n) => n.f64() - n.ready(x),
-            Operand::Tensor(y) => y - x,
-        })
     }
     fn __isub__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
         self.assign(py, "-=", move |x| sub_(x, &other, ONE))
     }
-    fn __mul__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
-        operator(py, self, other, mul_)
-    }
-    fn __rmul__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
-        operator(py, self, other, mul_)
-    }
     fn __imul__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
         self.assign(py, "*=", move |x| mul_(x, &other))
-    }
-    fn __truediv__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
-        operator(py, self, other, div_)
-    }
-    fn __rtruediv__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
-        operator(py, self, other, |x, y| match y {
-            Operand::Number(n) => n.f64() / n.ready(x),
-            Operand::Tensor(y) => y / x,
-        })
     }
     fn __itruediv__(&self, py: Python<'_>, other: Operand) -> PyResult<()> {
         self.assign(py, "/=", move |x| div_(x, &other))
@@ -331,19 +314,6 @@ impl PyTensor {
     }
     fn __xor__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
         operator(py, self, other, |x, y| x.bitwise_xor(&y.tensor(x)))
-    }
-    fn __richcmp__(&self, py: Python<'_>, other: Operand, op: CompareOp) -> PyResult<Made> {
-        operator(py, self, other, |x, y| {
-            let y = y.tensor(x);
-            match op {
-                CompareOp::Lt => x.lt(&y),
-                CompareOp::Le => x.le(&y),
-                CompareOp::Eq => x.eq(&y),
-                CompareOp::Ne => x.ne(&y),
-                CompareOp::Gt => x.gt(&y),
-                CompareOp::Ge => x.ge(&y),
-            }
-        })
     }
 
     /// `self` where the condition holds, else `other`.

@@ -4,7 +4,6 @@ use crate::args::{Number, Operand, TensorLike, as_tensor};
 use crate::give::Give;
 use crate::guard::guard;
 use crate::macros::{functions, ops};
-use crate::state::Made;
 use crate::tensor::PyTensor;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::ffi;
@@ -78,6 +77,13 @@ fn parts(index: &Bound<'_, PyAny>) -> PyResult<Vec<Index>> {
     }
 }
 
+/// `x[index]`.
+pub(crate) fn part_of(x: &PyTensor, index: &Bound<'_, PyAny>) -> PyResult<Tensor> {
+    let x = x.get();
+    let parts = parts(index)?;
+    guard(index.py(), 0, || x.index(parts))
+}
+
 /// A value that is written into `x`: a number takes its dtype.
 fn value_for(value: &Operand, x: &Tensor) -> Tensor {
     match value {
@@ -88,11 +94,6 @@ fn value_for(value: &Operand, x: &Tensor) -> Tensor {
 
 #[pymethods]
 impl PyTensor {
-    fn __getitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>) -> PyResult<Made> {
-        let x = self.get();
-        let parts = parts(index)?;
-        Ok(Made(guard(py, 0, || x.index(parts))?))
-    }
     fn __setitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: Operand) -> PyResult<()> {
         let parts = parts(index)?;
         let value = value_for(&value, &self.get());

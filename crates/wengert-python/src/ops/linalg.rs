@@ -1,11 +1,9 @@
 //! Matrices. What `torch.linalg` has beside is bound as `_linalg_…`, for `wengert/linalg` to give it its signatures.
 
-use crate::args::{DimList, Dims, Number, Operand, TensorLike, TensorList, dims};
+use crate::args::{DimList, Dims, Number, TensorLike, TensorList, dims};
 use crate::give::{Give, Named};
 use crate::guard::guard;
 use crate::macros::{functions, ops};
-use crate::state::Made;
-use crate::tensor::PyTensor;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use wengert::linalg::{self, Mode, Ord};
@@ -305,18 +303,6 @@ fn chain_matmul(py: Python<'_>, matrices: TensorList) -> PyResult<Py<PyAny>> {
         return one.clone().give(py);
     }
     _linalg_multi_dot(py, matrices)
-}
-
-#[pymethods]
-impl PyTensor {
-    fn __matmul__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
-        let x = self.get();
-        Ok(Made(guard(py, x.numel(), move || x.matmul(&other.tensor(&x)))?))
-    }
-    fn __rmatmul__(&self, py: Python<'_>, other: Operand) -> PyResult<Made> {
-        let x = self.get();
-        Ok(Made(guard(py, x.numel(), move || other.tensor(&x).matmul(&x))?))
-    }
 }
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {

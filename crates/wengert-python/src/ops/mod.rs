@@ -2,10 +2,10 @@
 
 mod activation;
 mod arrange;
-mod elementwise;
+pub(crate) mod elementwise;
 mod functional;
 mod functions;
-mod index;
+pub(crate) mod index;
 mod linalg;
 mod neural;
 mod random;

@@ -10,7 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use wengert::ops::Sections;
-use wengert::{Shape, Tensor};
+use wengert::{DType, Shape, Tensor};
 
 /// A number of elements, or a list of sizes.
 fn split_of(x: &Tensor, sizes: &Bound<'_, PyAny>, dim: isize) -> PyResult<Py<PyAny>> {
@@ -168,10 +168,33 @@ impl PyTensor {
         let (x, sizes) = (self.get(), varargs(shape)?);
         guard(py, 0, || x.reshape(&sizes))?.give(py)
     }
-    /// The same elements in another shape of equal count; one size may be −1.
-    #[pyo3(signature = (*shape))]
-    fn view(&self, py: Python<'_>, shape: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
-        let (x, sizes) = (self.get(), varargs(shape)?);
+    /// The same elements in another shape of equal count; one size may be −1. Given a dtype, the same bytes read as
+    /// elements of that.
+    #[pyo3(signature = (*shape, dtype = None))]
+    fn view(
+        &self,
+        py: Python<'_>,
+        shape: &Bound<'_, PyTuple>,
+        dtype: crate::args::Dtype,
+    ) -> PyResult<Py<PyAny>> {
+        let x = self.get();
+        let dtype = match shape.len() {
+            0 => dtype.map(|d| d.0),
+            1 => shape
+                .get_borrowed_item(0)?
+                .cast::<crate::dtype::PyDType>()
+                .ok()
+                .map(|d| d.get().0),
+            _ => None,
+        };
+        if let Some(dtype) = dtype {
+            let array = x.array();
+            if dtype.size() == array.dtype().size() || dtype == DType::Bool {
+                return guard(py, 0, || x.view_dtype(dtype))?.give(py);
+            }
+            return crate::interop::reread(py, &array, dtype)?.give(py);
+        }
+        let sizes = varargs(shape)?;
         guard(py, 0, || x.view(&sizes))?.give(py)
     }
     /// In the shape of `other`.

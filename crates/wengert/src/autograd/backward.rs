@@ -1,5 +1,6 @@
 //! The backward pass: from a result to the gradients of what it was made from.
 
+use super::anomaly;
 use super::host;
 use super::mode::Recording;
 use super::node::{Edge, Node, Source};
@@ -290,6 +291,7 @@ fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) ->
         pending.arrive(source, dy);
     }
     host::running(0);
+    let checks = anomaly::is_detecting_anomaly();
     let mut walked = 0u32;
     while let Some((id, source, grad)) = pending.pop() {
         walked += 1;
@@ -310,6 +312,7 @@ fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) ->
             Source::Leaf(leaf) => {
                 if targets.is_none() {
                     leaf.accumulate(grad);
+                    leaf.run_hooks_after();
                 }
             }
             Source::Node(this) => {
@@ -323,6 +326,7 @@ fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) ->
                 }
                 host::running(node.place());
                 if !how.create
+                    && !checks
                     && let Some(part) = node.part()
                     && let [Edge { source: Some(to), .. }] = node.edges()
                     && let Some(sum) = pending.take(to.id())
@@ -331,12 +335,19 @@ fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) ->
                     continue;
                 }
                 let edges = node.edges();
+                let mut anomaly = None;
                 node.backward(&this, grad, wants, retain, &mut |i, grad| {
+                    if checks && anomaly.is_none() {
+                        anomaly = anomaly::found(node, i, &grad);
+                    }
                     let Edge { source, meta } = &edges[i];
                     if let Some(source) = source {
                         pending.arrive(source.clone(), grad.fit(meta));
                     }
                 })?;
+                if let Some(error) = anomaly {
+                    return Err(error);
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Recording operations, and walking back through them.
 
+mod anomaly;
 mod audit;
 mod backward;
 pub mod check;
@@ -9,6 +10,7 @@ pub mod host;
 pub(crate) mod mode;
 pub(crate) mod node;
 
+pub use anomaly::{DetectAnomaly, is_detecting_anomaly};
 pub use backward::{Backward, Root, grad};
 pub use contract::check_op;
 pub use mode::{Recording, enable_grad, is_recording, no_grad};

@@ -22,7 +22,8 @@ impl Op for Cat {
         let d = axis("cat", self.0, first.shape.rank())?;
         let mut size = 0;
         for (i, x) in x.iter().enumerate() {
-            let fits = x.shape.rank() == first.shape.rank() && x.shape.with(d, 0) == first.shape.with(d, 0);
+            let mut sizes = x.shape.iter().zip(first.shape.iter()).enumerate();
+            let fits = x.shape.rank() == first.shape.rank() && sizes.all(|(i, (a, b))| a == b || i == d);
             if !fits {
                 let message = format!(
                     "cannot join {} and {} (tensors 0 and {i}) along dimension {d}",
@@ -45,11 +46,12 @@ impl Op for Cat {
         })
     }
     fn forward(&self, x: Vec<Array>, y: &Meta, _: &mut Extra) -> Array {
+        let axis = axis("", self.0, y.shape.rank()).expect("infer has checked it");
+        if x.iter().all(|x| x.dtype() == y.dtype) {
+            return kernels::concat(&x, axis);
+        }
         let x: Vec<Array> = x.iter().map(|x| x.cast(y.dtype)).collect();
-        kernels::concat(
-            &x,
-            axis("", self.0, y.shape.rank()).expect("infer has checked it"),
-        )
+        kernels::concat(&x, axis)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
         let d = axis("", self.0, dy.dim()).expect("infer has checked it");

@@ -1,7 +1,7 @@
 """Gradients."""
 
-from .._C import grad, graph, is_grad_enabled
-from .._modes import enable_grad, inference_mode, no_grad, set_grad_enabled
+from .._C import grad, graph, is_anomaly_enabled, is_grad_enabled
+from .._modes import detect_anomaly, enable_grad, inference_mode, no_grad, set_detect_anomaly, set_grad_enabled
 from . import functional
 from .function import Function, FunctionCtx, backward, once_differentiable
 from .gradcheck import gradcheck, gradgradcheck
@@ -10,6 +10,7 @@ __all__ = [
     "Function",
     "FunctionCtx",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "functional",
     "grad",
@@ -17,9 +18,11 @@ __all__ = [
     "gradgradcheck",
     "graph",
     "inference_mode",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "no_grad",
     "once_differentiable",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]
 
