@@ -27,26 +27,35 @@ const PLACES: usize = 256;
 
 /// A shape as `wengert.Size`.
 pub(crate) fn size<'py>(py: Python<'py>, dims: &[usize]) -> PyResult<Bound<'py, PyAny>> {
-    let mix = |hash: usize, d: &usize| (hash.rotate_left(5) ^ d).wrapping_mul(0x9E37_79B9);
-    let place = dims.iter().fold(dims.len(), mix) / 64 % PLACES;
-    let known = SIZES.with(|sizes| match sizes.0.get(place) {
-        Some(Some((shape, object))) if **shape == *dims => Some(object.clone_ref(py)),
-        _ => None,
-    });
-    match known {
+    match known_size(py, dims) {
         Some(known) => Ok(known.into_bound(py)),
-        None => new_size(py, dims, place),
+        None => new_size(py, dims),
     }
 }
 
+#[inline]
+fn place_of(dims: &[usize]) -> usize {
+    let mix = |hash: usize, d: &usize| (hash.rotate_left(5) ^ d).wrapping_mul(0x9E37_79B9);
+    dims.iter().fold(dims.len(), mix) / 64 % PLACES
+}
+
+#[inline]
+fn known_size(py: Python<'_>, dims: &[usize]) -> Option<Py<PyAny>> {
+    SIZES.with(|sizes| match sizes.0.get(place_of(dims)) {
+        Some(Some((shape, object))) if **shape == *dims => Some(object.clone_ref(py)),
+        _ => None,
+    })
+}
+
 #[cold]
-fn new_size<'py>(py: Python<'py>, dims: &[usize], place: usize) -> PyResult<Bound<'py, PyAny>> {
+fn new_size<'py>(py: Python<'py>, dims: &[usize]) -> PyResult<Bound<'py, PyAny>> {
     let numbers = PyTuple::new(py, dims)?;
     let Some(class) = SIZE.get(py) else {
         return Ok(numbers.into_any());
     };
     let size = class.bind(py).call1((numbers,))?;
     let new = Some((Shape::new(dims), size.clone().unbind()));
+    let place = place_of(dims);
     let old = SIZES.with(|sizes| {
         sizes.0.resize_with(PLACES, || None);
         std::mem::replace(&mut sizes.0[place], new)
@@ -93,21 +102,21 @@ impl PyTensor {
     /// The sizes of the dimensions.
     #[getter]
     fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        size(py, &self.get().shape())
+        self.size_object(py)
     }
     /// The sizes of the dimensions, or of dimension `dim`.
     #[pyo3(signature = (dim = None))]
     fn size<'py>(&self, py: Python<'py>, dim: Option<isize>) -> PyResult<Bound<'py, PyAny>> {
         let t = self.get();
         match dim {
-            None => size(py, &t.shape()),
+            None => self.size_object(py),
             Some(d) => guard(py, 0, || t.size(d))?.into_bound_py_any(py),
         }
     }
     /// The type of the elements.
     #[getter]
     fn dtype(&self, py: Python<'_>) -> PyResult<Py<PyDType>> {
-        Ok(dtype::object(py, self.get().dtype())?.clone_ref(py))
+        Ok(dtype::object(py, self.look(Tensor::dtype))?.clone_ref(py))
     }
     /// Where the elements are.
     #[getter]
@@ -117,23 +126,23 @@ impl PyTensor {
     /// How many dimensions.
     #[getter]
     fn ndim(&self) -> usize {
-        self.get().dim()
+        self.look(Tensor::dim)
     }
     /// How many dimensions.
     fn dim(&self) -> usize {
-        self.get().dim()
+        self.look(Tensor::dim)
     }
     /// How many dimensions.
     fn ndimension(&self) -> usize {
-        self.get().dim()
+        self.look(Tensor::dim)
     }
     /// How many elements.
     fn numel(&self) -> usize {
-        self.get().numel()
+        self.look(Tensor::numel)
     }
     /// How many elements.
     fn nelement(&self) -> usize {
-        self.get().numel()
+        self.look(Tensor::numel)
     }
     /// Bytes per element.
     fn element_size(&self) -> usize {
@@ -335,7 +344,7 @@ impl PyTensor {
 
     /// The only element, as a Python number.
     fn item(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let array = self.get().array();
+        let array = self.look(Tensor::array);
         match array.numel() {
             1 => element(py, &array),
             _ => Err(not_one(py, &array)),
@@ -352,7 +361,7 @@ impl PyTensor {
         }
     }
     fn __float__(&self, py: Python<'_>) -> PyResult<f64> {
-        let array = self.get().array();
+        let array = self.look(Tensor::array);
         array.item().ok_or_else(|| not_one(py, &array))
     }
     fn __int__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
@@ -379,8 +388,8 @@ impl PyTensor {
         Ok(t.item() != 0.0)
     }
     fn __len__(&self) -> PyResult<usize> {
-        match self.get().shape().first() {
-            Some(n) => Ok(*n),
+        match self.look(|t| t.with_shape(|shape| shape.first().copied())) {
+            Some(n) => Ok(n),
             None => Err(PyTypeError::new_err("len() of a 0-d tensor")),
         }
     }
@@ -450,6 +459,17 @@ impl PyTensor {
     }
 }
 
+impl PyTensor {
+    #[inline]
+    fn size_object<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let known = self.look(|t| t.with_shape(|dims| known_size(py, dims)));
+        match known {
+            Some(known) => Ok(known.into_bound(py)),
+            None => size(py, &self.get().shape()),
+        }
+    }
+}
+
 /// `new` as an object of `class`.
 fn of_class<'py>(class: &Bound<'py, PyType>, new: PyTensor) -> PyResult<Bound<'py, PyAny>> {
     let py = class.py();
@@ -477,6 +497,9 @@ fn like<'py>(slf: &Bound<'py, PyTensor>, new: PyTensor) -> PyResult<Bound<'py, P
 
 fn reversed(t: &Tensor) -> Tensor {
     use wengert::Op;
+    if t.dim() == 2 {
+        return t.transpose(0, 1);
+    }
     let order: Vec<isize> = (0..t.dim() as isize).rev().collect();
     wengert::ops::shape::Permute(order).apply([t])
 }

@@ -163,7 +163,7 @@ impl Tensor {
     /// garbage collectors ask.
     #[doc(hidden)]
     pub fn is_only_handle(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
+        self.0.is_unique()
     }
 
     fn slot(&self) -> &Arc<Slot> {
@@ -182,6 +182,13 @@ impl Tensor {
     /// The sizes of the dimensions.
     pub fn shape(&self) -> Shape {
         self.with_array(|a| a.shape().clone())
+    }
+
+    /// What `f` makes of the sizes, without a copy of them.
+    #[doc(hidden)]
+    #[inline]
+    pub fn with_shape<T>(&self, f: impl FnOnce(&Shape) -> T) -> T {
+        self.with_array(|a| f(a.shape()))
     }
 
     /// How many dimensions.
@@ -203,6 +210,7 @@ impl Tensor {
     }
 
     /// How many elements.
+    #[inline]
     pub fn numel(&self) -> usize {
         self.with_array(Array::numel)
     }

@@ -320,6 +320,9 @@ pub fn embed(shape: &Shape, slices: &[(usize, isize)], src: &Array) -> Array {
     super::scatter::write(zeros(shape, src.dtype()), &layout, src)
 }
 
+/// Up to so many elements in one row are copied without more ado.
+const SHORT: usize = 1024;
+
 /// Writes the elements of `x` to `out`, where they have these strides.
 ///
 /// # Safety
@@ -339,6 +342,10 @@ pub(super) unsafe fn copy_into<T: Copy>(x: &Array, out: *mut T, strides: &[isize
     let (len, from, to) = dims.pop().unwrap_or((1, 1, 1));
     let count = dims.iter().map(|d| d.0).product::<usize>() * len;
     let (src, out) = (reader::<T>(x), Out(out));
+    if dims.is_empty() && (from, to) == (1, 1) && count <= SHORT {
+        // SAFETY: the only row, all of it.
+        return unsafe { copy_row(src.at(0), out.at(0), count) };
+    }
     threads::split(count, 1, 1, |start, n| {
         let mut at = start;
         while at < start + n {

@@ -80,7 +80,7 @@ impl Op for Cat {
 #[track_caller]
 pub fn cat(tensors: &[&Tensor], dim: isize) -> Tensor {
     // PyTorch's legacy: a tensor of shape [0] fits anything.
-    let nothing = |t: &Tensor| t.shape() == [0];
+    let nothing = |t: &Tensor| t.with_shape(|s| s[..] == [0]);
     if tensors.iter().any(|t| nothing(t)) && tensors.iter().any(|t| t.dim() > 1) {
         let some: Vec<&Tensor> = tensors.iter().copied().filter(|t| !nothing(t)).collect();
         return Cat(dim).apply(some);
