@@ -397,11 +397,11 @@ static CLASS: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(std::ptr::null_mut()
 #[inline]
 pub(crate) fn of<'a, 'py>(obj: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, PyTensor>> {
     // Mostly of the class itself, of which one comparison assures; subclasses are asked about.
-    // SAFETY: an object of the class is what the cast says.
-    match std::ptr::eq(obj.get_type_ptr(), CLASS.load(Ordering::Relaxed)) {
-        true => Some(unsafe { obj.cast_unchecked() }),
-        false => obj.cast().ok(),
+    if std::ptr::eq(obj.get_type_ptr(), CLASS.load(Ordering::Relaxed)) {
+        // SAFETY: an object of the class is what the cast says.
+        return Some(unsafe { obj.cast_unchecked() });
     }
+    obj.cast().ok()
 }
 
 /// A new object for `t`.

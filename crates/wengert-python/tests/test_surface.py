@@ -32,6 +32,7 @@ METHODS = {
     "layout": "shape, stride()",
     "is": "Python's is",
     "is_only_handle": "for the garbage collector",
+    "with_shape": "shape",
     "map": "rules are written in Rust; in Python, autograd.Function",
     "map2": "rules are written in Rust; in Python, autograd.Function",
     "index": "x[...]",
