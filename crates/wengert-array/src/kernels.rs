@@ -9,7 +9,8 @@ pub use crate::cpu::index::{arange, concat, embed, gather, index_add, index_sele
 pub use crate::cpu::interpolate::{LinearMap, linear_map};
 pub use crate::cpu::interpret::interpret;
 pub use crate::cpu::linalg::{
-    cholesky, cofactor, eigh, lu, lu_determinant, lu_solve, matrix_exp, pinv, qr, solve_triangular, svd,
+    cholesky, cofactor, eigh, geqrf, ldl, ldl_solve, lu, lu_determinant, lu_solve, matrix_exp, pinv, qr,
+    solve_triangular, svd,
 };
 pub use crate::cpu::matmul::matmul;
 pub use crate::cpu::norm::{

@@ -9,6 +9,7 @@
 //! | [`Dual`] | forward mode, and the gradient of a rule for which nobody wrote one |
 //! | [`Expr`] | the rule as data: evaluated on tensors, printed as a formula |
 
+mod airy;
 mod dual;
 mod expr;
 mod float;

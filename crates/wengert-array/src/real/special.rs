@@ -1,6 +1,7 @@
 //! Functions that are asked for too rarely to be vectorised: one call for each element, in 64 bits.
 
 use super::Real;
+use super::airy::airy;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI, SQRT_2, TAU};
 
 /// A rarely used function of one number.
@@ -50,6 +51,10 @@ pub enum Special {
     K1e,
     /// The spherical Bessel function of the first kind, order 0: sin x / x.
     SphericalJ0,
+    /// The Airy function Ai, to within |x|^1.5 times the error of the others.
+    Airy,
+    /// Its derivative.
+    AirySlope,
 }
 
 impl Special {
@@ -76,6 +81,8 @@ impl Special {
             Special::K1 => "modified_bessel_k1",
             Special::K1e => "scaled_modified_bessel_k1",
             Special::SphericalJ0 => "spherical_bessel_j0",
+            Special::Airy => "airy_ai",
+            Special::AirySlope => "airy_ai_prime",
         }
     }
 
@@ -102,6 +109,8 @@ impl Special {
             K1,
             K1e,
             SphericalJ0,
+            Airy,
+            AirySlope,
         ]
         .into_iter()
         .find(|f| f.name() == name)
@@ -138,6 +147,8 @@ impl Special {
             Special::SphericalJ0 if x == 0.0 => 1.0,
             Special::SphericalJ0 if x.is_infinite() => 0.0,
             Special::SphericalJ0 => x.sin() / x,
+            Special::Airy => airy(x)[0],
+            Special::AirySlope => airy(x)[1],
         }
     }
 
@@ -176,6 +187,8 @@ impl Special {
                 let zero = x.eq(S::ZERO);
                 S::select(zero, S::ZERO, (x.cos() - y) / S::select(zero, S::ONE, x))
             }
+            Special::Airy => x.special(Special::AirySlope),
+            Special::AirySlope => x * x.special(Special::Airy),
         }
     }
 }

@@ -34,6 +34,7 @@ _modules = frozenset(
         "backends",
         "cuda",
         "distributions",
+        "fft",
         "func",
         "functional",
         "linalg",
@@ -49,8 +50,6 @@ _modules = frozenset(
         "utils",
     )
 )
-# What PyTorch has and why it is not here.
-_absent = {"fft": "it needs complex numbers, and tensors hold none"}
 _elsewhere = {
     "save": "serialization",
     "load": "serialization",
@@ -86,7 +85,6 @@ _elsewhere.update(
         "triangular_solve",
         "svd_lowrank",
         "pca_lowrank",
-        "geqrf",
     )
 )
 
@@ -110,8 +108,7 @@ def __getattr__(name):
         layers = importlib.import_module(".nn", __name__)
         if hasattr(layers, name):
             return getattr(layers, name)
-    why = f": {_absent[name]}" if name in _absent else ""
-    raise AttributeError(f"module 'wengert' has no attribute {name!r}{why}")
+    raise AttributeError(f"module 'wengert' has no attribute {name!r}")
 
 
 def is_tensor(obj):

@@ -142,34 +142,3 @@ def pca_lowrank(A, q=None, center=True, niter=2):
     """The principal components of the rows of A: as `svd_lowrank`, of A less the mean of its columns."""
     q = min(6, *A.shape[-2:]) if q is None else q
     return svd_lowrank(A - A.mean(-2, True) if center else A, q, niter)
-
-
-def geqrf(input):
-    """The reflections whose product is Q of A = Q R, as LAPACK gives them: R on and above the diagonal, below it the vectors
-    v without their leading 1, and the factors τ of H = 1 − τ v vᵀ. `linalg.householder_product` makes Q of them.
-
-    >>> import wengert
-    >>> a = wengert.tensor([[3.0, 1.0], [4.0, 2.0]])
-    >>> h, tau = wengert.geqrf(a)
-    >>> wengert.allclose(wengert.linalg.householder_product(h, tau) @ h.triu(), a)
-    True
-    """
-    with no_grad():
-        a = input.detach().clone()
-        n, k = a.shape[-2:]
-        taus = []
-        for j in range(min(n, k)):
-            x, tail = a[..., j, j], a[..., j + 1 :, j]
-            flat = (tail == 0).all(-1)
-            beta = -(x * x + (tail * tail).sum(-1)).sqrt().copysign(x)
-            beta = _C.where(flat, x, beta)
-            tau = _C.where(flat, 0.0, (beta - x) / _C.where(flat, 1.0, beta))
-            v = tail / _C.where(flat, 1.0, x - beta).unsqueeze(-1)
-            whole = _C.cat([_C.ones_like(x).unsqueeze(-1), v], -1).unsqueeze(-1)
-            rest = a[..., j:, j + 1 :]
-            a[..., j:, j + 1 :] = rest - tau[..., None, None] * (whole @ (whole.mT @ rest))
-            a[..., j, j] = beta
-            a[..., j + 1 :, j] = v
-            taus.append(tau)
-        tau = _C.stack(taus, -1) if taus else a.new_zeros((*a.shape[:-2], 0))
-    return linalg._named("geqrf", ("a", "tau"), (a, tau))

@@ -3,7 +3,6 @@
 from ._C import Tensor
 
 _DERIVED = {
-    "geqrf": "The reflections whose product is Q of A = Q R, and R: see `wengert.geqrf`.",
     "lu": "L and U of P A = L U in one matrix, and the exchanges of rows: see `wengert.lu`.",
     "lu_solve": "X of A X = b from what `wengert.lu` gives for A.",
     "triangular_solve": "X of A X = b for triangular A, and A.",

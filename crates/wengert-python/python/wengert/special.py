@@ -1,6 +1,7 @@
 """Special functions."""
 
 from ._C import (  # noqa: F401
+    airy_ai,
     bessel_j0,
     bessel_j1,
     bessel_y0,

@@ -178,6 +178,8 @@ ops! {
     fn scaled_modified_bessel_k1(input) => input.scaled_modified_bessel_k1();
     /// The spherical Bessel function of the first kind, order 0.
     fn spherical_bessel_j0(input) => input.spherical_bessel_j0();
+    /// The Airy function Ai.
+    fn airy_ai(input) => input.airy_ai();
     /// The regularised lower incomplete Γ function P(input, other).
     fn igamma(input, other: TensorLike) / igamma_ => input.igamma(&other.0);
     /// The regularised upper incomplete Γ function Q(input, other).

@@ -119,6 +119,14 @@ ops! {
     fn cholesky_inverse(input, upper: bool = false) => linalg::cholesky_inverse(input, upper);
     /// The singular value decomposition input = U diag(S) Vᵀ.
     fn svd(input, some: bool = true, compute_uv: bool = true) => svd_of(input, some, compute_uv);
+    /// The QR decomposition as reflections and their factors, for `ormqr` and `linalg.householder_product`.
+    fn geqrf(input) => {
+        let (a, tau) = linalg::geqrf(input);
+        Named("geqrf", ["a", "tau"], [a, tau])
+    };
+    /// `Q @ other` for the Q that `geqrf` gives as reflections and their factors.
+    fn ormqr(input, tau: TensorLike, other: TensorLike, left: bool = true, transpose: bool = false)
+        => linalg::ormqr(input, &tau.0, &other.0, left, transpose);
     /// The correlations of the rows.
     fn corrcoef(input) => linalg::corrcoef(input);
     /// The covariances of the rows.
@@ -208,6 +216,18 @@ linalg! {
     fn _linalg_vander(x, n: usize) => linalg::vander(x, n);
     /// `torch.linalg.householder_product`
     fn _linalg_householder_product(v, tau: TensorLike) => linalg::householder_product(v, &tau.0);
+    /// `torch.linalg.ldl_factor`
+    fn _linalg_ldl_factor(a) => {
+        let (ld, pivots) = linalg::ldl_factor(a);
+        Named("linalg_ldl_factor", ["LD", "pivots"], [ld, pivots])
+    };
+    /// `torch.linalg.ldl_factor_ex`
+    fn _linalg_ldl_factor_ex(a) => {
+        let (ld, pivots, info) = linalg::ldl_factor_ex(a);
+        Named("linalg_ldl_factor_ex", ["LD", "pivots", "info"], [ld, pivots, info])
+    };
+    /// `torch.linalg.ldl_solve`
+    fn _linalg_ldl_solve(ld, pivots: TensorLike, b: TensorLike) => linalg::ldl_solve(ld, &pivots.0, &b.0);
     /// The symmetric matrix of a triangle
     fn _symmetric(a, upper: bool) => linalg::Mirror { upper }.apply([a]);
     /// `torch.linalg.eigh`

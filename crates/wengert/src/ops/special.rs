@@ -33,6 +33,8 @@ impl Pointwise<1> for SpecialFunction {
         samples.push(at(Erfinv, within_one()));
         samples.push(at(Ndtri, probability()));
         samples.push(at(SphericalJ0, real()));
+        samples.push(at(Airy, real()));
+        samples.push(at(AirySlope, real()));
         for f in [
             Lgamma,
             Polygamma(0),
@@ -106,6 +108,10 @@ methods! {
     scaled_modified_bessel_k1 Special::K1e;
     /// The spherical Bessel function of the first kind, order 0: `sin x / x`; dx = dy (cos x − y) / x.
     spherical_bessel_j0 Special::SphericalJ0;
+    /// The Airy function Ai; dx = dy Ai′(x). NaN at infinities, as in PyTorch.
+    airy_ai Special::Airy;
+    /// The derivative of the Airy function; dx = dy x Ai(x).
+    airy_ai_prime Special::AirySlope;
 }
 
 impl Tensor {

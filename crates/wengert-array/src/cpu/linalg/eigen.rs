@@ -1,81 +1,76 @@
 //! Symmetric matrices: first tridiagonal, then diagonal.
 
-use super::householder::reflection;
-use super::{Matrix, add, dot, rotate};
+use super::householder::{Reflections, reflection};
+use super::matrix::{Matrix, Rotations, add, dot, levels};
 
-/// Eigenvalues in ascending order, and eigenvectors as rows.
+/// Eigenvalues in ascending order, and eigenvectors as rows; or nothing where the iteration does not end.
 pub(super) fn eigh(a: Matrix) -> (Vec<f64>, Matrix) {
     let n = a.rows;
     let mut s = a.symmetric();
     let scale = s.largest();
+    let nothing = || (vec![f64::NAN; n], Matrix::filled(n, n, f64::NAN));
     if !scale.is_finite() {
-        return (
-            vec![f64::NAN; n],
-            Matrix {
-                data: vec![f64::NAN; n * n],
-                ..s
-            },
-        );
+        return nothing();
     }
     if scale == 0.0 {
         return (vec![0.0; n], Matrix::identity(n));
     }
     s.data.iter_mut().for_each(|x| *x /= scale);
-    let (mut d, e, mut v) = tridiagonal(s);
+    let (mut d, e, q) = tridiagonal(s);
+    let mut v = q.columns(n);
     if !diagonalise(&mut d, e, &mut v) {
-        d.fill(f64::NAN);
-        v.data.fill(f64::NAN);
+        return nothing();
     }
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&i, &j| d[i].total_cmp(&d[j]));
-    let mut sorted = Matrix::zeros(n, n);
-    order
-        .iter()
-        .enumerate()
-        .for_each(|(to, &from)| sorted.row_mut(to).copy_from_slice(v.row(from)));
-    (order.iter().map(|&i| d[i] * scale).collect(), sorted)
+    let values = order.iter().map(|&i| d[i] * scale).collect();
+    (values, v.ordered(&order))
 }
 
-/// Diagonal and off-diagonal of T, and the rows of Qᵀ, of A = Q T Qᵀ. (Golub & Van Loan, 8.3.1.)
-fn tridiagonal(mut a: Matrix) -> (Vec<f64>, Vec<f64>, Matrix) {
+/// Diagonal and off-diagonal of T, and Q, of A = Q T Qᵀ. (Golub & Van Loan, 8.3.1.)
+fn tridiagonal(mut a: Matrix) -> (Vec<f64>, Vec<f64>, Reflections) {
     let n = a.rows;
-    let mut e = vec![0.0; n];
-    let mut taus = vec![0.0; n];
-    for k in 0..n.saturating_sub(1) {
+    let (mut d, mut e) = (vec![0.0; n], vec![0.0; n]);
+    let mut taus = vec![0.0; n.saturating_sub(1)];
+    // What the reflection before leaves to do: rows i ← rows i − vᵢ w − wᵢ v.
+    let (mut v, mut w) = (vec![0.0; n], vec![0.0; n]);
+    for k in 0..n {
+        let row = a.row_mut(k);
+        let (x, y) = (v[k], w[k]);
+        add(&mut row[k..], -x, &w[k..]);
+        add(&mut row[k..], -y, &v[k..]);
+        d[k] = row[k];
+        if k + 1 == n {
+            break;
+        }
         // The row right of the diagonal is the column below it.
-        let (tau, beta) = reflection(&mut a.row_mut(k)[k + 1..]);
-        (taus[k], e[k]) = (tau, beta);
-        if tau == 0.0 {
-            continue;
-        }
-        let v = a.row(k)[k + 1..].to_vec();
-        let mut w: Vec<f64> = (k + 1..n).map(|i| tau * dot(&a.row(i)[k + 1..], &v)).collect();
-        let half = -0.5 * tau * dot(&w, &v);
-        add(&mut w, half, &v);
+        (taus[k], e[k]) = reflection(&mut row[k + 1..]);
+        let next = row[k + 1..].to_vec();
+        let mut product = vec![0.0; n];
+        update_and_multiply(&mut a, k + 1, [&v, &w], &next, &mut product);
+        v[k + 1..].copy_from_slice(&next);
+        let tau = taus[k];
+        let half = 0.5 * tau * tau * dot(&product[k + 1..], &next);
         for i in k + 1..n {
-            let (vi, wi) = (v[i - k - 1], w[i - k - 1]);
-            let row = &mut a.row_mut(i)[k + 1..];
-            add(row, -vi, &w);
-            add(row, -wi, &v);
+            w[i] = tau * product[i] - half * v[i];
         }
     }
-    let d = (0..n).map(|i| a.at(i, i)).collect();
-    // Q = H₀ H₁ …, applied from the last on, to the part that each changes.
-    let mut q = Matrix::identity(n);
-    for k in (0..n.saturating_sub(1)).rev() {
-        if taus[k] == 0.0 {
-            continue;
-        }
-        let v = &a.row(k)[k + 1..];
-        let mut sum = vec![0.0; n - k - 1];
-        for i in k + 1..n {
-            add(&mut sum, v[i - k - 1], &q.row(i)[k + 1..]);
-        }
-        for i in k + 1..n {
-            add(&mut q.row_mut(i)[k + 1..], -taus[k] * v[i - k - 1], &sum);
+    let q = Reflections { v: a, taus, shift: 1 };
+    (d, e, q)
+}
+
+levels! {
+    /// Rows i ← rows i − vᵢ w − wᵢ v from row and column `from` on, and their products with x, in one pass.
+    fn update_and_multiply(a: &mut Matrix, from: usize, [v, w]: [&[f64]; 2], x: &[f64], y: &mut [f64]) {
+        for i in from..a.rows {
+            let row = &mut a.row_mut(i)[from..];
+            let (vi, wi) = (v[i], w[i]);
+            for ((r, v), w) in row.iter_mut().zip(&v[from..]).zip(&w[from..]) {
+                *r -= vi * w + wi * v;
+            }
+            y[i] = dot(row, x);
         }
     }
-    (d, e, q.transposed())
 }
 
 /// Makes a tridiagonal matrix diagonal by implicitly shifted QL steps, each of which turns pairs of the rows of `v`.
@@ -83,13 +78,14 @@ fn tridiagonal(mut a: Matrix) -> (Vec<f64>, Vec<f64>, Matrix) {
 /// algorithm*.)
 fn diagonalise(d: &mut [f64], mut e: Vec<f64>, v: &mut Matrix) -> bool {
     let n = d.len();
+    let size = d.iter().chain(&e).fold(0.0, |m: f64, x| m.max(x.abs()));
+    let mut turns = Rotations::default();
     for l in 0..n {
         let mut steps = 0;
         loop {
-            // The first element off the diagonal, from l on, that is as good as zero.
-            let small = |m: usize| {
-                e[m].abs() <= f64::EPSILON * (d[m].abs() + d[m + 1].abs()) || e[m].abs() < f64::MIN_POSITIVE
-            };
+            // The first element off the diagonal, from l on, that is as good as zero. Measured by the whole, since
+            // among eigenvalues that are all rounding errors no neighbour is larger.
+            let small = |m: usize| e[m].abs() <= f64::EPSILON * size;
             let m = (l..n - 1).find(|&m| small(m)).unwrap_or(n - 1);
             if m == l {
                 break;
@@ -121,7 +117,7 @@ fn diagonalise(d: &mut [f64], mut e: Vec<f64>, v: &mut Matrix) -> bool {
                 p = s * t;
                 d[i + 1] = before + p;
                 g = c * t - b;
-                rotate(v.two_rows(i, i + 1), c, s);
+                turns.turn(v, [i, i + 1], c, -s);
             }
             if !split {
                 d[l] -= p;
@@ -130,5 +126,6 @@ fn diagonalise(d: &mut [f64], mut e: Vec<f64>, v: &mut Matrix) -> bool {
             }
         }
     }
+    turns.finish(v);
     true
 }

@@ -1,7 +1,7 @@
 //! e^A.
 
-use super::Matrix;
 use super::factor::{lu, lu_solve};
+use super::matrix::Matrix;
 
 /// The coefficients of the Padé approximant of degree 13, from the highest power on.
 const PADE: [f64; 14] = [
@@ -29,10 +29,7 @@ pub(super) fn exp(a: &Matrix) -> Matrix {
     let sums = (0..n).map(|j| (0..n).map(|i| a.at(i, j).abs()).sum::<f64>());
     let size = sums.fold(0.0, |m: f64, s| if m.is_nan() || s <= m { m } else { s });
     if !size.is_finite() {
-        return Matrix {
-            data: vec![f64::NAN; n * n],
-            ..Matrix::zeros(n, n)
-        };
+        return Matrix::filled(n, n, f64::NAN);
     }
     // Up to 5.37 the approximant is exact to rounding.
     let halvings = (size / 5.371_920_351_148_152).log2().ceil().max(0.0) as i32;
@@ -54,7 +51,6 @@ pub(super) fn exp(a: &Matrix) -> Matrix {
     let odd = a.times(&poly([13, 11, 9], [7, 5, 3, 1]));
     let even = poly([12, 10, 8], [6, 4, 2, 0]);
     let (below, order) = lu(even.clone().plus(-1.0, &odd));
-    let order: Vec<i64> = order.into_iter().map(|i| i as i64).collect();
     let mut e = lu_solve(&below, &order, even.plus(1.0, &odd), false);
     for _ in 0..halvings {
         e = e.times(&e);

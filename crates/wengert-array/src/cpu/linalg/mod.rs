@@ -1,8 +1,8 @@
 //! Decompositions of matrices, and of stacks of them.
 //!
 //! They compute in f64 whatever the dtype, matrix by matrix, several at once on several threads, and round at
-//! the end. Loops of our own rather than a crate's: the ones that do this well take minutes to compile. Rows
-//! are what the inner loops run along.
+//! the end. Algorithms of our own rather than a crate's: the ones that do this well take minutes to compile. They go by
+//! blocks, so that most of the work of large matrices is in matrix products. Rows are what the inner loops run along.
 //!
 //! Nothing here fails: what has no answer is NaN, and what called decides what to say about it.
 
@@ -10,6 +10,8 @@ mod eigen;
 mod exponential;
 mod factor;
 mod householder;
+mod indefinite;
+mod matrix;
 mod singular;
 #[cfg(test)]
 mod tests;
@@ -18,151 +20,11 @@ use crate::array::Array;
 use crate::cpu::threads;
 use crate::dtype::DType;
 use crate::layout::Shape;
+use matrix::Matrix;
 use std::sync::Mutex;
 
 /// Below this much work in all, one thread does it.
 const GRAIN: usize = 1 << 20;
-
-/// A matrix in row-major order.
-#[derive(Clone, Debug)]
-struct Matrix {
-    rows: usize,
-    cols: usize,
-    data: Vec<f64>,
-}
-
-impl Matrix {
-    fn zeros(rows: usize, cols: usize) -> Matrix {
-        Matrix {
-            rows,
-            cols,
-            data: vec![0.0; rows * cols],
-        }
-    }
-
-    fn identity(n: usize) -> Matrix {
-        let mut eye = Matrix::zeros(n, n);
-        (0..n).for_each(|i| eye.data[i * n + i] = 1.0);
-        eye
-    }
-
-    fn row(&self, i: usize) -> &[f64] {
-        &self.data[i * self.cols..(i + 1) * self.cols]
-    }
-
-    fn row_mut(&mut self, i: usize) -> &mut [f64] {
-        &mut self.data[i * self.cols..(i + 1) * self.cols]
-    }
-
-    /// Two different rows, both to be changed.
-    fn two_rows(&mut self, i: usize, j: usize) -> [&mut [f64]; 2] {
-        let n = self.cols;
-        let rows = self
-            .data
-            .get_disjoint_mut([i * n..(i + 1) * n, j * n..(j + 1) * n]);
-        rows.expect("two different rows")
-    }
-
-    fn at(&self, i: usize, j: usize) -> f64 {
-        self.data[i * self.cols + j]
-    }
-
-    fn transposed(&self) -> Matrix {
-        let mut t = Matrix::zeros(self.cols, self.rows);
-        for i in 0..self.rows {
-            for j in 0..self.cols {
-                t.data[j * self.rows + i] = self.data[i * self.cols + j];
-            }
-        }
-        t
-    }
-
-    /// The mean with its transpose.
-    fn symmetric(&self) -> Matrix {
-        let mut s = self.transposed();
-        s.data
-            .iter_mut()
-            .zip(&self.data)
-            .for_each(|(x, y)| *x = 0.5 * *x + 0.5 * y);
-        s
-    }
-
-    fn times(&self, other: &Matrix) -> Matrix {
-        let mut product = Matrix::zeros(self.rows, other.cols);
-        for i in 0..self.rows {
-            let row = product.row_mut(i);
-            for (k, &x) in self.row(i).iter().enumerate() {
-                add(row, x, other.row(k));
-            }
-        }
-        product
-    }
-
-    fn scaled(mut self, c: f64) -> Matrix {
-        self.data.iter_mut().for_each(|x| *x *= c);
-        self
-    }
-
-    fn plus(mut self, c: f64, other: &Matrix) -> Matrix {
-        add(&mut self.data, c, &other.data);
-        self
-    }
-
-    fn largest(&self) -> f64 {
-        largest(&self.data)
-    }
-}
-
-/// Eight sums side by side, so that the loop vectorises.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let (ac, bc) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f64 = ac
-        .remainder()
-        .iter()
-        .zip(bc.remainder())
-        .map(|(a, b)| a * b)
-        .sum();
-    let mut sums = [0.0; 8];
-    for (a, b) in ac.zip(bc) {
-        for k in 0..8 {
-            sums[k] += a[k] * b[k];
-        }
-    }
-    sums.iter().sum::<f64>() + rest
-}
-
-/// y += c x
-fn add(y: &mut [f64], c: f64, x: &[f64]) {
-    y.iter_mut().zip(x).for_each(|(y, x)| *y += c * x);
-}
-
-/// (x, y) ← (c x − s y, s x + c y)
-fn rotate([x, y]: [&mut [f64]; 2], c: f64, s: f64) {
-    for (x, y) in x.iter_mut().zip(y) {
-        (*x, *y) = (c * *x - s * *y, s * *x + c * *y);
-    }
-}
-
-/// The largest absolute value; unlike with `max`, NaN where any is.
-fn largest(x: &[f64]) -> f64 {
-    x.iter().fold(
-        0.0,
-        |m: f64, x| if m.is_nan() || x.abs() <= m { m } else { x.abs() },
-    )
-}
-
-/// √Σx², without overflow on the way.
-fn norm(x: &[f64]) -> f64 {
-    let square = dot(x, x);
-    if square.is_normal() && square < 1e300 && square > 1e-280 {
-        return square.sqrt();
-    }
-    let scale = largest(x);
-    if scale == 0.0 || !scale.is_finite() {
-        return scale;
-    }
-    scale * x.iter().map(|x| (x / scale) * (x / scale)).sum::<f64>().sqrt()
-}
 
 /// The matrices of a stack.
 fn matrices(a: &Array) -> Vec<Matrix> {
@@ -176,6 +38,10 @@ fn matrices(a: &Array) -> Vec<Matrix> {
         data: part(k),
     };
     (0..count).map(matrix).collect()
+}
+
+fn usizes(order: &[i64]) -> Vec<usize> {
+    order.iter().map(|&i| i as usize).collect()
 }
 
 fn batch(shape: &Shape) -> Shape {
@@ -248,7 +114,7 @@ pub fn lu_solve(lu: &Array, order: &Array, b: &Array, lead: &Shape, adjoint: boo
         |x: &Array, tail: &[usize]| x.broadcast_to(&lead.iter().chain(tail).copied().collect::<Shape>());
     let lus = matrices(&spread(lu, &[n, n]));
     let orders = spread(order, &[n]).to_vec::<i64>();
-    let orders = (0..lus.len()).map(|k| orders[k * n..(k + 1) * n].to_vec());
+    let orders = (0..lus.len()).map(|k| usizes(&orders[k * n..(k + 1) * n]));
     let all: Vec<_> = lus
         .into_iter()
         .zip(orders)
@@ -266,7 +132,7 @@ pub fn lu_determinant(lu: &Array, order: &Array, product: bool) -> Array {
     let n = lu.shape()[lu.rank() - 1];
     let orders = order.to_vec::<i64>();
     let parts = matrices(lu).into_iter().enumerate().map(|(k, lu)| {
-        let odd = factor::is_odd(&orders[k * n..(k + 1) * n]);
+        let odd = factor::is_odd(&usizes(&orders[k * n..(k + 1) * n]));
         let sign = if odd { -1.0 } else { 1.0 };
         let pivots = (0..n).map(|i| lu.at(i, i));
         if product {
@@ -334,6 +200,57 @@ pub fn qr(a: &Array, complete: bool) -> (Array, Array) {
         stacked(q, &lead, &[m, k], a.dtype()),
         stacked(r, &lead, &[k, n], a.dtype()),
     )
+}
+
+/// R on and above the diagonal of `[.., m, n]`, below it the vectors of the reflections whose product is Q, of A = Q R, and
+/// their factors `[.., min(m, n)]`.
+pub fn geqrf(a: &Array) -> (Array, Array) {
+    let (m, n) = (a.shape()[a.rank() - 2], a.shape()[a.rank() - 1]);
+    let parts = each(matrices(a), 2 * m * n * m.min(n), |a| {
+        let (q, diagonal) = householder::factor(a.transposed());
+        let mut packed = q.v.transposed();
+        diagonal
+            .iter()
+            .enumerate()
+            .for_each(|(i, d)| packed.data[i * n + i] = *d);
+        (packed.data, q.taus)
+    });
+    let lead = batch(a.shape());
+    let (packed, taus): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    (
+        stacked(packed, &lead, &[m, n], a.dtype()),
+        stacked(taus, &lead, &[m.min(n)], a.dtype()),
+    )
+}
+
+/// L and D of A = P L D Lᵀ Pᵀ in one, `[.., n, n]`, for symmetric A, of which the lower triangle is read; LAPACK's list of
+/// exchanges, i64 `[.., n]`; and the number of the first pivot that is zero, i64 `[..]`, or 0.
+pub fn ldl(a: &Array) -> (Array, Array, Array) {
+    let n = a.shape()[a.rank() - 1];
+    let lead = batch(a.shape());
+    let (mut factors, mut pivots, mut info) = (Vec::new(), Vec::new(), Vec::new());
+    for (ld, p, i) in each(matrices(a), n * n * n / 3, |a| indefinite::ldl(&a)) {
+        factors.push(ld.data);
+        pivots.extend(p);
+        info.push(i);
+    }
+    let pivots = Array::from_slice(&pivots, lead.iter().copied().chain([n]).collect::<Shape>());
+    let info = Array::from_slice(&info, lead.clone());
+    (stacked(factors, &lead, &[n, n], a.dtype()), pivots, info)
+}
+
+/// X of A X = B from what [`ldl`] gives for A [.., n, n], for B [.., n, r]; the leading dimensions of both broadcast to `lead`.
+pub fn ldl_solve(ld: &Array, pivots: &Array, b: &Array, lead: &Shape) -> Array {
+    let (n, r) = (b.shape()[b.rank() - 2], b.shape()[b.rank() - 1]);
+    let spread =
+        |x: &Array, tail: &[usize]| x.broadcast_to(&lead.iter().chain(tail).copied().collect::<Shape>());
+    let factors = matrices(&spread(ld, &[n, n]));
+    let pivots = spread(pivots, &[n]).to_vec::<i64>();
+    let all = factors.into_iter().zip(matrices(&spread(b, &[n, r]))).enumerate();
+    let parts = each(all.collect(), 2 * n * n * r, |(k, (ld, b))| {
+        indefinite::ldl_solve(&ld, &pivots[k * n..(k + 1) * n], b).data
+    });
+    stacked(parts, lead, &[n, r], b.dtype())
 }
 
 /// The eigenvalues [.., n], in ascending order, and orthonormal eigenvectors, the columns of [.., n, n], of symmetric

@@ -1,147 +1,221 @@
-//! Singular values by rotations of pairs of columns.
+//! Singular values: first bidiagonal, then diagonal.
 
 use super::factor::{is_odd, lu, lu_solve};
-use super::householder::{complete, qr};
-use super::{Matrix, add, dot, norm, rotate};
+use super::householder::{Reflections, factor, reflection, upper};
+use super::matrix::{Matrix, Rotations, add, dot, levels, product};
 
 /// U as rows, singular values in descending order, and V as rows.
 ///
-/// One-sided Jacobi (Hestenes 1958; Demmel & Veselić 1992, *Jacobi's method is more accurate than QR*): columns are
-/// turned in pairs until all are at right angles; their lengths are the singular values. A tall matrix is first
-/// made square by a QR decomposition.
+/// A tall matrix is first made square by a QR decomposition. (Golub & Van Loan, 8.6.)
 pub(super) fn svd(a: Matrix, full: bool) -> (Matrix, Vec<f64>, Matrix) {
     let (m, n) = (a.rows, a.cols);
     if m < n {
         let (v, s, u) = svd(a.transposed(), full);
         return (u, s, v);
     }
+    let width = if full { m } else { n };
+    let nothing = || {
+        let nan = |rows, cols| Matrix::filled(rows, cols, f64::NAN);
+        (nan(width, m), vec![f64::NAN; n], nan(n, n))
+    };
     let scale = a.largest();
     if !scale.is_finite() {
-        let nan = |rows, cols| Matrix {
-            rows,
-            cols,
-            data: vec![f64::NAN; rows * cols],
-        };
-        return (nan(if full { m } else { n }, m), vec![f64::NAN; n], nan(n, n));
+        return nothing();
     }
     let mut a = a;
     if scale > 0.0 {
         a.data.iter_mut().for_each(|x| *x /= scale);
     }
-    let tall = m > n;
-    let (q, square) = match tall {
-        true => {
-            let (q, r) = qr(&a, n);
-            (Some(q), r)
-        }
-        false => (None, a),
+    if m == n {
+        let Some((u, s, v)) = square(a) else {
+            return nothing();
+        };
+        return (u, s.iter().map(|s| s * scale).collect(), v);
+    }
+    let (q, diagonal) = factor(a.transposed());
+    let Some((small, s, v)) = square(upper(&q, &diagonal, n)) else {
+        return nothing();
     };
-    let (mut u, mut s, v) = jacobi(square.transposed());
-    s.iter_mut().for_each(|s| *s *= scale);
-    if let Some(q) = q {
-        // Rows of U are those of the square part, seen through Q.
-        let mut seen = Matrix::zeros(n, m);
-        for i in 0..n {
-            for j in 0..m {
-                seen.data[i * m + j] = dot(q.row(j), u.row(i));
-            }
-        }
-        u = seen;
-    }
-    if full && tall {
-        u = complete(&u, m);
-    }
-    (u, s, v)
+    // Rows of U are those of the square part, seen through Q; so are those of the identity beside it.
+    let mut u = Matrix::zeros(width, m);
+    (0..n).for_each(|i| u.row_mut(i)[..n].copy_from_slice(small.row(i)));
+    (n..width).for_each(|i| u.data[i * m + i] = 1.0);
+    q.apply(&mut u, true);
+    (u, s.iter().map(|s| s * scale).collect(), v)
 }
 
-/// Of a square matrix whose columns lie as rows.
-fn jacobi(mut a: Matrix) -> (Matrix, Vec<f64>, Matrix) {
+/// Of a square matrix; nothing where the iteration does not end.
+fn square(a: Matrix) -> Option<(Matrix, Vec<f64>, Matrix)> {
     let n = a.rows;
-    let mut v = Matrix::identity(n);
-    // A dot product of right angles is as large as this by rounding alone.
-    let tolerance = f64::EPSILON * (n as f64).sqrt();
-    for _sweep in 0..60 {
-        let mut squares: Vec<f64> = (0..n).map(|i| dot(a.row(i), a.row(i))).collect();
-        let mut turned = false;
-        for p in 0..n {
-            for q in p + 1..n {
-                // Larger columns first, so that the result is nearly sorted and fewer sweeps are needed.
-                let (x, y) = (squares[p], squares[q]);
-                if x == 0.0 && y == 0.0 {
-                    continue;
-                }
-                let xy = dot(a.row(p), a.row(q));
-                if xy.abs() <= tolerance * x.sqrt() * y.sqrt() {
-                    if y > x {
-                        exchange(&mut a, &mut v, &mut squares, p, q);
-                    }
-                    continue;
-                }
-                turned = true;
-                let zeta = (y - x) / (2.0 * xy);
-                let t = 1f64.copysign(zeta) / (zeta.abs() + zeta.hypot(1.0));
-                let c = 1.0 / t.hypot(1.0);
-                let s = c * t;
-                rotate(a.two_rows(p, q), c, s);
-                rotate(v.two_rows(p, q), c, s);
-                (squares[p], squares[q]) = ((x - t * xy).max(0.0), y + t * xy);
-                if squares[q] > squares[p] {
-                    exchange(&mut a, &mut v, &mut squares, p, q);
-                }
-            }
+    let (mut d, mut e, left, right) = bidiagonal(a);
+    let (mut u, mut v) = (left.columns(n), right.columns(n));
+    diagonalise(&mut d, &mut e, &mut u, &mut v)?;
+    for (i, d) in d.iter_mut().enumerate() {
+        if *d < 0.0 {
+            *d = -*d;
+            v.row_mut(i).iter_mut().for_each(|x| *x = -*x);
         }
-        if !turned {
+    }
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&i, &j| d[j].total_cmp(&d[i]));
+    let s = order.iter().map(|&i| d[i].abs()).collect();
+    Some((u.ordered(&order), s, v.ordered(&order)))
+}
+
+/// Diagonal and upper off-diagonal of B, and U and V, of A = U B Vᵀ. (Golub & Van Loan, 5.4.8.)
+fn bidiagonal(mut a: Matrix) -> (Vec<f64>, Vec<f64>, Reflections, Reflections) {
+    let n = a.rows;
+    let (mut d, mut e) = (vec![0.0; n], vec![0.0; n.saturating_sub(1)]);
+    let mut lefts = Matrix::zeros(n, n);
+    let (mut left_taus, mut right_taus) = (vec![0.0; n], vec![0.0; n.saturating_sub(1)]);
+    for k in 0..n {
+        let u = &mut lefts.row_mut(k)[k..];
+        (k..n).for_each(|i| u[i - k] = a.at(i, k));
+        (left_taus[k], d[k]) = reflection(u);
+        if k + 1 == n {
             break;
         }
+        let (u, tau) = (&lefts.row(k)[k..], left_taus[k]);
+        let mut w = vec![0.0; n - k - 1];
+        combine(&a, k, u, &mut w);
+        let row = &mut a.row_mut(k)[k + 1..];
+        add(row, -tau, &w);
+        (right_taus[k], e[k]) = reflection(row);
+        let v = row.to_vec();
+        reflect_both(&mut a, k + 1, [&u[1..], &w], tau, &v, right_taus[k]);
     }
-    let lengths: Vec<f64> = (0..n).map(|i| norm(a.row(i))).collect();
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&i, &j| lengths[j].total_cmp(&lengths[i]));
-    let (mut u, mut sorted) = (Matrix::zeros(n, n), Matrix::zeros(n, n));
-    let s: Vec<f64> = order.iter().map(|&i| lengths[i]).collect();
-    // What is smaller than rounding has a direction of its own only if that is at a right angle to all before.
-    let noise = f64::EPSILON * n as f64 * s.first().copied().unwrap_or(0.0);
-    let mut known = Matrix::zeros(0, n);
-    let mut undetermined = Vec::new();
-    for (to, &from) in order.iter().enumerate() {
-        sorted.row_mut(to).copy_from_slice(v.row(from));
-        let mut direction: Vec<f64> = a.row(from).iter().map(|x| x / s[to]).collect();
-        if s[to] <= noise {
-            for _ in 0..2 {
-                for i in 0..known.rows {
-                    let c = -dot(known.row(i), &direction);
-                    add(&mut direction, c, known.row(i));
-                }
-            }
-            let left = norm(&direction);
-            // Also where it is 0/0.
-            if left.is_nan() || left < 0.5 {
-                undetermined.push(to);
-                continue;
-            }
-            direction.iter_mut().for_each(|x| *x /= left);
-        }
-        u.row_mut(to).copy_from_slice(&direction);
-        known.data.extend(direction);
-        known.rows += 1;
-    }
-    if !undetermined.is_empty() {
-        let basis = complete(&known, n);
-        let free = known.rows..n;
-        undetermined
-            .iter()
-            .zip(free)
-            .for_each(|(&to, from)| u.row_mut(to).copy_from_slice(basis.row(from)));
-    }
-    (u, s, sorted)
+    let right = Reflections {
+        v: a,
+        taus: right_taus,
+        shift: 1,
+    };
+    let left = Reflections {
+        v: lefts,
+        taus: left_taus,
+        shift: 0,
+    };
+    (d, e, left, right)
 }
 
-fn exchange(a: &mut Matrix, v: &mut Matrix, squares: &mut [f64], p: usize, q: usize) {
-    for m in [a, v] {
-        let [x, y] = m.two_rows(p, q);
-        x.swap_with_slice(y);
+levels! {
+    /// Σ uᵢ aᵢ over the rows from `k` on, in the columns after k.
+    fn combine(a: &Matrix, k: usize, u: &[f64], sum: &mut [f64]) {
+        // Four rows at a time, so that the sum is read and written less often.
+        let four = u.len() / 4 * 4;
+        for i in (0..four).step_by(4) {
+            let [p, q, r, s] = [0, 1, 2, 3].map(|j| &a.row(k + i + j)[k + 1..]);
+            let [up, uq, ur, us] = [0, 1, 2, 3].map(|j| u[i + j]);
+            for ((((y, p), q), r), s) in sum.iter_mut().zip(p).zip(q).zip(r).zip(s) {
+                *y += (up * p + uq * q) + (ur * r + us * s);
+            }
+        }
+        for i in four..u.len() {
+            add(sum, u[i], &a.row(k + i)[k + 1..]);
+        }
     }
-    squares.swap(p, q);
+
+    /// A ← (A − τ u wᵀ)(I − σ v vᵀ) from row and column `from` on.
+    fn reflect_both(a: &mut Matrix, from: usize, [u, w]: [&[f64]; 2], tau: f64, v: &[f64], sigma: f64) {
+        for i in from..a.rows {
+            let row = &mut a.row_mut(i)[from..];
+            add(row, -tau * u[i - from], w);
+            let c = -sigma * dot(row, v);
+            add(row, c, v);
+        }
+    }
+}
+
+/// c, s and r of the rotation that takes (x, y) to (r, 0).
+fn rotation(x: f64, y: f64) -> (f64, f64, f64) {
+    let r = x.hypot(y);
+    if r == 0.0 {
+        (1.0, 0.0, 0.0)
+    } else {
+        (x / r, y / r, r)
+    }
+}
+
+/// Makes an upper bidiagonal matrix diagonal by implicitly shifted QR steps, each of which turns pairs of rows of u and v.
+/// Nothing where that does not end. (Golub & Reinsch 1970, *Singular value decomposition and least squares solutions*.)
+fn diagonalise(d: &mut [f64], e: &mut [f64], u: &mut Matrix, v: &mut Matrix) -> Option<()> {
+    let n = d.len();
+    let size = d.iter().chain(e.iter()).fold(0.0, |m: f64, x| m.max(x.abs()));
+    let (mut us, mut vs) = (Rotations::default(), Rotations::default());
+    let mut steps = 0;
+    let mut end = n.saturating_sub(1);
+    while end > 0 {
+        for i in 0..end {
+            if e[i].abs() <= f64::EPSILON * size {
+                e[i] = 0.0;
+            }
+        }
+        if e[end - 1] == 0.0 {
+            end -= 1;
+            continue;
+        }
+        steps += 1;
+        if steps > 60 * n {
+            return None;
+        }
+        let start = (0..end).rev().find(|&i| e[i] == 0.0).map_or(0, |i| i + 1);
+        if let Some(zero) = (start..=end).find(|&i| d[i].abs() <= f64::EPSILON * size) {
+            // Its row, or in the last place its column, can be made zero, too, and the matrix falls apart.
+            d[zero] = 0.0;
+            if zero < end {
+                let mut f = std::mem::take(&mut e[zero]);
+                for k in zero + 1..=end {
+                    let (c, s, r) = rotation(d[k], f);
+                    d[k] = r;
+                    us.turn(u, [k, zero], c, s);
+                    if k < end {
+                        f = -s * e[k];
+                        e[k] *= c;
+                    }
+                }
+            } else {
+                let mut f = std::mem::take(&mut e[end - 1]);
+                for k in (start..end).rev() {
+                    let (c, s, r) = rotation(d[k], f);
+                    d[k] = r;
+                    vs.turn(v, [k, end], c, s);
+                    if k > start {
+                        f = -s * e[k - 1];
+                        e[k - 1] *= c;
+                    }
+                }
+            }
+            continue;
+        }
+        // The eigenvalue of the last 2 × 2 corner of Bᵀ B that is nearer to its last element.
+        let above = if end - 1 > start { e[end - 2] } else { 0.0 };
+        let (a, b) = (d[end - 1].hypot(above).powi(2), d[end].hypot(e[end - 1]).powi(2));
+        let off = d[end - 1] * e[end - 1];
+        let half = 0.5 * (a - b);
+        let shift = b - off * off / (half + half.hypot(off).copysign(half));
+        let (mut y, mut z) = (d[start] * d[start] - shift, d[start] * e[start]);
+        for k in start..end {
+            let (c, s, r) = rotation(y, z);
+            if k > start {
+                e[k - 1] = r;
+            }
+            (y, e[k]) = (c * d[k] + s * e[k], c * e[k] - s * d[k]);
+            z = s * d[k + 1];
+            d[k + 1] *= c;
+            vs.turn(v, [k, k + 1], c, s);
+            let (c, s, r) = rotation(y, z);
+            d[k] = r;
+            (y, d[k + 1]) = (c * e[k] + s * d[k + 1], c * d[k + 1] - s * e[k]);
+            if k + 1 < end {
+                z = s * e[k + 1];
+                e[k + 1] *= c;
+            }
+            us.turn(u, [k, k + 1], c, s);
+        }
+        e[end - 1] = y;
+    }
+    us.finish(u);
+    vs.finish(v);
+    Some(())
 }
 
 /// det(A) A⁻ᵀ. From the LU decomposition where that is well away from singular; else from singular values: with A = U S Vᵀ
@@ -149,7 +223,6 @@ fn exchange(a: &mut Matrix, v: &mut Matrix, squares: &mut [f64], p: usize, q: us
 pub(super) fn cofactor(a: Matrix) -> Matrix {
     let n = a.rows;
     let (factors, order) = lu(a.clone());
-    let order: Vec<i64> = order.into_iter().map(|i| i as i64).collect();
     let pivots: Vec<f64> = (0..n).map(|i| factors.at(i, i)).collect();
     let (small, large) = pivots.iter().fold((f64::INFINITY, 0.0), |(s, l): (f64, f64), p| {
         (s.min(p.abs()), l.max(p.abs()))
@@ -163,7 +236,6 @@ pub(super) fn cofactor(a: Matrix) -> Matrix {
     let (u, s, v) = svd(a, false);
     let negative = |m: &Matrix| {
         let (factors, order) = lu(m.clone());
-        let order: Vec<i64> = order.into_iter().map(|i| i as i64).collect();
         is_odd(&order) ^ ((0..n).filter(|&i| factors.at(i, i) < 0.0).count() % 2 == 1)
     };
     let sign = if negative(&u) ^ negative(&v) { -1.0 } else { 1.0 };
@@ -171,16 +243,14 @@ pub(super) fn cofactor(a: Matrix) -> Matrix {
     outer_sum(&u, &v, others)
 }
 
-/// Σ cᵢ uᵢ vᵢᵀ over the rows of both.
+/// Σ cᵢ uᵢ vᵢᵀ over the rows of both. Where cᵢ is 0, nothing is added, whatever the vectors are.
 fn outer_sum(u: &Matrix, v: &Matrix, c: impl Fn(usize) -> f64) -> Matrix {
-    let mut sum = Matrix::zeros(u.cols, v.cols);
-    for k in 0..u.rows.min(v.rows) {
+    let mut scaled = u.clone();
+    for k in 0..u.rows {
         let c = c(k);
-        if c != 0.0 {
-            (0..u.cols).for_each(|i| add(sum.row_mut(i), c * u.at(k, i), v.row(k)));
-        }
+        scaled.row_mut(k).iter_mut().for_each(|x| *x *= c);
     }
-    sum
+    product(scaled.whole().t(), v.whole())
 }
 
 /// Σ vᵢ uᵢᵀ / sᵢ over the singular values that count.

@@ -72,7 +72,8 @@ fn hard(m: usize, n: usize) -> Vec<(&'static str, Matrix)> {
     ]
 }
 
-const SIZES: [(usize, usize); 9] = [
+/// The last are larger than a block.
+const SIZES: [(usize, usize); 11] = [
     (1, 1),
     (2, 2),
     (3, 3),
@@ -82,6 +83,8 @@ const SIZES: [(usize, usize); 9] = [
     (20, 20),
     (1, 4),
     (4, 1),
+    (70, 35),
+    (40, 70),
 ];
 
 #[test]
@@ -150,6 +153,50 @@ fn larger_ones_converge() {
     for (s, w) in s.iter().zip(w.iter().rev()) {
         assert!((s * s - w).abs() < 1e-11 * gram.largest(), "{s} {w}");
     }
+}
+
+#[test]
+fn many_eigenvalues_that_are_rounding_errors_are_found() {
+    let a = matrix(&random(3, &[200, 100]));
+    let gram = a.times(&a.transposed());
+    let (w, v) = eigen::eigh(gram.clone());
+    orthonormal_columns(&v);
+    assert!(w[..100].iter().all(|w| w.abs() < 1e-12 * gram.largest()) && w[100] > 1e-3);
+    let (u, s, _) = singular::svd(gram.clone(), false);
+    orthonormal_columns(&u);
+    assert!(s[100..].iter().all(|s| *s < 1e-12 * gram.largest()));
+}
+
+#[test]
+fn reflections_make_the_same_matrix_kept_or_applied() {
+    let a = matrix(&random(9, &[75, 40]));
+    let (q, r) = householder::qr(&a, 75);
+    let (reflections, _) = householder::factor(a.transposed());
+    let mut rows = a.transposed();
+    reflections.apply(&mut rows, false);
+    near(&rows.transposed(), &r, a.largest());
+    reflections.apply(&mut rows, true);
+    near(&rows, &a.transposed(), a.largest());
+    orthonormal_columns(&q);
+}
+
+#[test]
+fn indefinite_matrices_are_solved() {
+    for n in [1, 2, 3, 8, 45] {
+        for (name, a) in hard(n, n) {
+            let a = a.symmetric();
+            let (ld, pivots, info) = indefinite::ldl(&a);
+            if info != 0 || matches!(name, "ones" | "rank two" | "graded" | "column-graded" | "hilbert") {
+                continue;
+            }
+            println!("{name} {n}");
+            let b = matrix(&random(4, &[n, 3]));
+            let x = indefinite::ldl_solve(&ld, &pivots, b.clone());
+            near(&a.times(&x), &b, 100.0 * (1.0 + a.largest() * x.largest()));
+        }
+    }
+    let (_, pivots, info) = indefinite::ldl(&Matrix::zeros(2, 2));
+    assert_eq!((pivots, info), (vec![1, 2], 1));
 }
 
 #[test]

@@ -66,6 +66,24 @@ def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
     return _C._linalg_lu_solve(LU, pivots, B, left, adjoint)
 
 
+def ldl_factor(A, *, hermitian=False, out=None):
+    """L and D of A = P L D Lᵀ Pᵀ in one matrix, for symmetric A, of which the lower triangle is read, and the exchanges P."""
+    _none(out)
+    return _C._linalg_ldl_factor(A)
+
+
+def ldl_factor_ex(A, *, hermitian=False, check_errors=False, out=None):
+    """As `ldl_factor`, and for each matrix the number, from 1 on, of the first element of D that is 0, or 0."""
+    _none(out)
+    return _checked("ldl_factor", _C._linalg_ldl_factor_ex(A), check_errors)
+
+
+def ldl_solve(LD, pivots, B, *, hermitian=False, out=None):
+    """X of A X = B from what `ldl_factor` gives for A."""
+    _none(out)
+    return _C._linalg_ldl_solve(LD, pivots, B)
+
+
 def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
     """As `cholesky`, with no error, and for each matrix the order of its first leading minor that is not positive, or 0."""
     _none(out)

@@ -18,12 +18,14 @@ mod cholesky;
 mod eigen;
 mod einsum;
 mod exponential;
+mod indefinite;
 mod least;
 mod lu;
 mod norm;
 mod power;
 mod product;
 mod qr;
+mod reflections;
 mod solve;
 mod statistics;
 mod svd;
@@ -33,19 +35,21 @@ pub use cholesky::{Cholesky, Mirror, cholesky, cholesky_ex, cholesky_inverse, ch
 pub use eigen::{Eigh, eigh, eigvalsh};
 pub use einsum::einsum;
 pub use exponential::{MatrixExp, matrix_exp};
+pub use indefinite::{LdlSolve, ldl_factor, ldl_factor_ex, ldl_solve};
 pub use least::{LeastSquares, Pinv, lstsq, pinv, pinv_tol};
 pub use lu::{Lu, lu, lu_factor, lu_solve, lu_unpack};
 pub use norm::{Ord, cond, cond_ord, matrix_norm, matrix_rank, norm, vector_norm};
 pub use power::{matrix_power, multi_dot};
 pub use product::{cross, kron, tensordot, tensordot_dims, vecdot};
 pub use qr::{Mode, Qr, qr};
+pub use reflections::{geqrf, householder_product, ormqr};
 pub use solve::{
     Cofactor, Det, Inverse, SLogDet, Solve, SolveTriangular, det, inv, inv_ex, logdet, slogdet, solve,
     solve_ex, solve_left, solve_triangular,
 };
 pub use statistics::{cdist, corrcoef, cov};
 pub use svd::{Svd, svd, svdvals};
-pub use tensor::{householder_product, tensorinv, tensorsolve, vander};
+pub use tensor::{tensorinv, tensorsolve, vander};
 
 use super::contract;
 use crate::op::{In, Op};
@@ -98,6 +102,17 @@ fn finite(op: &str, x: &Tensor) {
         op,
         "the input has elements that are infinite or NaN",
     ));
+}
+
+/// Refuses what a decomposition that found no end gave for finite numbers.
+#[track_caller]
+fn found(op: &str, y: &Tensor) {
+    if y.array().to_vec::<f64>().iter().any(|y| y.is_nan()) {
+        let error = Error::new(ErrorKind::Linalg, op, "the iteration did not converge");
+        raise(error.note(
+            "this takes matrices of very large and very small numbers at once: scale its rows or columns",
+        ));
+    }
 }
 
 /// Which matrix of a stack an error is about.

@@ -67,6 +67,7 @@ impl Op for Svd {
 fn decompose(op: &str, x: &Tensor) -> [Tensor; 3] {
     finite(op, x);
     let y = Svd.apply([x]);
+    found(op, &y);
     let shape = x.shape();
     let [m, n] = [shape[shape.rank() - 2], shape[shape.rank() - 1]];
     let k = m.min(n);

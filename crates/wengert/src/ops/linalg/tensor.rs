@@ -85,39 +85,3 @@ pub fn vander(x: &Tensor, n: usize) -> Tensor {
         }
     }
 }
-
-/// The first n columns of the product of reflections I − τᵢ vᵢ vᵢᵀ, where vᵢ is column i of v [.., m, n] from its diagonal on, which
-/// counts as one, and τᵢ element i of `tau` [.., k], k ≤ n.
-///
-/// # Panics
-/// If the shapes do not fit.
-#[track_caller]
-pub fn householder_product(v: &Tensor, tau: &Tensor) -> Tensor {
-    let [m, n] = match matrix("householder_product", &In::from(&v.array())) {
-        Ok(size) => size,
-        Err(error) => raise(error),
-    };
-    let k = tau.shape().last().copied().unwrap_or(0);
-    let fits =
-        m >= n && k <= n && tau.dim() + 1 == v.dim() && batch(&v.shape())[..] == tau.shape()[..tau.dim() - 1];
-    if !fits {
-        let message = format!(
-            "reflections of shape {} and factors of shape {} do not fit",
-            v.shape(),
-            tau.shape()
-        );
-        raise(
-            Error::new(ErrorKind::Shape, "householder_product", message)
-                .note("there must be at least as many rows as columns, and as many columns as factors"),
-        );
-    }
-    let ones = eye(m, v).narrow(-1, 0, n);
-    let vectors = triangle(v, -1, false) + &ones;
-    let mut q = ones.expand(v.shape());
-    for i in (0..k).rev() {
-        let (w, t) = (vectors.narrow(-1, i, 1), as_matrix(&tau.select(-1, i as isize)));
-        q = &q - (t * &w).matmul(&mt(&w).matmul(&q));
-    }
-    // Without reflections it is made of neither.
-    tied(tied(q, v), tau)
-}

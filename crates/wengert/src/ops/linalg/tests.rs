@@ -466,3 +466,58 @@ fn results_without_slopes_can_be_differentiated() {
     y.backward();
     assert_eq!(x.grad().unwrap().to_vec::<f64>(), [0.0; 4]);
 }
+
+#[test]
+fn reflections_are_applied_and_differentiated() {
+    let x = f64s(&[3.0, 1.0, 4.0, 2.0, 1.0, -1.0, 0.5, 2.0], &[4, 2]);
+    let (a, tau) = geqrf(&x);
+    let (q, _) = qr(&x, Mode::Complete);
+    close(&householder_product(&a, &tau), &q.narrow(-1, 0, 2));
+    let c = f64s(&[1.0, -2.0, 0.5, 3.0, 0.25, 1.0, 4.0, -1.0], &[4, 2]);
+    close(&ormqr(&a, &tau, &c, true, false), &q.matmul(&c));
+    close(&ormqr(&a, &tau, &c, true, true), &q.t().matmul(&c));
+    close(&ormqr(&a, &tau, &c.t(), false, false), &c.t().matmul(&q));
+    close(&ormqr(&a, &tau, &c.t(), false, true), &c.t().matmul(&q.t()));
+    for transpose in [false, true] {
+        gradcheck(|x| ormqr(&x[0], &x[1], &x[2], true, transpose), &[&a, &tau, &c]).unwrap();
+    }
+    gradcheck(|x| householder_product(&x[0], &x[1]), &[&a, &tau]).unwrap();
+    // No reflection at all.
+    let none = f64s(&[], &[0]);
+    close(&ormqr(&a, &none, &c, true, false), &c);
+    starts(
+        || ormqr(&a, &tau, &c.t(), true, false),
+        "ormqr: reflections float64 of shape [4, 2] cannot be applied to float64 of shape [2, 4]",
+    );
+    starts(
+        || householder_product(&a.t(), &tau),
+        "householder_product: there are more columns than rows in [2, 4]",
+    );
+    starts(
+        || geqrf(&x.clone().requires_grad_(true)).0,
+        "geqrf: has no gradient",
+    );
+}
+
+#[test]
+fn indefinite_systems_are_solved() {
+    // The second has no pivot on its diagonal.
+    let a = f64s(&[4.0, 1.0, 1.0, -3.0, 0.0, 2.0, 2.0, 0.0], &[2, 2, 2]);
+    let b = f64s(&[1.0, 2.0, 3.0, 4.0], &[2, 2]);
+    let (ld, pivots) = ldl_factor(&a);
+    assert_eq!(pivots.to_vec::<i32>(), [1, 2, -2, -2]);
+    close(&a.matmul(&ldl_solve(&ld, &pivots, &b)), &b.expand([2, 2, 2]));
+    gradcheck(|x| ldl_solve(&ld, &pivots, &x[0]), &[&b]).unwrap();
+    starts(
+        || ldl_factor(&f64s(&[0.0; 4], &[2, 2])).0,
+        "ldl_factor: the matrix is singular: element 1 of D is zero",
+    );
+    starts(
+        || ldl_solve(&ld, &pivots.abs(), &b.narrow(0, 0, 1)),
+        "ldl_solve: cannot solve float64 [2, 2, 2] X = float64 [1, 2]",
+    );
+    starts(
+        || ldl_solve(&ld, &(&pivots * 5.0), &b),
+        "ldl_solve: pivots of shape [2, 2]",
+    );
+}
