@@ -124,9 +124,9 @@ ops! {
         let (a, tau) = linalg::geqrf(input);
         Named("geqrf", ["a", "tau"], [a, tau])
     };
-    /// `Q @ other` for the Q that `geqrf` gives as reflections and their factors.
-    fn ormqr(input, tau: TensorLike, other: TensorLike, left: bool = true, transpose: bool = false)
-        => linalg::ormqr(input, &tau.0, &other.0, left, transpose);
+    /// `Q @ input3` for the Q that `geqrf` gives as reflections `input` and their factors `input2`.
+    fn ormqr(input, input2: TensorLike, input3: TensorLike, left: bool = true, transpose: bool = false)
+        => linalg::ormqr(input, &input2.0, &input3.0, left, transpose);
     /// The correlations of the rows.
     fn corrcoef(input) => linalg::corrcoef(input);
     /// The covariances of the rows.
