@@ -59,7 +59,21 @@ fn square(a: Matrix) -> Option<(Matrix, Vec<f64>, Matrix)> {
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&i, &j| d[j].total_cmp(&d[i]));
     let s = order.iter().map(|&i| d[i].abs()).collect();
-    Some((u.ordered(&order), s, v.ordered(&order)))
+    let (mut u, mut v) = (u.ordered(&order), v.ordered(&order));
+    // Signs are free. They shall not hang on those of intermediate numbers, which change with the last digit of an element:
+    // a sum of weights that no special vector makes zero is positive.
+    for i in 0..n {
+        let sum: f64 = v
+            .row(i)
+            .iter()
+            .enumerate()
+            .map(|(j, x)| x / (1.0 + j as f64).sqrt())
+            .sum();
+        if sum < 0.0 {
+            [&mut u, &mut v].map(|m| m.row_mut(i).iter_mut().for_each(|x| *x = -*x));
+        }
+    }
+    Some((u, s, v))
 }
 
 /// Diagonal and upper off-diagonal of B, and U and V, of A = U B Vᵀ. (Golub & Van Loan, 5.4.8.)

@@ -27,18 +27,13 @@ impl Op for LdlSolve {
         let n = shape[shape.rank() - 1];
         let lead = batch(shape).broadcast(&batch(b.shape));
         match lead {
-            Some(lead) if rows == n && b.dtype == self.factors.dtype() => {
+            Some(lead) if rows == n => {
                 Ok(b.with_shape(lead.iter().copied().chain([rows, cols]).collect::<Shape>()))
             }
             _ => {
-                let message = format!(
-                    "cannot solve {} {shape} X = {} {}",
-                    self.factors.dtype(),
-                    b.dtype,
-                    b.shape
-                );
+                let message = format!("cannot solve {shape} X = {}", b.shape);
                 Err(Error::new(ErrorKind::Shape, "ldl_solve", message).note(
-                    "the right side must be of the same dtype and have as many rows as the matrices, and leading dimensions must broadcast",
+                    "the right side must have as many rows as the matrices, and leading dimensions must broadcast",
                 ))
             }
         }
@@ -130,6 +125,14 @@ pub fn ldl_solve(factors: &Tensor, pivots: &Tensor, b: &Tensor) -> Tensor {
         Ok(n) => n,
         Err(error) => raise(error),
     };
+    if b.dtype() != factors.dtype() {
+        let message = format!(
+            "factors are {}, and the right side is {}",
+            factors.dtype(),
+            b.dtype()
+        );
+        raise(Error::new(ErrorKind::DType, "ldl_solve", message).note("both must have one dtype"));
+    }
     let shape = pivots.shape();
     let given = match pivots.dtype().is_integer() && shape[..] == value.shape()[..value.rank() - 1] {
         true => pivots.to_vec::<i64>(),
