@@ -1,7 +1,6 @@
 """What PyTorch has under a second name, and what is a few lines of other functions."""
 
 from . import _C, linalg
-from ._modes import no_grad
 
 
 def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
