@@ -70,7 +70,9 @@ fn square(a: Matrix) -> Option<(Matrix, Vec<f64>, Matrix)> {
             .map(|(j, x)| x / (1.0 + j as f64).sqrt())
             .sum();
         if sum < 0.0 {
-            [&mut u, &mut v].map(|m| m.row_mut(i).iter_mut().for_each(|x| *x = -*x));
+            for m in [&mut u, &mut v] {
+                m.row_mut(i).iter_mut().for_each(|x| *x = -*x);
+            }
         }
     }
     Some((u, s, v))
