@@ -6,7 +6,6 @@ from typing import Any
 
 from wengert import _C, linalg
 from wengert._C import Tensor
-from wengert._derived import geqrf
 from wengert._modes import no_grad
 
 from ..modules.module import Module
@@ -139,7 +138,7 @@ class _Orthogonal(Module):
                 raise NotImplementedError(
                     "the exponential and Cayley's map cannot be inverted here: keep use_trivialization=True to assign to this parametrization"
                 )
-            a, tau = geqrf(q)
+            a, tau = _C.geqrf(q)
             signs = a.diagonal(dim1=-2, dim2=-1).sign()
             # A reflection that is none (tau = 0) is made one by `_map`.
             signs = _C.where(tau == 0, -signs, signs)
