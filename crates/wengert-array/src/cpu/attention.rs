@@ -2,6 +2,7 @@
 //! memory is linear in the length (Dao et al., 2022). Backward makes them again.
 
 use super::isa::{Lane, dispatch};
+use super::lanes::fold;
 use super::threads;
 use crate::array::Array;
 use crate::cpu::gemm::{Matrix, gemm};
@@ -266,32 +267,6 @@ unsafe fn seen_mut<S, C>(x: &mut [C]) -> &mut [S] {
     unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }
 }
 
-const LANES: usize = 16;
-
-#[inline(always)]
-fn fold<S: Real>(start: S, n: usize, mut at: impl FnMut(usize) -> S, join: impl Fn(S, S) -> S) -> S {
-    let mut acc = [start; LANES];
-    let whole = n / LANES * LANES;
-    let mut i = 0;
-    while i < whole {
-        for l in 0..LANES {
-            acc[l] = join(acc[l], at(i + l));
-        }
-        i += LANES;
-    }
-    for l in 0..n - whole {
-        acc[l] = join(acc[l], at(whole + l));
-    }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for l in 0..width {
-            acc[l] = join(acc[l], acc[l + width]);
-        }
-        width /= 2;
-    }
-    acc[0]
-}
-
 /// # Safety
 /// `S` has the bits of `C`.
 #[inline(always)]
@@ -307,12 +282,8 @@ unsafe fn online_body<S: Real, C: Lane>(scores: &mut [C], out: &mut [C], top: &m
     // SAFETY: S has the bits of C.
     unsafe {
         let (x, out) = (seen_mut::<S, C>(scores), seen_mut::<S, C>(out));
-        let here = number::<S, C>(fold(
-            S::lit(f64::NEG_INFINITY),
-            x.len(),
-            |i| x[i],
-            |a, b| a.max(b),
-        ));
+        let [here] = fold(S::lit(f64::NEG_INFINITY), [&*x], |x| x, |a, b| a.max(b));
+        let here = number::<S, C>(here);
         // NaN goes through.
         let new = if here > *top || here.is_nan() { here } else { *top };
         if new == f64::NEG_INFINITY {
@@ -323,7 +294,8 @@ unsafe fn online_body<S: Real, C: Lane>(scores: &mut [C], out: &mut [C], top: &m
         for v in x.iter_mut() {
             *v = (*v - shift).exp();
         }
-        let sum = number::<S, C>(fold(S::ZERO, x.len(), |i| x[i], |a, b| a + b));
+        let [sum] = fold(S::ZERO, [&*x], |x| x, |a, b| a + b);
+        let sum = number::<S, C>(sum);
         if *total != 0.0 && new != *top {
             let by = (*top - new).exp();
             let factor = S::lit(by);
@@ -375,8 +347,7 @@ unsafe fn dot_body<S: Real, C: Lane>(a: &[C], b: &[C], sum: &mut C) {
     unsafe {
         let a = std::slice::from_raw_parts(a.as_ptr().cast::<S>(), a.len());
         let b = std::slice::from_raw_parts(b.as_ptr().cast::<S>(), b.len());
-        let n = a.len().min(b.len());
-        let total = fold(S::ZERO, n, |i| a[i] * b[i], |x, y| x + y);
+        let [total] = fold(S::ZERO, [a, b], |[a, b]| [a * b], |x, y| x + y);
         *sum = C::from_f64(number::<S, C>(total));
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod index;
 pub(crate) mod interpolate;
 pub(crate) mod interpret;
 pub(crate) mod isa;
+mod lanes;
 pub(crate) mod linalg;
 pub(crate) mod matmul;
 pub(crate) mod norm;

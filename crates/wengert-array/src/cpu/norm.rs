@@ -6,6 +6,7 @@
 mod columns;
 
 use super::isa::{Lane, dispatch};
+use super::lanes::fold;
 use super::reduce::{Reduce, reduce};
 use super::threads;
 use crate::array::Array;
@@ -69,9 +70,6 @@ unsafe fn seen_mut<S, C>(x: &mut [C]) -> &mut [S] {
     unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }
 }
 
-/// Numbers added up side by side.
-const LANES: usize = 32;
-
 /// Σ of `terms` over the elements of `from`, which have one length; K sums at a time.
 ///
 /// # Safety
@@ -82,57 +80,13 @@ unsafe fn sums<S: Real, C: Compute, const J: usize, const K: usize>(
     terms: impl Fn([S; J]) -> [S; K],
 ) -> [f64; K] {
     let n = from.iter().map(|x| x.len()).min().unwrap_or(0);
-    // Pointers: checks of bounds would keep the loops from becoming vector instructions.
-    let from = from.map(<[S]>::as_ptr);
-    // SAFETY: called for i < n only.
-    let at = |i: usize| terms(from.map(|x| unsafe { x.add(i).read() }));
     let mut total = [0.0; K];
     for start in (0..n).step_by(BLOCK) {
         let end = n.min(start + BLOCK);
-        let mut acc = [[S::ZERO; LANES]; K];
-        let mut i = start;
-        while i + LANES <= end {
-            let mut new = [[S::ZERO; LANES]; K];
-            for l in 0..LANES {
-                let terms = at(i + l);
-                for k in 0..K {
-                    new[k][l] = terms[k];
-                }
-            }
-            for k in 0..K {
-                for l in 0..LANES {
-                    acc[k][l] = acc[k][l] + new[k][l];
-                }
-            }
-            i += LANES;
-        }
-        // The rest goes to the first lanes, whose places are constants so that all stay in registers.
-        while i + 8 <= end {
-            for l in 0..8 {
-                let terms = at(i + l);
-                for k in 0..K {
-                    acc[k][l] = acc[k][l] + terms[k];
-                }
-            }
-            i += 8;
-        }
-        while i < end {
-            let terms = at(i);
-            for k in 0..K {
-                acc[k][0] = acc[k][0] + terms[k];
-            }
-            i += 1;
-        }
-        for k in 0..K {
-            let mut width = LANES / 2;
-            while width > 0 {
-                for l in 0..width {
-                    acc[k][l] = acc[k][l] + acc[k][l + width];
-                }
-                width /= 2;
-            }
-            // SAFETY: S has the bits of C, by the caller's promise.
-            total[k] += unsafe { seen::<C, S>(&acc[k][..1])[0] }.to_f64();
+        let sums = fold(S::ZERO, from.map(|x| &x[start..end]), &terms, |a, b| a + b);
+        // SAFETY: S has the bits of C, by the caller's promise.
+        for (total, sum) in total.iter_mut().zip(unsafe { seen::<C, S>(&sums) }) {
+            *total += sum.to_f64();
         }
     }
     total

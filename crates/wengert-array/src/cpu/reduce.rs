@@ -6,6 +6,7 @@
 //! does not depend on the number of threads.
 
 use super::isa::{Lane, dispatch};
+use super::lanes::fold;
 use super::threads;
 use super::walk::{self, Walk};
 use crate::array::Array;
@@ -33,7 +34,6 @@ pub enum Reduce {
 const TILE: usize = 4096;
 /// Columns that are reduced in one go.
 const COLUMNS: usize = 1024;
-const LANES: usize = 32;
 /// Elements of a row that are reduced in one go.
 const BLOCK: usize = 64 << 10;
 /// Rows that are added up in the computing type before they go into the wider accumulator.
@@ -317,37 +317,15 @@ unsafe fn reduce_tile_body<S: Real, C: Lane>(how: Reduce, x: *const C, n: usize,
 /// # Safety
 /// As `reduce_tile_body`.
 #[inline(always)]
-unsafe fn lanes<S: Real, C: Lane>(f: impl Fn(S, S) -> S, x: *const C, n: usize, out: &mut C) {
-    let x = x.cast::<S>();
-    // SAFETY: `out` is the identity, of the same bits.
-    let identity = unsafe { std::ptr::from_ref(out).cast::<S>().read() };
-    let mut total = identity;
-    let mut i = 0;
-    if n >= LANES {
-        let mut acc = [identity; LANES];
-        while i + LANES <= n {
-            for l in 0..LANES {
-                // SAFETY: i + l < n.
-                acc[l] = f(acc[l], unsafe { x.add(i + l).read() });
-            }
-            i += LANES;
-        }
-        let mut width = LANES / 2;
-        while width > 0 {
-            for l in 0..width {
-                acc[l] = f(acc[l], acc[l + width]);
-            }
-            width /= 2;
-        }
-        total = acc[0];
+unsafe fn lanes<S: Real, C: Lane>(f: impl Fn(S, S) -> S + Copy, x: *const C, n: usize, out: &mut C) {
+    // SAFETY: S and C are the same bits; `x` has n elements, `out` the identity.
+    unsafe {
+        let (x, out) = (
+            std::slice::from_raw_parts(x.cast::<S>(), n),
+            std::ptr::from_mut(out).cast::<S>(),
+        );
+        out.write(fold(out.read(), [x], |x| x, f)[0]);
     }
-    while i < n {
-        // SAFETY: i < n.
-        total = f(total, unsafe { x.add(i).read() });
-        i += 1;
-    }
-    // SAFETY: S and C are the same bits.
-    unsafe { std::ptr::from_mut(out).cast::<S>().write(total) };
 }
 
 /// # Safety

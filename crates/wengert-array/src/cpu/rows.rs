@@ -1,13 +1,11 @@
 //! What is computed a row at a time: softmax and its kin.
 
 use super::isa::{Lane, dispatch};
+use super::lanes::fold;
 use super::threads;
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::real::Real;
-
-/// Numbers added up side by side; a row's sum is that of its lanes, in a fixed order.
-const LANES: usize = 32;
 
 /// Runs a kernel on f32 or f64, whichever the dtype is computed in.
 macro_rules! with_float {
@@ -166,44 +164,14 @@ unsafe fn cast_mut<S, C>(x: &mut [C]) -> &mut [S] {
 }
 
 #[inline(always)]
-fn fold<S: Real>(start: S, n: usize, mut at: impl FnMut(usize) -> S, join: impl Fn(S, S) -> S) -> S {
-    let mut acc = [start; LANES];
-    let mut i = 0;
-    while i + LANES <= n {
-        let mut new = [start; LANES];
-        for l in 0..LANES {
-            new[l] = at(i + l);
-        }
-        for l in 0..LANES {
-            acc[l] = join(acc[l], new[l]);
-        }
-        i += LANES;
-    }
-    // The rest goes to the first lanes, whose places are constants so that all stay in registers.
-    while i + 8 <= n {
-        for l in 0..8 {
-            acc[l] = join(acc[l], at(i + l));
-        }
-        i += 8;
-    }
-    while i < n {
-        acc[0] = join(acc[0], at(i));
-        i += 1;
-    }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for l in 0..width {
-            acc[l] = join(acc[l], acc[l + width]);
-        }
-        width /= 2;
-    }
-    acc[0]
+fn sum<S: Real, const J: usize>(from: [&[S]; J], term: impl Fn([S; J]) -> S) -> S {
+    fold(S::ZERO, from, |x| [term(x)], |a, b| a + b)[0]
 }
 
 /// The largest number. A row of nothing but −∞ shifts by −∞, and so gives NaN, as in PyTorch.
 #[inline(always)]
 fn largest<S: Real>(x: &[S]) -> S {
-    fold(S::lit(f64::NEG_INFINITY), x.len(), |i| x[i], |a, b| a.max(b))
+    fold(S::lit(f64::NEG_INFINITY), [x], |x| x, |a, b| a.max(b))[0]
 }
 
 /// # Safety
@@ -215,7 +183,7 @@ unsafe fn softmax_row_body<S: Real, C: Lane>(x: &[C], out: &mut [C], log: bool) 
     let n = x.len().min(out.len());
     let top = largest(x);
     if log {
-        let total = fold(S::ZERO, n, |i| (x[i] - top).exp(), |a, b| a + b).ln();
+        let total = sum([x], |[x]| (x - top).exp()).ln();
         for i in 0..n {
             out[i] = x[i] - top - total;
         }
@@ -225,7 +193,7 @@ unsafe fn softmax_row_body<S: Real, C: Lane>(x: &[C], out: &mut [C], log: bool) 
     for i in 0..n {
         out[i] = (x[i] - top).exp();
     }
-    let scale = S::ONE / fold(S::ZERO, n, |i| out[i], |a, b| a + b);
+    let scale = S::ONE / sum([&*out], |[y]| y);
     for y in out {
         *y = *y * scale;
     }
@@ -240,12 +208,12 @@ unsafe fn softmax_backward_row_body<S: Real, C: Lane>(y: &[C], dy: &[C], out: &m
     let n = y.len().min(dy.len()).min(out.len());
     let (y, dy, out) = (&y[..n], &dy[..n], &mut out[..n]);
     if log {
-        let total = fold(S::ZERO, n, |i| dy[i], |a, b| a + b);
+        let total = sum([dy], |[dy]| dy);
         for i in 0..n {
             out[i] = dy[i] - y[i].exp() * total;
         }
     } else {
-        let total = fold(S::ZERO, n, |i| dy[i] * y[i], |a, b| a + b);
+        let total = sum([dy, y], |[dy, y]| dy * y);
         for i in 0..n {
             out[i] = y[i] * (dy[i] - total);
         }
@@ -259,7 +227,7 @@ unsafe fn log_sum_exp_body<S: Real, C: Lane>(x: &[C], out: &mut C) {
     // SAFETY: the caller's promise.
     let x = unsafe { cast::<S, C>(x) };
     let top = largest(x);
-    let total = top + fold(S::ZERO, x.len(), |i| (x[i] - top).exp(), |a, b| a + b).ln();
+    let total = top + sum([x], |[x]| (x - top).exp()).ln();
     // SAFETY: S and C are the same bits.
     unsafe { std::ptr::from_mut(out).cast::<S>().write(total) };
 }
