@@ -95,7 +95,8 @@ fn save_image(py: Python<'_>, tensor: TensorLike, path: PathBuf) -> PyResult<()>
     run(py, || data::save_image(&path, &tensor.0))
 }
 
-/// Pictures `[n, channels, height, width]` side by side, `nrow` in a row, with zeros around each.
+/// Pictures `[n, channels, height, width]` side by side, at most `nrow` in a row, with `padding` zeros around and between
+/// them.
 #[pyfunction]
 #[pyo3(signature = (tensor, nrow = 8, padding = 2))]
 fn make_grid(py: Python<'_>, tensor: TensorLike, nrow: usize, padding: usize) -> PyResult<PyTensor> {

@@ -61,7 +61,7 @@ def test_changes_without_chance():
     y = transforms.ToTensor()(bytes_)
     np.testing.assert_allclose(numbers(y), bytes_.transpose(2, 0, 1) / np.float32(255))
     assert transforms.ToTensor()(np.zeros((2, 4))).shape == (1, 2, 4)
-    assert transforms.make_grid(wengert.ones(3, 1, 2, 2), nrow=2, padding=1).shape == (1, 8, 8)
+    assert transforms.make_grid(wengert.ones(3, 1, 2, 2), nrow=2, padding=1).shape == (1, 7, 7)
 
 
 @needs_torch

@@ -65,25 +65,26 @@ pub fn random_crop(x: &Tensor, size: [usize; 2], padding: usize, random: &mut Ge
         at.item().map_or(0, |v| v as usize)
     };
     let (top, left) = (corner(h - size[0]), corner(w - size[1]));
-    let padded = if padding == 0 { x.clone() } else { pad(x, padding) };
+    let padded = if padding == 0 {
+        x.clone()
+    } else {
+        pad(x, [padding; 2])
+    };
     padded.narrow(-2, top, size[0]).narrow(-1, left, size[1])
 }
 
-/// Zeros around a picture.
-fn pad(x: &Tensor, padding: usize) -> Tensor {
-    let zeros = |like: &Tensor, dim: isize| {
-        let d = (like.dim() as isize + dim) as usize;
-        let shape = like.shape().with(d, padding);
-        Tensor::constant(Array::full(shape, 0.0, like.dtype()))
-    };
-    let rows = zeros(x, -2);
-    let x = crate::ops::cat(&[&rows, x, &rows], -2);
-    let columns = zeros(&x, -1);
-    crate::ops::cat(&[&columns, &x, &columns], -1)
+/// So many zeros before and after a picture's rows, and before and after its columns.
+fn pad(x: &Tensor, around: [usize; 2]) -> Tensor {
+    [-2, -1].into_iter().fold(x.clone(), |x, dim| {
+        let d = (x.dim() as isize + dim) as usize;
+        let [before, after] =
+            around.map(|n| Tensor::constant(Array::full(x.shape().with(d, n), 0.0, x.dtype())));
+        crate::ops::cat(&[&before, &x, &after], dim)
+    })
 }
 
-/// Pictures `[n, channels, height, width]` side by side, so many in a row, with so many zeros around each. Places that are
-/// left over are zero.
+/// Pictures `[n, channels, height, width]` side by side, at most so many in a row, with so many zeros around and between
+/// them. Places that are left over are zero.
 ///
 /// # Panics
 /// If the shape is another, or a row has no pictures.
@@ -96,12 +97,16 @@ pub fn make_grid(x: &Tensor, columns: usize, padding: usize) -> Tensor {
                 .note("it must be [n, channels, height, width], in at least one column"),
         );
     }
-    let x = pad(x, padding);
+    // Neighbours share what lies between them: each brings the zeros above it and to its left.
+    let x = pad(x, [padding, 0]);
     let [n, channels, h, w] = [0, 1, 2, 3].map(|d| x.size(d));
+    let columns = columns.min(n.max(1));
     let rows = n.div_ceil(columns);
-    let rest = x.narrow(0, 0, 0).shape().with(0, rows * columns - n);
+    let rest = x.shape().with(0, rows * columns - n);
     let rest = Tensor::constant(Array::full(rest, 0.0, x.dtype()));
     let x = crate::ops::cat(&[&x, &rest], 0).reshape([rows, columns, channels, h, w]);
-    x.permute([2, 0, 3, 1, 4])
-        .reshape([channels, rows * h, columns * w])
+    let grid = x
+        .permute([2, 0, 3, 1, 4])
+        .reshape([channels, rows * h, columns * w]);
+    pad(&grid, [0, padding])
 }

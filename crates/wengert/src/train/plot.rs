@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(svg, plot.to_svg());
         assert_eq!(svg.matches("<polyline").count(), 2);
         assert!(
-            svg.contains("loss: NaN, logarithmic") && svg.contains("a&lt;b: 0.5300<"),
+            svg.contains("loss: NaN, logarithmic") && svg.contains("a&lt;b: 0.530<"),
             "{svg}"
         );
         let lines: Vec<Vec<(f64, f64)>> = svg
