@@ -222,8 +222,8 @@ def test_parameters_and_defaults_are_pytorchs():
 
 # Names of PyTorch's that are not here, and why; the rest of these modules is.
 ABSENT = {
-    "nn": "Container is gone from PyTorch too; others are for several processes, fake quantisation or its own machinery:"
-    " Container DataParallel SyncBatchNorm UninitializedBuffer LinearCrossEntropyLoss LinearCrossEntropyOptions",
+    "nn": "Container is gone from PyTorch too; others are for fake quantisation or its own machinery:"
+    " Container UninitializedBuffer LinearCrossEntropyLoss LinearCrossEntropyOptions",
     "optim": "there are no sparse gradients, and steps as functions belong to PyTorch's own machinery: SparseAdam functional"
     " swap_in_optimizer_params_and_state",
     "optim.lr_scheduler": "",
