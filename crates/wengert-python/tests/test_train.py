@@ -71,12 +71,13 @@ def test_a_run_that_is_killed_ends_bit_for_bit_where_it_would_have(tmp_path):
             batches += life.stdout.readline() == "batch\n"
         time.sleep(chance.random() * 0.004)
         life.kill()
-        life.communicate()
+        # What it printed after the last line read here and before it died counts as well.
+        batches += life.communicate()[0].count("batch\n")
         kills += 1
     out, _ = start(killed).communicate()
     assert out.splitlines()[-1] == "done 48"
-    # Work was lost and done again.
-    assert batches + out.count("batch") > 120
+    # No batch was left out. (More than these where a kill lost work, which is done again: nearly always, but not surely.)
+    assert batches + out.count("batch") >= 120
     for name in ["last.safetensors", "best.safetensors", "log.csv"]:
         assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
     assert sorted(f.name for f in killed.iterdir()) == ["best.safetensors", "last.safetensors", "log.csv"]
