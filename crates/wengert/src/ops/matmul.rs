@@ -1,7 +1,7 @@
 //! Matrix products, and the linear layer's operation.
 
 use super::contract;
-use crate::autograd::Ctx;
+use crate::autograd::{Ctx, Precision};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
@@ -39,6 +39,7 @@ impl Op for MatMul {
     type Inputs = Fixed<2>;
     const NAME: &'static str = "matmul";
     const SAVES: &'static [Saves] = &[Saves::x(1), Saves::x(0)];
+    const PRECISION: Precision = Precision::Half;
     fn infer(&self, x: [In<'_>; 2]) -> Result<Meta> {
         let [a, b] = x.map(|x| x.shape);
         let fits = a.rank() >= 2 && b.rank() >= 2 && a[a.rank() - 1] == b[b.rank() - 2];
@@ -135,6 +136,7 @@ impl Op for LinearOp {
     type Inputs = Fixed<3>;
     const NAME: &'static str = "linear";
     const SAVES: &'static [Saves] = &[Saves::x(1), Saves::x(0), Saves::NOTHING];
+    const PRECISION: Precision = Precision::Half;
     fn infer(&self, all: [In<'_>; 3]) -> Result<Meta> {
         let [x, w, b] = all.map(|x| x.shape);
         if w.rank() != 2 || b.rank() != 1 || w[1] != b[0] {
