@@ -92,6 +92,11 @@ impl Array {
 
     /// An array full of `value`, stored as `dtype` stores it.
     pub fn full(shape: impl Into<Shape>, value: f64, dtype: DType) -> Array {
+        let shape = shape.into();
+        if dtype.is_complex() {
+            let part = |v| Array::fill(shape.clone(), v, dtype.real());
+            return Array::join(&part(value), &part(0.0));
+        }
         let mut array = Array::uninit(shape, dtype);
         let n = array.numel();
         with_element!(dtype, T => {
@@ -209,7 +214,7 @@ impl Array {
         self.0.buffer.same(&other.0.buffer)
     }
 
-    /// The elements in row-major order, converted to `T`.
+    /// The elements in row-major order, converted to `T`; complex numbers to real ones by their real part.
     pub fn to_vec<T: Element>(&self) -> Vec<T> {
         let array = self.cast(T::DTYPE).contiguous();
         array.as_slice::<T>().to_vec()
@@ -227,8 +232,12 @@ impl Array {
         unsafe { std::slice::from_raw_parts(self.as_ptr::<T>(), self.numel()) }
     }
 
-    /// The only element, as `f64` (exact for every dtype but large i64), or `None` where there is not exactly one.
+    /// The only element, as `f64` (exact for every dtype but large i64; of a complex number the real part), or `None`
+    /// where there is not exactly one.
     pub fn item(&self) -> Option<f64> {
+        if self.dtype().is_complex() {
+            return self.real().item();
+        }
         if self.numel() != 1 {
             return None;
         }
@@ -289,7 +298,12 @@ impl Array {
 /// Views, which share the buffer, and the copies they sometimes need.
 impl Array {
     pub(crate) fn view(&self, layout: Layout) -> Array {
-        Array::of(self.0.buffer.clone(), layout, self.dtype())
+        self.view_as(layout, self.dtype())
+    }
+
+    /// The same bytes as elements of another dtype, for which the layout must be right.
+    pub(crate) fn view_as(&self, layout: Layout, dtype: DType) -> Array {
+        Array::of(self.0.buffer.clone(), layout, dtype)
     }
 
     /// Row-major without gaps: itself where it is so already, else a copy.
@@ -301,7 +315,8 @@ impl Array {
         }
     }
 
-    /// Converted to `dtype`: itself where it is that already, else a copy.
+    /// Converted to `dtype`: itself where it is that already, else a copy. Of complex numbers as real ones the real part,
+    /// and as bool whether either part is not zero.
     pub fn cast(&self, dtype: DType) -> Array {
         if self.dtype() == dtype {
             self.clone()

@@ -85,7 +85,8 @@ impl Array {
 /// Reverses the bytes of each element where the order is not this machine's.
 fn to_or_from_native(bytes: &mut [u8], dtype: DType, big_endian: bool) {
     if big_endian != cfg!(target_endian = "big") && dtype.size() > 1 {
-        bytes.chunks_exact_mut(dtype.size()).for_each(<[u8]>::reverse);
+        let number = dtype.real().size(); // of a complex element each part by itself
+        bytes.chunks_exact_mut(number).for_each(<[u8]>::reverse);
     }
 }
 

@@ -1,6 +1,8 @@
 //! What an element is, and how it enters and leaves a computation.
 
+use crate::error::{Error, ErrorKind, raise};
 use half::{bf16, f16};
+use num_complex::{Complex32, Complex64};
 use std::fmt;
 
 /// The type of an array's elements.
@@ -27,6 +29,10 @@ pub enum DType {
     F32,
     /// IEEE double precision.
     F64,
+    /// Complex, of two F32: the real part, then the imaginary one.
+    C64,
+    /// Complex, of two F64.
+    C128,
 }
 
 use DType::*;
@@ -38,18 +44,41 @@ impl DType {
             Bool | U8 | I8 => 1,
             I16 | F16 | BF16 => 2,
             I32 | F32 => 4,
-            I64 | F64 => 8,
+            I64 | F64 | C64 => 8,
+            C128 => 16,
         }
     }
 
-    /// Whether elements are floating-point numbers: only these can have a gradient.
+    /// Whether elements are real floating-point numbers.
     pub const fn is_float(self) -> bool {
         matches!(self, F16 | BF16 | F32 | F64)
     }
 
-    /// Whether elements are floating-point numbers of two bytes.
-    pub const fn is_half(self) -> bool {
-        matches!(self, F16 | BF16)
+    /// Whether elements are complex numbers.
+    pub const fn is_complex(self) -> bool {
+        matches!(self, C64 | C128)
+    }
+
+    /// Whether elements are real or complex floating-point numbers: only these can have a gradient.
+    pub const fn is_differentiable(self) -> bool {
+        self.is_float() || self.is_complex()
+    }
+
+    /// The dtype of the parts of a complex one; any other dtype itself.
+    pub const fn real(self) -> DType {
+        match self {
+            C64 => F32,
+            C128 => F64,
+            real => real,
+        }
+    }
+
+    /// The complex dtype whose parts hold these elements: C128 for F64, and C64 for all else.
+    pub const fn complex(self) -> DType {
+        match self {
+            F64 | C128 => C128,
+            _ => C64,
+        }
     }
 
     /// Whether elements are integers (bool is not).
@@ -58,10 +87,14 @@ impl DType {
     }
 
     /// The dtype that kernels compute in: f64 and f32 in themselves, half precision in f32, the rest in i64.
+    ///
+    /// # Panics
+    /// If complex: kernels compute on the parts.
     pub const fn compute(self) -> DType {
         match self {
             F64 => F64,
             F32 | F16 | BF16 => F32,
+            C64 | C128 => panic!("kernels compute on the parts of complex numbers"),
             _ => I64,
         }
     }
@@ -70,6 +103,10 @@ impl DType {
     pub fn promote(self, other: DType) -> DType {
         match (self, other) {
             (a, b) if a == b => a,
+            (a, b) if a.is_complex() || b.is_complex() => {
+                let part = |d: DType| if d.is_differentiable() { d.real() } else { F32 };
+                part(a).promote(part(b)).complex()
+            }
             (F16, BF16) | (BF16, F16) => F32,
             (U8, I8) | (I8, U8) => I16,
             (a, b) if a.is_float() != b.is_float() => {
@@ -97,6 +134,8 @@ impl DType {
             BF16 => "bfloat16",
             F32 => "float32",
             F64 => "float64",
+            C64 => "complex64",
+            C128 => "complex128",
         }
     }
 }
@@ -115,7 +154,7 @@ mod sealed {
 pub trait Element: sealed::Sealed + Copy + Default + PartialEq + Send + Sync + fmt::Debug + 'static {
     /// Its dtype.
     const DTYPE: DType;
-    /// Enters a computation in `C`.
+    /// Enters a computation in `C`; of a complex number its real part does.
     fn load<C: Compute>(self) -> C;
     /// Leaves a computation in `C`: integers wrap, floats round, bool asks whether it is not zero.
     fn store<C: Compute>(c: C) -> Self;
@@ -180,9 +219,25 @@ element! {
     bf16, BF16, |v: bf16| C::from_f32(v.to_f32()), |c: C| bf16::from_f64(c.to_f64());
     f32, F32, |v: f32| C::from_f32(v), |c: C| c.to_f32();
     f64, F64, |v: f64| C::from_f64(v), |c: C| c.to_f64();
+    Complex32, C64, |v: Complex32| C::from_f32(v.re), |c: C| Complex32::new(c.to_f32(), 0.0);
+    Complex64, C128, |v: Complex64| C::from_f64(v.re), |c: C| Complex64::new(c.to_f64(), 0.0);
 }
 
-/// Runs `$body` with `$T` standing for the Rust type of `$dtype`.
+/// What a kernel that has no loop over complex numbers says.
+#[cold]
+#[doc(hidden)]
+pub fn no_complex(dtype: DType) -> ! {
+    raise(
+        Error::new(
+            ErrorKind::DType,
+            "",
+            format!("there is no kernel for {dtype} here"),
+        )
+        .help("`.real()` and `.imag()` are the parts"),
+    )
+}
+
+/// Runs `$body` with `$T` standing for the Rust type of `$dtype`, which is not complex.
 #[macro_export]
 macro_rules! with_element {
     ($dtype:expr, $T:ident => $body:expr) => {
@@ -227,9 +282,7 @@ macro_rules! with_element {
                 type $T = f64;
                 $body
             }
-            // Other crates see an enumeration that may grow.
-            #[allow(unreachable_patterns)]
-            _ => unreachable!("an element type for every dtype"),
+            complex => $crate::no_complex(complex),
         }
     };
 }
@@ -271,6 +324,12 @@ mod tests {
             (Bool, Bool, Bool),
             (U8, I64, I64),
             (I32, I16, I32),
+            (C64, F32, C64),
+            (C64, F64, C128),
+            (C64, I64, C64),
+            (Bool, C128, C128),
+            (C64, F16, C64),
+            (C64, C128, C128),
         ] {
             assert_eq!(a.promote(b), want, "{a} {b}");
             assert_eq!(b.promote(a), want, "{b} {a}");

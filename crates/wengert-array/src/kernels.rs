@@ -5,6 +5,7 @@ pub use crate::cpu::attention::{Scores, attention, attention_backward};
 pub use crate::cpu::bits::{frexp, next_after};
 pub use crate::cpu::conv::{ConvSpec, conv, conv_input, conv_weight};
 pub use crate::cpu::ctc::{Alignment, ctc, ctc_backward};
+pub use crate::cpu::fft::{fft, irfft, rfft};
 pub use crate::cpu::index::{arange, concat, embed, gather, index_add, index_select, scatter_add, triangle};
 pub use crate::cpu::interpolate::{LinearMap, linear_map};
 pub use crate::cpu::interpret::interpret;
@@ -59,6 +60,9 @@ impl Body<1, 0, 1> for Identity {
 
 /// A row-major copy.
 pub fn copy(x: &Array) -> Array {
+    if x.dtype().is_complex() {
+        return copy(&x.view_as_real()).view_as_complex();
+    }
     // A clone, so that the copy never takes over the buffer itself.
     let [y] = map(
         &Identity,
@@ -73,6 +77,19 @@ pub fn copy(x: &Array) -> Array {
 
 /// A row-major copy with elements converted to `dtype`: floats round, integers wrap, bool asks for non-zero.
 pub fn cast(x: &Array, dtype: DType) -> Array {
+    match (x.dtype().is_complex(), dtype.is_complex()) {
+        (true, true) => return x.view_as_real().cast(dtype.real()).view_as_complex(),
+        (false, true) => {
+            let zero = Array::fill(x.shape().clone(), 0.0, dtype.real());
+            return Array::join(&x.cast(dtype.real()), &zero);
+        }
+        (true, false) if dtype == DType::Bool => {
+            let parts = x.view_as_real().cast(DType::Bool);
+            return reduce(&parts, &[x.rank()], Reduce::Max, DType::Bool).reshape(x.shape());
+        }
+        (true, false) => return x.real().cast(dtype),
+        (false, false) => {}
+    }
     // Computing in the source's own type loses nothing on the way: the target's rounding is the only one.
     let [y] = map(&Identity, x.dtype(), [Some(x.clone())], [], x.shape(), [dtype]);
     y

@@ -5,6 +5,7 @@
 
 mod array;
 mod bytes;
+mod complex;
 mod cpu;
 mod device;
 mod dtype;
@@ -19,10 +20,11 @@ mod storage;
 pub use array::{Array, Meta};
 pub use cpu::threads::{get_num_threads, set_num_threads};
 pub use device::Device;
-pub use dtype::{Compute, DType, Element};
+pub use dtype::{Compute, DType, Element, no_complex};
 pub use error::{Error, ErrorKind, Result, catch, raise};
 #[doc(hidden)]
 pub use half;
 pub use handle::{Erased, Handle, Seen};
 pub use layout::{Layout, Shape};
+pub use num_complex;
 pub use storage::empty_cache;

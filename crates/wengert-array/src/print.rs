@@ -32,7 +32,7 @@ pub fn format(array: &Array, prefix: &str, suffixes: &[String]) -> String {
         dtype == DType::F32
     } else {
         Body::new(array).write(&mut text, 0, prefix.len());
-        matches!(dtype, DType::F32 | DType::I64 | DType::Bool)
+        matches!(dtype, DType::F32 | DType::I64 | DType::Bool | DType::C64)
     };
     if !plain {
         notes.push(format!("dtype={dtype}"));
@@ -62,6 +62,8 @@ struct Body<'a> {
     summary: bool,
     /// How wide a column is. Zeros, infinities and NaNs do not count for it, and may be wider.
     width: usize,
+    /// Whether texts are filled up to that width: of complex numbers only the real parts are, in their texts.
+    fill: bool,
     /// In row-major order.
     texts: std::vec::IntoIter<String>,
 }
@@ -70,6 +72,10 @@ impl Body<'_> {
     fn new(array: &Array) -> Body<'_> {
         let summary = array.numel() > THRESHOLD;
         let (width, texts) = match array.dtype() {
+            dtype if dtype.is_complex() => {
+                let part = |array: Array| floats(&shown(&array, summary));
+                complex(part(array.real()), part(array.imag()))
+            }
             dtype if dtype.is_float() => floats(&shown(array, summary)),
             DType::Bool => aligned(shown(array, summary).iter().map(|&v: &i64| match v {
                 0 => "False".to_string(),
@@ -81,6 +87,7 @@ impl Body<'_> {
             shape: array.shape(),
             summary,
             width,
+            fill: !array.dtype().is_complex(),
             texts: texts.into_iter(),
         }
     }
@@ -115,7 +122,9 @@ impl Body<'_> {
 
     fn element(&mut self, out: &mut String) {
         let text = self.texts.next().expect("as many texts as elements shown");
-        out.extend(std::iter::repeat_n(' ', self.width.saturating_sub(text.len())));
+        if self.fill {
+            out.extend(std::iter::repeat_n(' ', self.width.saturating_sub(text.len())));
+        }
         out.push_str(&text);
     }
 }
@@ -181,6 +190,15 @@ fn floats(values: &[f64]) -> (usize, Vec<String>) {
     let texts: Vec<String> = values.iter().map(text).collect();
     let counted = values.iter().zip(&texts).filter(|(v, _)| counts(v));
     (counted.map(|(_, text)| text.len()).max().unwrap_or(1), texts)
+}
+
+/// Complex numbers from the texts of their parts, and their widths together.
+fn complex((wide, re): (usize, Vec<String>), (width, im): (usize, Vec<String>)) -> (usize, Vec<String>) {
+    let join = |(re, im): (String, String)| {
+        let sign = if im.starts_with('-') { "" } else { "+" };
+        format!("{re:>wide$}{sign}{im}j")
+    };
+    (wide + width + 1, re.into_iter().zip(im).map(join).collect())
 }
 
 /// `1.0000e-05`: the exponent has a sign and at least two digits.

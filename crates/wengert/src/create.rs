@@ -3,9 +3,11 @@
 use crate::tensor::Tensor;
 use std::panic::Location;
 use wengert_array::kernels;
+use wengert_array::num_complex::{Complex32, Complex64};
 use wengert_array::{Array, DType, Element, Error, ErrorKind, Result, Shape, raise};
 
-/// A number as it stands in a literal. As in PyTorch, floating-point literals become f32, integers i64.
+/// A number as it stands in a literal. As in PyTorch, floating-point literals become f32, integers i64, complex
+/// ones C64.
 pub trait Scalar: Copy {
     /// The element it becomes.
     type Element: Element;
@@ -33,6 +35,27 @@ macro_rules! scalar {
     )*};
 }
 scalar!(f64 => f32, f32 => f32, i64 => i64, i32 => i64, u8 => u8, bool => bool);
+
+macro_rules! complex {
+    ($($t:ty),*) => {$(
+        impl Scalar for $t {
+            type Element = Complex32;
+            fn element(self) -> Complex32 {
+                Complex32::new(self.re as f32, self.im as f32)
+            }
+        }
+        impl Literal for $t {
+            type Scalar = $t;
+            fn measure(&self, _: usize, _: &mut Vec<usize>) -> Result<()> {
+                Ok(())
+            }
+            fn flatten(&self, out: &mut Vec<Complex32>) {
+                out.push(self.element());
+            }
+        }
+    )*};
+}
+complex!(Complex32, Complex64);
 
 /// What a tensor can be written as: a number, or an array, slice or vector of such, nested to any depth.
 pub trait Literal {

@@ -20,11 +20,11 @@ pub mod train;
 pub use autograd::check::{gradcheck, gradcheck_model, gradgradcheck};
 pub use autograd::functional as func;
 pub use autograd::{
-    Autocast, Backward, Ctx, DetectAnomaly, Precision, Recording, autocast, autocast_dtype, enable_grad,
-    grad, is_detecting_anomaly, is_recording, no_grad,
+    Backward, Ctx, DetectAnomaly, Recording, enable_grad, grad, is_detecting_anomaly, is_recording, no_grad,
 };
 pub use create::{Literal, Scalar};
-pub use op::{Each, Extra, Fixed, Op, Sample, Saves, Variadic};
+pub use op::{Complex, Each, Extra, Fixed, Op, Sample, Saves, Variadic};
+pub use ops::fft;
 pub use ops::linalg;
 pub use ops::linalg::einsum;
 pub use ops::{
@@ -35,6 +35,7 @@ pub use ops::{
 pub use random::{fork_rng, manual_seed, with_generator};
 pub use tensor::{HookHandle, Tensor};
 pub use wengert_array::kernels::Generator;
+pub use wengert_array::num_complex;
 pub use wengert_array::real::{Dual, Expr, Real};
 pub use wengert_array::{
     Array, DType, Device, Element, Error, ErrorKind, Meta, Result, Shape, catch, get_num_threads, kernels,

@@ -3,7 +3,7 @@
 //! An operation is a value of a type that implements [`Op`]. Applying it computes its result and, where a
 //! gradient may be asked for later, leaves a record of itself in the result's history.
 
-use crate::autograd::{Input, Precision, mode, record};
+use crate::autograd::{Input, mode, record};
 use crate::tensor::Tensor;
 use std::fmt::Debug;
 use std::panic::Location;
@@ -186,8 +186,6 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
     const NAME: &'static str;
     /// For each input, what its gradient reads; the last entry stands for all further inputs.
     const SAVES: &'static [Saves];
-    /// In which precision it computes inside [`autocast`](crate::autocast).
-    const PRECISION: Precision = Precision::Given;
 
     /// The result's shape and dtype, or why these inputs do not fit. Only this raises errors about inputs.
     fn infer(&self, x: Each<Self, In<'_>>) -> Result<Meta>;
@@ -215,6 +213,11 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
     fn flops(&self, x: &[&Shape], y: &Meta) -> u64 {
         let _ = (x, y);
         0
+    }
+
+    /// What becomes of complex inputs; by default they are refused.
+    fn complex(&self) -> Complex<Self> {
+        Complex::Refused
     }
 
     /// What gradient number `i` reads, by [`SAVES`](Op::SAVES) or where the type serves several.
@@ -261,6 +264,24 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
     }
 }
 
+/// What becomes of the complex inputs of an operation.
+///
+/// The gradient of a real number L at z = a + ib is ∂L/∂a + i ∂L/∂b, as in PyTorch: complex numbers are pairs of real ones,
+/// and so operations on them are differentiated as what they are made of.
+#[derive(Debug)]
+pub enum Complex<O: Op> {
+    /// They are refused, with an error that names the operation.
+    Refused,
+    /// Forward and backward take them as they are.
+    Whole,
+    /// Real and imaginary parts are computed on alike and apart: forward is given the one and then the other of the inputs
+    /// whose bits are set here, and the rest, which say where, as they are. Right for sums, and for what moves
+    /// elements about, where backward is of that kind, too.
+    Parts(u32),
+    /// The result is made of other operations; `None` where these inputs are refused.
+    Made(fn(&O, Each<O, Tensor>) -> Option<Tensor>),
+}
+
 /// An operation whose result is a part of its only input. Where a gradient of that input is there already, its own is
 /// added to the part alone: the rows of a matrix, taken one by one, would else each bring a whole matrix of zeros.
 #[doc(hidden)]
@@ -270,13 +291,7 @@ pub trait PartOfInput {
 }
 
 /// Infers, computes, and records.
-pub(crate) fn run<O: Op>(op: O, mut x: Each<O, Input>, at: &'static Location<'static>) -> Result<Tensor> {
-    let duties = mode::Duties::now();
-    if O::PRECISION != Precision::Given
-        && let Some(half) = duties.half()
-    {
-        O::PRECISION.bring(x.as_mut(), half, at)?;
-    }
+fn run<O: Op>(op: O, x: Each<O, Input>, at: &'static Location<'static>) -> Result<Tensor> {
     let y = op
         .infer(O::Inputs::map_ref(&x, |x| In::from(&x.array)))
         .map_err(|e| e.of(op.name()).at(at))?;
@@ -284,18 +299,81 @@ pub(crate) fn run<O: Op>(op: O, mut x: Each<O, Input>, at: &'static Location<'st
         let message = format!("a result of shape {} has too many elements", y.shape);
         return Err(Error::new(ErrorKind::Memory, op.name(), message).at(at));
     }
+    if x.as_ref().iter().any(|x| x.array.dtype().is_complex()) {
+        match op.complex() {
+            Complex::Whole | Complex::Parts(_) => {}
+            Complex::Refused => return Err(refused(op.name(), x.as_ref()).at(at)),
+            Complex::Made(f) => {
+                let error = refused(op.name(), x.as_ref()).at(at);
+                return f(&op, O::Inputs::map(x, Tensor::from)).ok_or(error);
+            }
+        }
+    }
+    let duties = mode::Duties::now();
     if duties.tell() {
         let inputs: Vec<&Array> = x.as_ref().iter().map(|x| &x.array).collect();
         let shapes: Vec<&Shape> = inputs.iter().map(|x| x.shape()).collect();
         crate::inspect::tell(op.name(), &inputs, &y, op.flops(&shapes, &y));
     }
-    let wanted = y.dtype.is_float() && duties.record() && x.as_ref().iter().any(|x| x.source.is_some());
+    let wanted =
+        y.dtype.is_differentiable() && duties.record() && x.as_ref().iter().any(|x| x.source.is_some());
     if !wanted {
         let mut extra = Extra::default();
-        let value = op.forward(O::Inputs::map(x, |x| x.array), &y, &mut extra);
+        let value = forward(&op, O::Inputs::map(x, |x| x.array), &y, &mut extra);
         return Ok(Tensor::constant(value));
     }
     Ok(record(op, x, y, at))
+}
+
+/// [`Op::forward`], of complex numbers on their parts where these are to be computed on apart.
+#[inline]
+pub(crate) fn forward<O: Op>(op: &O, x: Each<O, Array>, y: &Meta, extra: &mut Extra) -> Array {
+    if y.dtype.is_complex()
+        && let Complex::Parts(data) = op.complex()
+    {
+        return on_parts(op, data, x, y, extra);
+    }
+    op.forward(x, y, extra)
+}
+
+#[cold]
+fn on_parts<O: Op>(op: &O, data: u32, x: Each<O, Array>, y: &Meta, extra: &mut Extra) -> Array {
+    let part = Meta {
+        dtype: y.dtype.real(),
+        ..y.clone()
+    };
+    let mut i = 0;
+    let imag = O::Inputs::map_ref(&x, |x| {
+        i += 1;
+        match x.dtype().is_complex() {
+            true => x.imag().cast(part.dtype),
+            false if is_data(data, i - 1) => Array::fill(x.shape().clone(), 0.0, part.dtype),
+            false => x.clone(),
+        }
+    });
+    i = 0;
+    let real = O::Inputs::map(x, |x| {
+        i += 1;
+        if is_data(data, i - 1) {
+            x.real().cast(part.dtype)
+        } else {
+            x
+        }
+    });
+    let re = op.forward(real, &part, extra);
+    let im = op.forward(imag, &part, &mut Extra::default());
+    Array::join(&re, &im)
+}
+
+fn is_data(data: u32, i: usize) -> bool {
+    data >> i.min(31) & 1 == 1
+}
+
+#[cold]
+fn refused(op: &str, x: &[Input]) -> Error {
+    let dtypes: Vec<&str> = x.iter().map(|x| x.array.dtype().name()).collect();
+    let message = format!("takes no complex numbers, and got {}", dtypes.join(" and "));
+    Error::new(ErrorKind::DType, op, message).help("`.real()`, `.imag()` and `.abs()` are real")
 }
 
 /// Inputs on which an operation's contract is tested, and the result they should give where it is known.

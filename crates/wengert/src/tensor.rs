@@ -265,6 +265,11 @@ impl Tensor {
     #[track_caller]
     pub fn try_item(&self) -> Result<f64> {
         let at = Location::caller();
+        if self.dtype().is_complex() {
+            let message = format!("the element is {}, and no real number", self.dtype());
+            let error = Error::new(ErrorKind::DType, "item", message).at(at);
+            return Err(error.help("`item_complex` gives it; `.real()` its real part"));
+        }
         self.array().item().ok_or_else(|| {
             let message = format!("needs a tensor with one element, and got shape {}", self.shape());
             Error::new(ErrorKind::Value, "item", message)
@@ -323,7 +328,7 @@ impl Tensor {
             .help("`.detach()` gives the same value without history")
             .at(at));
         };
-        if on && !self.dtype().is_float() {
+        if on && !self.dtype().is_differentiable() {
             let message = format!("a tensor of dtype {} cannot require a gradient", self.dtype());
             return Err(Error::new(ErrorKind::DType, "requires_grad_", message)
                 .note("only floating-point numbers have gradients")
@@ -339,7 +344,7 @@ impl Tensor {
     pub fn as_parameter(&self) -> &Tensor {
         if let Kind::Leaf { requires, .. } = &self.0.kind
             && requires.load(Ordering::Acquire) == requires::UNSAID
-            && self.dtype().is_float()
+            && self.dtype().is_differentiable()
         {
             self.leaf_id();
             let (unsaid, yes) = (requires::UNSAID, requires::YES);
@@ -586,7 +591,7 @@ impl Tensor {
             raise(unchangeable("set_data"))
         };
         let new = other.array();
-        if self.requires_grad() && !new.dtype().is_float() {
+        if self.requires_grad() && !new.dtype().is_differentiable() {
             let message = format!("a tensor of dtype {} cannot require a gradient", new.dtype());
             raise(Error::new(ErrorKind::DType, "set_data", message));
         }

@@ -4,6 +4,7 @@ pub(crate) mod attention;
 pub(crate) mod bits;
 pub(crate) mod conv;
 pub(crate) mod ctc;
+pub(crate) mod fft;
 pub(crate) mod gemm;
 pub(crate) mod index;
 pub(crate) mod interpolate;

@@ -32,22 +32,7 @@ fn unrows(y: &Array, axis: usize) -> Array {
 
 /// Runs `f` on each row and what it is to fill, with several threads where there is much.
 fn each_row<A: Sync, B: Send>(x: &[A], y: &mut [B], len: usize, f: impl Fn(&[A], &mut [B]) + Sync) {
-    if len == 0 {
-        return;
-    }
-    struct Out<B>(*mut B);
-    // SAFETY: each row is written by one thread.
-    unsafe impl<B: Send> Sync for Out<B> {}
-    let count = (x.len() / len).min(y.len() / len);
-    let out = Out(y.as_mut_ptr());
-    threads::split(count, 1, len * COST, |start, n| {
-        let Out(out) = *{ &out };
-        for r in start..start + n {
-            // SAFETY: row r of y, which this thread alone has.
-            let y = unsafe { std::slice::from_raw_parts_mut(out.add(r * len), len) };
-            f(&x[r * len..][..len], y);
-        }
-    });
+    threads::each_row(y, len, len * COST, |r, y| f(&x[r * len..][..len], y));
 }
 
 /// Calls `f` for the positions of a row, from its end if `reverse`.

@@ -69,6 +69,34 @@ pub(crate) fn split(n: usize, unit: usize, cost: usize, f: impl Fn(usize, usize)
     });
 }
 
+/// Runs `f(r, row)` on each row of `width` elements, on several threads where the rows, which cost so many instructions each,
+/// are many.
+pub(crate) fn each_row<B: Send>(
+    rows: &mut [B],
+    width: usize,
+    cost: usize,
+    f: impl Fn(usize, &mut [B]) + Sync,
+) {
+    struct Out<B>(*mut B);
+    // SAFETY: each row is written by one thread.
+    unsafe impl<B: Send> Sync for Out<B> {}
+    impl<B> Out<B> {
+        fn at(&self, at: usize) -> *mut B {
+            self.0.wrapping_add(at)
+        }
+    }
+    let count = rows.len().checked_div(width).unwrap_or(0);
+    let out = Out(rows.as_mut_ptr());
+    split(count, 1, cost, |start, n| {
+        for r in start..start + n {
+            // SAFETY: row r lies within the slice, and this thread alone has it.
+            f(r, unsafe {
+                std::slice::from_raw_parts_mut(out.at(r * width), width)
+            });
+        }
+    });
+}
+
 /// What `f` gives with each of these numbers of threads; for tests that it is the same.
 #[cfg(test)]
 pub(crate) fn with_each<T>(counts: &[usize], f: impl Fn() -> T) -> Vec<T> {

@@ -1,7 +1,6 @@
 //! The backward pass: from a result to the gradients of what it was made from.
 
 use super::anomaly;
-use super::autocast::Autocast;
 use super::host;
 use super::mode::Recording;
 use super::node::{Edge, Node, Source};
@@ -253,7 +252,7 @@ fn check_root(y: &Tensor, op: &str) -> Result<()> {
         y.dtype()
     );
     let error = Error::new(ErrorKind::Graph, op, message);
-    Err(if y.dtype().is_float() {
+    Err(if y.dtype().is_differentiable() {
         error.note("none of the tensors it was computed from requires a gradient, or recording was off")
     } else {
         error.note("only floating-point numbers have gradients")
@@ -281,8 +280,6 @@ fn check_upstream(y: &Tensor, dy: &Tensor, op: &str) -> Result<()> {
 fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) -> Result<Vec<Option<Tensor>>> {
     let retain = how.retain.unwrap_or(how.create);
     let _recording = Recording::set(how.create);
-    // Values have the dtypes they have: rules compute in these.
-    let _given = Autocast::set(None);
     let ids = targets.unwrap_or_default();
     let mut found: Vec<Option<Tensor>> = vec![None; ids.len()];
     let useful = targets.map(|ids| Useful::find(&roots, ids, how.cut));
@@ -330,6 +327,7 @@ fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) ->
                 host::running(node.place());
                 if !how.create
                     && !checks
+                    && !grad.dtype().is_complex()
                     && let Some(part) = node.part()
                     && let [Edge { source: Some(to), .. }] = node.edges()
                     && let Some(sum) = pending.take(to.id())

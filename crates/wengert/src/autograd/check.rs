@@ -8,7 +8,7 @@ use crate::autograd::{Backward, no_grad};
 use crate::nn::{Layer, Module, Part};
 use crate::tensor::Tensor;
 use wengert_array::kernels::Generator;
-use wengert_array::{DType, Error, ErrorKind, Result, Shape, raise};
+use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, raise};
 
 /// How gradients are to be checked, and how exactly they must agree.
 ///
@@ -86,7 +86,7 @@ impl GradCheck {
     }
 
     /// Compares the gradients of `f` at `inputs` with finite differences. Floating-point inputs are
-    /// converted to f64 and differentiated; others are passed on as they are.
+    /// converted to f64 (complex ones to C128) and differentiated; others are passed on as they are.
     ///
     /// A result with several elements is weighted by random numbers to make one. The error of a check that
     /// fails names the input and the element, and the operation whose rule is wrong.
@@ -141,19 +141,19 @@ impl GradCheck {
         let mut random = Generator::new(self.seed + 1);
         let directions: Vec<Tensor> = x
             .iter()
-            .filter(|x| x.dtype().is_float())
-            .map(|x| Tensor::constant(random.normal(&x.shape(), 0.0, 1.0, DType::F64)))
+            .filter(|x| x.dtype().is_differentiable())
+            .map(|x| Tensor::constant(like(x, &random.normal(&numbers(x), 0.0, 1.0, DType::F64))))
             .collect();
         move |x| {
             let y = weigh(&f(x));
-            let wrt: Vec<&Tensor> = x.iter().filter(|x| x.dtype().is_float()).collect();
+            let wrt: Vec<&Tensor> = x.iter().filter(|x| x.dtype().is_differentiable()).collect();
             let recorded = Backward::new().create_graph(true);
             let grads = match y.requires_grad() {
                 true => recorded.try_grad(&y, &wrt, None).unwrap_or_else(|e| raise(e)),
                 false => Vec::new(),
             };
             let terms = grads.into_iter().zip(&directions);
-            let terms = terms.filter_map(|(g, v)| Some((g? * v).sum()));
+            let terms = terms.filter_map(|(g, v)| Some((real(&g?) * real(v)).sum()));
             let zero = || Tensor::full_as([], 0.0, DType::F64);
             terms.reduce(|a, b| a + b).unwrap_or_else(zero)
         }
@@ -161,9 +161,9 @@ impl GradCheck {
 
     /// A function that makes one number of the result of `f`.
     fn weigher(&self, f: &dyn Fn(&[Tensor]) -> Tensor, x: &[Tensor]) -> impl Fn(&Tensor) -> Tensor + use<> {
-        let shape = no_grad(|| f(x)).shape();
+        let shape = real(&no_grad(|| f(x))).shape();
         let weights = Generator::new(self.seed + 2).uniform(&shape, 0.5, 1.5, DType::F64);
-        move |y| (y * Tensor::constant(weights.clone())).sum()
+        move |y| (real(y) * Tensor::constant(weights.clone())).sum()
     }
 
     /// Compares backward with differences of `f`, a number made of the leaves `x`. Parameters of models have
@@ -176,18 +176,18 @@ impl GradCheck {
         names: &[String],
     ) -> Result<Report> {
         let y = f(x);
-        let wrt: Vec<&Tensor> = x.iter().filter(|x| x.dtype().is_float()).collect();
+        let wrt: Vec<&Tensor> = x.iter().filter(|x| x.dtype().is_differentiable()).collect();
         let grads = match y.requires_grad() {
             true => Backward::new().try_grad(&y, &wrt, None)?,
             // A constant: its derivatives are zero, and the differences must be too.
             false => vec![None; wrt.len()],
         };
         let mut grads = grads.into_iter();
-        let grads = x.iter().map(|x| match x.dtype().is_float() {
+        let grads = x.iter().map(|x| match x.dtype().is_differentiable() {
             false => Vec::new(),
             true => match grads.next().flatten() {
-                Some(g) => g.to_vec(),
-                None => vec![0.0; x.numel()],
+                Some(g) => real(&g).to_vec(),
+                None => vec![0.0; real(x).numel()],
             },
         });
         let mut comparison = Comparison {
@@ -243,7 +243,7 @@ impl Comparison<'_> {
             let differentiated = (0..self.x.len()).filter(|i| !self.grads[*i].is_empty());
             let along: Vec<(usize, Vec<f64>)> = differentiated
                 .map(|i| {
-                    let shape = self.x[i].shape();
+                    let shape = numbers(&self.x[i]);
                     (i, random.normal(&shape, 0.0, 1.0, DType::F64).to_vec())
                 })
                 .collect();
@@ -268,7 +268,7 @@ impl Comparison<'_> {
 
     /// (f(x + h v) − f(x − h v)) / 2h, with h relative to the size of what is moved.
     fn difference(&self, along: &[(usize, Vec<f64>)]) -> f64 {
-        let before: Vec<Vec<f64>> = along.iter().map(|(i, _)| self.x[*i].to_vec()).collect();
+        let before: Vec<Vec<f64>> = along.iter().map(|(i, _)| real(&self.x[*i]).to_vec()).collect();
         let moves = || along.iter().zip(&before).map(|((i, v), x)| (&self.x[*i], x, v));
         let sizes = moves().flat_map(|(_, x, v)| x.iter().zip(v));
         let sizes = sizes.filter(|(x, v)| **v != 0.0 && x.is_finite());
@@ -277,14 +277,14 @@ impl Comparison<'_> {
         let moved = |h: f64| {
             for (leaf, x, v) in moves() {
                 let to: Vec<f64> = x.iter().zip(v).map(|(x, v)| x + h * v).collect();
-                leaf.set_data(&Tensor::from_slice(&to, leaf.shape()));
+                leaf.set_data(&like(leaf, &Array::from_slice(&to, numbers(leaf))).into());
             }
             // Recorded as well: what is checked may itself be a gradient.
             (self.f)(self.x).item()
         };
         let difference = (moved(h) - moved(-h)) / (2.0 * h);
         for (leaf, x, _) in moves() {
-            leaf.set_data(&Tensor::from_slice(x, leaf.shape()));
+            leaf.set_data(&like(leaf, &Array::from_slice(x, numbers(leaf))).into());
         }
         difference
     }
@@ -301,11 +301,13 @@ impl Comparison<'_> {
 
     fn disagreement(&self, i: usize, k: usize, ours: f64, theirs: f64) -> Error {
         let shape = self.x[i].shape();
+        let of = numbers(&self.x[i]);
         let which = match self.names.get(i) {
             Some(name) => format!("parameter `{name}`, which is {shape} here"),
             None => format!("input {i}"),
         };
-        let at = element(&shape, k);
+        // Of a complex input the last index says which part.
+        let at = element(&of, k);
         let message = format!("backward and finite differences disagree at element {at} of {which}");
         Error::new(ErrorKind::Check, self.name, message)
             .note(format!("backward gives {ours}, finite differences {theirs}"))
@@ -338,10 +340,39 @@ fn in_f64<M: Module>(model: &M) -> (Restore, Vec<String>, Vec<Tensor>) {
     (restore, names, leaves)
 }
 
+/// A tensor's real numbers: of complex ones, both parts.
+fn real(x: &Tensor) -> Tensor {
+    match x.dtype().is_complex() {
+        true => x.view_as_real(),
+        false => x.clone(),
+    }
+}
+
+/// The shape of those.
+fn numbers(x: &Tensor) -> Shape {
+    real(&x.detach()).shape()
+}
+
+/// Real numbers as elements of the kind of `x`.
+fn like(x: &Tensor, numbers: &Array) -> Array {
+    match x.dtype().is_complex() {
+        true => numbers.view_as_complex(),
+        false => numbers.clone(),
+    }
+}
+
+/// The dtype in which numbers of another are checked.
+fn wide(dtype: DType) -> DType {
+    match dtype.is_complex() {
+        true => DType::C128,
+        false => DType::F64,
+    }
+}
+
 /// Leaves in f64 with the inputs' values.
 fn leaves(inputs: &[&Tensor]) -> Vec<Tensor> {
-    let leaf = |x: &&Tensor| match x.dtype().is_float() {
-        true => Tensor::constant(x.array().cast(DType::F64).contiguous()).requires_grad_(true),
+    let leaf = |x: &&Tensor| match x.dtype().is_differentiable() {
+        true => Tensor::constant(x.array().cast(wide(x.dtype())).contiguous()).requires_grad_(true),
         false => x.detach(),
     };
     inputs.iter().map(leaf).collect()

@@ -90,7 +90,7 @@ fn tensors<O: Op>(x: &Each<O, Array>, wants: u64) -> Each<O, Tensor> {
     O::Inputs::map_ref(x, |x| {
         i += 1;
         let t = Tensor::constant(x.clone());
-        if x.dtype().is_float() && wants >> (i - 1) & 1 == 1 {
+        if x.dtype().is_differentiable() && wants >> (i - 1) & 1 == 1 {
             t.requires_grad_(true)
         } else {
             t
@@ -126,6 +126,14 @@ pub(crate) fn infer<O: Op>(samples: Samples<O>) -> Result<()> {
     Ok(())
 }
 
+/// The elements, of complex ones both parts.
+fn numbers(x: &Tensor) -> Vec<f64> {
+    match x.dtype().is_complex() {
+        true => x.detach().view_as_real().to_vec(),
+        false => x.to_vec(),
+    }
+}
+
 fn close(a: &[f64], b: &[f64], tolerance: f64) -> bool {
     let near =
         |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= tolerance * (1.0 + b.abs());
@@ -134,7 +142,7 @@ fn close(a: &[f64], b: &[f64], tolerance: f64) -> bool {
 
 pub(crate) fn value<O: Op>(samples: Samples<O>) -> Result<()> {
     for (i, s) in each(samples) {
-        let y = apply(samples, i, &tensors::<O>(&s.inputs, 0)).to_vec::<f64>();
+        let y = numbers(&apply(samples, i, &tensors::<O>(&s.inputs, 0)));
         if let Some(expected) = &s.expected
             && !close(&y, expected, 1e-12)
         {
@@ -145,19 +153,13 @@ pub(crate) fn value<O: Op>(samples: Samples<O>) -> Result<()> {
                 format!("got {y:?}, expected {expected:?}"),
             ));
         }
-        let single = |x: &Array| {
-            if x.dtype() == DType::F64 {
-                x.cast(DType::F32)
-            } else {
-                x.clone()
-            }
+        let single = |x: &Array| match x.dtype() {
+            DType::F64 => x.cast(DType::F32),
+            DType::C128 => x.cast(DType::C64),
+            _ => x.clone(),
         };
-        let y32 = apply(
-            samples,
-            i,
-            &tensors::<O>(&O::Inputs::map_ref(&s.inputs, single), 0),
-        )
-        .to_vec::<f64>();
+        let inputs = O::Inputs::map_ref(&s.inputs, single);
+        let y32 = numbers(&apply(samples, i, &tensors::<O>(&inputs, 0)));
         if !close(&y32, &y, 2e-6) {
             return Err(broken(
                 samples,
@@ -196,7 +198,7 @@ pub(crate) fn first_order<O: Op>(samples: Samples<O>) -> Result<()> {
         let x: Vec<&Tensor> = x.iter().collect();
         if f(&x.iter().map(|x| x.detach()).collect::<Vec<_>>())
             .dtype()
-            .is_float()
+            .is_differentiable()
         {
             GradCheck::new()
                 .full()
@@ -213,7 +215,7 @@ pub(crate) fn second_order<O: Op>(samples: Samples<O>) -> Result<()> {
         let x: Vec<&Tensor> = x.iter().collect();
         if f(&x.iter().map(|x| x.detach()).collect::<Vec<_>>())
             .dtype()
-            .is_float()
+            .is_differentiable()
         {
             let check = GradCheck::new().tolerance(1e-4, 1e-6);
             check
@@ -234,10 +236,11 @@ fn gradients<O: Op>(
     let x = tensors::<O>(x, wants);
     let y = apply(samples, i, &x);
     if y.requires_grad() {
-        let ramp = kernels::arange(1.0, 0.5, y.numel(), y.dtype()).reshape(y.shape());
+        let ramp = kernels::arange(1.0, 0.5, y.numel(), y.dtype().real()).reshape(y.shape());
+        let ramp = ramp.cast(y.dtype());
         Backward::new().try_run_with(&y, &Tensor::constant(ramp))?;
     }
-    Ok(x.as_ref().iter().map(|x| x.grad().map(|g| g.to_vec())).collect())
+    Ok(x.as_ref().iter().map(|x| x.grad().map(|g| numbers(&g))).collect())
 }
 
 pub(crate) fn wanted<O: Op>(samples: Samples<O>) -> Result<()> {
@@ -297,7 +300,7 @@ pub(crate) fn strided<O: Op>(samples: Samples<O>) -> Result<()> {
             let seen = O::Inputs::map_ref(&s.inputs, view);
             let plain = O::Inputs::map_ref(&seen, kernels::copy);
             let values =
-                [&seen, &plain].map(|x| no_grad(|| apply(samples, i, &tensors::<O>(x, 0))).to_vec::<f64>());
+                [&seen, &plain].map(|x| numbers(&no_grad(|| apply(samples, i, &tensors::<O>(x, 0)))));
             if !close(&values[0], &values[1], 1e-12) {
                 return Err(broken(
                     samples,
@@ -329,10 +332,10 @@ pub(crate) fn strided<O: Op>(samples: Samples<O>) -> Result<()> {
 pub(crate) fn moved<O: Op>(samples: Samples<O>) -> Result<()> {
     for (i, s) in each(samples) {
         let kept = tensors::<O>(&s.inputs, 0);
-        let borrowed = apply(samples, i, &kept).to_vec::<f64>();
+        let borrowed = numbers(&apply(samples, i, &kept));
         // Copies that nobody else holds: their buffers may be taken over.
         let given = O::Inputs::map_ref(&s.inputs, |x| Tensor::constant(kernels::copy(x)));
-        let moved = op(samples, i).apply_owned(given).to_vec::<f64>();
+        let moved = numbers(&op(samples, i).apply_owned(given));
         if !close(&moved, &borrowed, 0.0) {
             return Err(broken(
                 samples,
@@ -348,7 +351,7 @@ pub(crate) fn moved<O: Op>(samples: Samples<O>) -> Result<()> {
 pub(crate) fn saves<O: Op>(samples: Samples<O>) -> Result<()> {
     for (i, s) in each(samples) {
         for k in 0..s.inputs.as_ref().len().min(31) {
-            if !s.inputs.as_ref()[k].dtype().is_float() {
+            if !s.inputs.as_ref()[k].dtype().is_differentiable() {
                 continue;
             }
             let declared = s.op.saves(k);

@@ -2,7 +2,7 @@
 
 use super::audit::{self, Audited};
 use super::{host, mode};
-use crate::op::{Arity, Each, Extra, In, Op, PartOfInput, Saves};
+use crate::op::{Arity, Each, Extra, In, Op, PartOfInput, Saves, forward};
 use crate::tensor::Tensor;
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -160,6 +160,17 @@ impl From<&Tensor> for Input {
     }
 }
 
+impl From<Input> for Tensor {
+    fn from(x: Input) -> Tensor {
+        match x.source {
+            // A leaf stands for itself, so that its gradient finds it.
+            Some(Source::Leaf(leaf)) => leaf,
+            Some(source) => Tensor::made(x.array, source),
+            None => Tensor::constant(x.array),
+        }
+    }
+}
+
 impl From<Tensor> for Input {
     fn from(t: Tensor) -> Input {
         let source = if mode::is_recording() { t.source() } else { None };
@@ -231,7 +242,7 @@ pub(crate) fn record<O: Op>(
         meta: x.array.meta(),
     });
     let mut extra = Extra::default();
-    let value = op.forward(O::Inputs::map(x, |x| x.array), &output, &mut extra);
+    let value = forward(&op, O::Inputs::map(x, |x| x.array), &output, &mut extra);
     debug_assert_eq!(
         value.meta(),
         output,
@@ -298,7 +309,7 @@ impl<O: Op> Record<O> {
             .ok()?;
         let mut x = x.iter().cloned();
         let x = O::Inputs::map_ref(&self.edges, |_| x.next().expect("one each"));
-        Some((self.op.forward(x, &y, &mut extra), extra))
+        Some((forward(&self.op, x, &y, &mut extra), extra))
     }
 }
 
@@ -513,7 +524,7 @@ impl<O: Op> Ctx<'_, O> {
 pub(crate) fn reads_of<O: Op>(op: O, x: Each<O, Array>, wants: u64) -> Result<Saves> {
     let output = op.infer(O::Inputs::map_ref(&x, |x| x.into()))?;
     let mut extra = Extra::default();
-    let y = op.forward(O::Inputs::map_ref(&x, Clone::clone), &output, &mut extra);
+    let y = forward(&op, O::Inputs::map_ref(&x, Clone::clone), &output, &mut extra);
     let edges = O::Inputs::map_ref(&x, |x| Edge {
         source: None,
         meta: x.meta(),

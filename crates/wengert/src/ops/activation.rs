@@ -1,6 +1,7 @@
 //! What stands between layers.
 
 use super::contract;
+use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise};
 use crate::op::{Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -46,6 +47,9 @@ impl Pointwise<1> for Sigmoid {
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, _: [S; 1], y: S) -> [S; 1] {
         [dy * (y * (S::ONE - y))]
+    }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(z.sigmoid())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(

@@ -35,21 +35,25 @@ rules! {
     tan Tan: Float on within_one();
     |x| x.sin() / x.cos();
     |dy, _, y| dy * (S::ONE + y * y);
+    => complex |z| z.tan();
 
     /// The angle between −π/2 and π/2 whose sine is x; dx = dy / √(1 − x²).
     asin Asin: Float on within_one();
     |x| angle(x, across(x));
     |dy, x, _| dy / across(x);
+    => complex |z| z.asin();
 
     /// The angle between 0 and π whose cosine is x; dx = −dy / √(1 − x²).
     acos Acos: Float on within_one();
     |x| angle(across(x), x);
     |dy, x, _| -dy / across(x);
+    => complex |z| z.acos();
 
     /// The angle between −π/2 and π/2 whose tangent is x; dx = dy / (1 + x²).
     atan Atan: Float on real();
     |x| x.atan();
     |dy, x, _| dy / (S::ONE + x * x);
+    => complex |z| z.atan();
 
     /// The hyperbolic sine, (e^x − e^−x)/2; dx = dy cosh x.
     sinh Sinh: Float on real();
@@ -63,11 +67,13 @@ rules! {
         y.copysign(x)
     };
     |dy, x, _| dy * cosh(x);
+    => complex |z| z.sinh();
 
     /// The hyperbolic cosine, (e^x + e^−x)/2; dx = dy sinh x.
     cosh Cosh: Float on real();
     |x| cosh(x);
     |dy, x, _| dy * (S::lit(0.5) * (x.exp() - (-x).exp()));
+    => complex |z| z.cosh();
 
     /// The inverse of [`sinh`](Tensor::sinh); dx = dy / √(x² + 1).
     asinh Asinh: Float on real();
@@ -80,6 +86,7 @@ rules! {
         S::select(a.gt(S::lit(1e8)), far, near).copysign(x)
     };
     |dy, x, _| dy / (x * x + S::ONE).sqrt();
+    => complex |z| z.asinh();
 
     /// The inverse of [`cosh`](Tensor::cosh) for x ≥ 1; dx = dy / √(x² − 1).
     acosh Acosh: Float on above_one();
@@ -90,6 +97,7 @@ rules! {
         S::select(x.gt(S::lit(1e8)), far, near)
     };
     |dy, x, _| dy / ((x - S::ONE) * (x + S::ONE)).sqrt();
+    => complex |z| z.acosh();
 
     /// The inverse of [`tanh`](Tensor::tanh); dx = dy / (1 − x²).
     atanh Atanh: Float on within_one();
@@ -98,6 +106,7 @@ rules! {
         (S::lit(0.5) * ((a + a) / (S::ONE - a)).ln_1p()).copysign(x)
     };
     |dy, x, _| dy / ((S::ONE - x) * (S::ONE + x));
+    => complex |z| z.atanh();
 
     /// `sin(πx) / (πx)`, and 1 at 0; dx = dy (cos(πx) − y) / x, and 0 at 0.
     sinc Sinc: Float on real();
@@ -111,6 +120,7 @@ rules! {
         let z = S::lit(PI) * S::select(zero, S::ONE, x);
         S::select(zero, S::ZERO, dy * S::lit(PI) * ((z * z.cos() - z.sin()) / (z * z)))
     };
+    => complex |z| z.sinc();
 
     /// Degrees as radians; dx = dy π/180.
     deg2rad Deg2rad: Float on real();

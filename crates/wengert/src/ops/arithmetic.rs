@@ -1,9 +1,10 @@
 //! Sums, products and powers.
 
 use super::contract;
+use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise, broadcast, promote};
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use std::ops::{Add as AddOp, Div as DivOp, Mul as MulOp, Neg as NegOp, Sub as SubOp};
 use wengert_array::kernels::{self, Body};
@@ -30,6 +31,19 @@ impl Body<2, 0, 1> for AddBody {
     }
 }
 
+/// A sum or difference; of complex numbers, of all their parts.
+#[inline]
+fn sum<B: Body<2, 0, 1>>(body: &B, x: [Array; 2], y: &Meta) -> Array {
+    if y.dtype.is_complex() {
+        let parts = x.map(|x| Some(x.cast(y.dtype).view_as_real()));
+        let (shape, dtype) = (y.shape.insert(y.shape.rank(), 2), y.dtype.real());
+        let [y] = kernels::map(body, dtype, parts, [], &shape, [dtype]);
+        return y.view_as_complex();
+    }
+    let [y] = kernels::map(body, y.dtype, x.map(Some), [], &y.shape, [y.dtype]);
+    y
+}
+
 fn infer_sum(op: &str, x: [In<'_>; 2]) -> Result<Meta> {
     let dtype = promote(x.iter().map(|x| (x.dtype, x.shape.rank())));
     if op == "sub" && dtype == DType::Bool {
@@ -53,11 +67,13 @@ impl Op for Add {
         infer_sum("add", x)
     }
     fn forward(&self, x: [Array; 2], y: &Meta, _: &mut Extra) -> Array {
-        let [y] = kernels::map(&AddBody, y.dtype, x.map(Some), [], &y.shape, [y.dtype]);
-        y
+        sum(&AddBody, x, y)
     }
     fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
         [Some(dy.clone()), Some(dy)]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Whole
     }
     fn samples() -> Vec<Sample<Self>> {
         vec![
@@ -95,12 +111,14 @@ impl Op for Sub {
         infer_sum("sub", x)
     }
     fn forward(&self, x: [Array; 2], y: &Meta, _: &mut Extra) -> Array {
-        let [y] = kernels::map(&SubBody, y.dtype, x.map(Some), [], &y.shape, [y.dtype]);
-        y
+        sum(&SubBody, x, y)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
         let db = cx.grad(1, || -&dy);
         [Some(dy), db]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Whole
     }
     fn samples() -> Vec<Sample<Self>> {
         vec![
@@ -126,6 +144,9 @@ impl Pointwise<2> for Mul {
     fn grad<S: Real>(&self, dy: S, [a, b]: [S; 2], _: S) -> [S; 2] {
         [dy * b, dy * a]
     }
+    fn complex(&self, [a, b]: [Pair; 2]) -> Option<Pair> {
+        Some(a * b)
+    }
     fn samples() -> Vec<Sample<Map<Self, 2>>> {
         vec![Sample::new(Map(Mul), pair())]
     }
@@ -147,6 +168,9 @@ impl Pointwise<2> for Div {
         let da = dy / b;
         [da, -(da * y)]
     }
+    fn complex(&self, [a, b]: [Pair; 2]) -> Option<Pair> {
+        Some(a / b)
+    }
     fn samples() -> Vec<Sample<Map<Self, 2>>> {
         vec![Sample::new(Map(Div), pair())]
     }
@@ -167,6 +191,9 @@ impl Pointwise<1> for Neg {
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, _: [S; 1], _: S) -> [S; 1] {
         [-dy]
+    }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(-&z)
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(Neg), [pair()[0].clone()])]
@@ -198,6 +225,9 @@ impl Pointwise<2> for Pow {
         let db = S::select(dead, S::ZERO, dy * y * S::select(dead, S::ONE, a).ln());
         [da, db]
     }
+    fn complex(&self, [a, b]: [Pair; 2]) -> Option<Pair> {
+        Some(a.pow(&b))
+    }
     fn samples() -> Vec<Sample<Map<Self, 2>>> {
         let base = Array::from_slice(&[0.5, 1.5, 2.0, 3.0, 0.25, 1.0], [2, 3]);
         vec![Sample::new(Map(Pow), [base, pair()[1].clone()])]
@@ -220,6 +250,9 @@ impl Pointwise<1> for AddScalar {
     fn grad<S: Real>(&self, dy: S, _: [S; 1], _: S) -> [S; 1] {
         [dy]
     }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(z.shift(self.0))
+    }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(AddScalar(1.5)), [pair()[0].clone()])]
     }
@@ -241,6 +274,9 @@ impl Pointwise<1> for MulScalar {
     fn grad<S: Real>(&self, dy: S, _: [S; 1], _: S) -> [S; 1] {
         [dy * S::lit(self.0)]
     }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(z.scale(self.0))
+    }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(MulScalar(-2.5)), [pair()[0].clone()])]
     }
@@ -260,6 +296,9 @@ impl Pointwise<1> for DivScalar {
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, _: [S; 1], _: S) -> [S; 1] {
         [dy / S::lit(self.0)]
+    }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(z.over(self.0))
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(DivScalar(3.0)), [pair()[0].clone()])]
@@ -282,6 +321,9 @@ impl Pointwise<1> for ScalarSub {
     fn grad<S: Real>(&self, dy: S, _: [S; 1], _: S) -> [S; 1] {
         [-dy]
     }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some((-&z).shift(self.0))
+    }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(ScalarSub(1.5)), [pair()[0].clone()])]
     }
@@ -301,6 +343,9 @@ impl Pointwise<1> for ScalarDiv {
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, [x]: [S; 1], y: S) -> [S; 1] {
         [-(dy * y / x)]
+    }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(z.reciprocal().scale(self.0))
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(ScalarDiv(1.5)), [pair()[0].clone()])]
@@ -329,6 +374,9 @@ impl Pointwise<1> for PowScalar {
         }
         [dy * (S::lit(self.0) * x.pow(S::lit(self.0 - 1.0)))]
     }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(z.powf(self.0))
+    }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         let x = || Array::from_slice(&[0.5, 1.5, 2.0, 0.25], [4]);
         [3.0, -2.0, 2.5]
@@ -352,6 +400,9 @@ impl Pointwise<1> for Square {
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, [x]: [S; 1], _: S) -> [S; 1] {
         [dy * (S::lit(2.0) * x)]
+    }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(z.square())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(Square), [pair()[0].clone()])]
@@ -424,6 +475,9 @@ impl Pointwise<1> for Abs {
             dy,
             S::select(x.lt(S::ZERO), -dy, S::ZERO),
         )]
+    }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(Pair::of_real(z.abs()))
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(Abs), [pair()[0].clone()])]
@@ -525,7 +579,7 @@ operator!(DivOp div Map(Div), DivScalar, ScalarDiv);
 fn for_scalar(t: Tensor, c: f64) -> Tensor {
     match t.dtype() {
         DType::Bool if c.fract() == 0.0 => t.to(DType::I64),
-        d if !d.is_float() && c.fract() != 0.0 => t.to(DType::F32),
+        d if !d.is_differentiable() && c.fract() != 0.0 => t.to(DType::F32),
         _ => t,
     }
 }
@@ -610,7 +664,7 @@ impl Tensor {
     #[track_caller]
     pub fn powf(&self, p: f64) -> Tensor {
         let whole = p.fract() == 0.0 && p >= 0.0;
-        let x = if whole || self.dtype().is_float() {
+        let x = if whole || self.dtype().is_differentiable() {
             self.clone()
         } else {
             self.to(DType::F32)

@@ -2,7 +2,7 @@
 
 use super::contract;
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Meta, Result};
 
@@ -27,6 +27,9 @@ impl Op for Cast {
     fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         // Every gradient is brought to its input's dtype on the edge.
         [Some(dy)]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Whole
     }
     fn samples() -> Vec<Sample<Self>> {
         let x = || Array::from_slice(&[1.0, -2.5, 3.0], [3]);

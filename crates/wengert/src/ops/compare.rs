@@ -1,6 +1,7 @@
 //! Comparisons, logic, and choosing by a mask.
 
 use super::contract;
+use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise};
 use crate::op::{Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -9,7 +10,8 @@ use wengert_array::{Array, DType};
 
 /// Comparisons and logic: a mask as bool, which has no gradient.
 macro_rules! comparison {
-    ($($(#[$doc:meta])* $name:ident $op:ident: |$a:ident, $b:ident| $mask:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident $op:ident: |$a:ident, $b:ident| $mask:expr
+        $(=> complex |$y:ident, $z:ident| $complex:expr)?;)*) => {
         $(
             $(#[$doc])*
             #[derive(Debug, Clone)]
@@ -27,6 +29,9 @@ macro_rules! comparison {
                 fn grad<S: Real>(&self, _: S, _: [S; 2], _: S) -> [S; 2] {
                     [S::ZERO; 2]
                 }
+                $(fn complex(&self, [$y, $z]: [Pair; 2]) -> Option<Pair> {
+                    Some(Pair::of_real($complex))
+                })?
                 fn samples() -> Vec<Sample<Map<Self, 2>>> {
                     let [a, b] = super::arithmetic::pair();
                     vec![Sample::new(Map($op), [a.clone(), b]), Sample::new(Map($op), [a.clone(), a])]
@@ -61,7 +66,7 @@ impl Operand for &Tensor {
 impl Operand for f64 {
     fn operand(self, with: &Tensor) -> Tensor {
         // A whole number compares exactly with integers; f64 keeps a float's digits until promotion.
-        let dtype = if with.dtype().is_float() {
+        let dtype = if with.dtype().is_differentiable() {
             with.dtype()
         } else if self.fract() == 0.0 {
             DType::I64
@@ -82,15 +87,16 @@ comparison! {
     /// `a ≥ b`, as bool.
     ge Ge: |a, b| a.ge(b);
     /// `a = b`, as bool.
-    eq Eq: |a, b| a.eq(b);
+    eq Eq: |a, b| a.eq(b) => complex |y, z| y.eq(&z);
     /// `a ≠ b`, as bool.
-    ne Ne: |a, b| a.ne(b);
+    ne Ne: |a, b| a.ne(b) => complex |y, z| y.eq(&z).logical_not();
     /// Both are not zero, as bool.
-    logical_and And: |a, b| S::and(a.ne(S::ZERO), b.ne(S::ZERO));
+    logical_and And: |a, b| S::and(a.ne(S::ZERO), b.ne(S::ZERO)) => complex |y, z| y.truth().logical_and(&z.truth());
     /// Either is not zero, as bool.
-    logical_or Or: |a, b| S::or(a.ne(S::ZERO), b.ne(S::ZERO));
+    logical_or Or: |a, b| S::or(a.ne(S::ZERO), b.ne(S::ZERO)) => complex |y, z| y.truth().logical_or(&z.truth());
     /// Exactly one is not zero, as bool.
-    logical_xor Xor: |a, b| S::select(a.eq(S::ZERO), S::ONE, S::ZERO).ne(S::select(b.eq(S::ZERO), S::ONE, S::ZERO));
+    logical_xor Xor: |a, b| S::select(a.eq(S::ZERO), S::ONE, S::ZERO).ne(S::select(b.eq(S::ZERO), S::ONE, S::ZERO))
+        => complex |y, z| y.truth().logical_xor(&z.truth());
 }
 
 /// y = a where the condition holds, else b; each gets the gradient where it was chosen.
@@ -112,6 +118,9 @@ impl Pointwise<3> for Where {
             S::select(mask.ne(S::ZERO), S::ZERO, dy),
         );
         [S::ZERO, a, b]
+    }
+    fn complex(&self, [mask, a, b]: [Pair; 3]) -> Option<Pair> {
+        a.where_(&mask.re, &b)
     }
     fn samples() -> Vec<Sample<Map<Self, 3>>> {
         let [a, b] = super::arithmetic::pair();

@@ -3,7 +3,7 @@
 use super::slice::{Part, Place, diagonal};
 use super::{axis, contract, ok};
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Error, ErrorKind, Layout, Meta, Result, kernels, raise};
 
@@ -32,6 +32,9 @@ impl Op for Triangle {
     }
     fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         [Some(self.clone().apply([&dy]))]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
     }
     fn samples() -> Vec<Sample<Self>> {
         let x = Array::from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 3]);

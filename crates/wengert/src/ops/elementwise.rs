@@ -1,6 +1,7 @@
 //! Questions about each element, and combinations of three.
 
 use super::compare::Operand;
+use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise};
 use super::rule::{Rule, contract_rules, is_finite, not_finite, real, rules};
 use crate::op::{Op, Sample};
@@ -18,16 +19,19 @@ rules! {
     isnan IsNan: Compare on awkward();
     |x| S::select(x.ne(x), S::ONE, S::ZERO);
     |_, _, _| S::ZERO;
+    => complex |z| Pair::of_real(z.any(Tensor::isnan));
 
     /// Whether it is neither infinite nor NaN, as bool.
     isfinite IsFinite: Compare on awkward();
     |x| S::select(is_finite(x), S::ONE, S::ZERO);
     |_, _, _| S::ZERO;
+    => complex |z| Pair::of_real(z.re.isfinite().logical_and(&z.imag().isfinite()));
 
     /// Whether it is ∞ or −∞, as bool.
     isinf IsInf: Compare on awkward();
     |x| S::select(S::and(not_finite(x), x.eq(x)), S::ONE, S::ZERO);
     |_, _, _| S::ZERO;
+    => complex |z| Pair::of_real(z.any(Tensor::isinf));
 
     /// Whether it is ∞, as bool.
     isposinf IsPosInf: Compare on awkward();
@@ -58,6 +62,9 @@ impl Pointwise<3> for Lerp {
     fn grad<S: Real>(&self, dy: S, [a, b, w]: [S; 3], _: S) -> [S; 3] {
         [dy * (S::ONE - w), dy * w, dy * (b - a)]
     }
+    fn complex(&self, [a, b, w]: [Pair; 3]) -> Option<Pair> {
+        Some(&a + &(w * (&b - &a)))
+    }
     fn samples() -> Vec<Sample<Map<Self, 3>>> {
         let [a, b] = super::arithmetic::pair();
         vec![Sample::new(
@@ -81,6 +88,9 @@ impl Pointwise<3> for Addcmul {
         let c = dy * S::lit(self.0);
         [dy, c * b, c * a]
     }
+    fn complex(&self, [x, a, b]: [Pair; 3]) -> Option<Pair> {
+        Some(x + (a * b).scale(self.0))
+    }
     fn samples() -> Vec<Sample<Map<Self, 3>>> {
         let [a, b] = super::arithmetic::pair();
         vec![Sample::new(Map(Addcmul(1.5)), [real(), a, b])]
@@ -99,6 +109,9 @@ impl Pointwise<3> for Addcdiv {
     fn grad<S: Real>(&self, dy: S, [_, a, b]: [S; 3], _: S) -> [S; 3] {
         let c = dy * S::lit(self.0) / b;
         [dy, c, -(c * (a / b))]
+    }
+    fn complex(&self, [x, a, b]: [Pair; 3]) -> Option<Pair> {
+        Some(x + (a / b).scale(self.0))
     }
     fn samples() -> Vec<Sample<Map<Self, 3>>> {
         let [a, b] = super::arithmetic::pair();
@@ -130,7 +143,7 @@ impl Tensor {
     pub fn isclose(&self, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> Tensor {
         let (a, b) = (self.detach(), other.detach());
         let whole = |t: &Tensor| {
-            if t.dtype().is_float() {
+            if t.dtype().is_differentiable() {
                 t.clone()
             } else {
                 t.to(DType::F64)

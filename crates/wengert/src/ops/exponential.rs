@@ -1,6 +1,7 @@
 //! Exponentials, logarithms and roots.
 
 use super::contract;
+use super::pair::Pair;
 use super::pointwise::{Map, Pointwise};
 use crate::op::{Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -22,6 +23,9 @@ impl Pointwise<1> for Exp {
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, _: [S; 1], y: S) -> [S; 1] {
         [dy * y]
+    }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(z.exp())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(
@@ -47,6 +51,9 @@ impl Pointwise<1> for Ln {
     fn grad<S: Real>(&self, dy: S, [x]: [S; 1], _: S) -> [S; 1] {
         [dy / x]
     }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(z.ln())
+    }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(
             Map(Ln),
@@ -70,6 +77,9 @@ impl Pointwise<1> for Sqrt {
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, _: [S; 1], y: S) -> [S; 1] {
         [dy / (S::lit(2.0) * y)]
+    }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(z.sqrt())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(

@@ -3,7 +3,7 @@
 use super::pointwise::promote;
 use super::{axis, contract, ok};
 use crate::autograd::Ctx;
-use crate::op::{Extra, In, Op, Sample, Saves, Variadic};
+use crate::op::{Complex, Extra, In, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
 
@@ -62,6 +62,9 @@ impl Op for Cat {
             cx.grad(i, || dy.narrow(d as isize, start - len, len))
         };
         (0..cx.inputs()).map(part).collect()
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(u32::MAX)
     }
     fn samples() -> Vec<Sample<Self>> {
         let (a, b) = (

@@ -15,36 +15,43 @@ rules! {
     exp2 Exp2: Float on real();
     |x| S::lit(2.0).pow(x);
     |dy, _, y| dy * (y * S::lit(LN_2));
+    => complex |z| z.scale(LN_2).exp();
 
     /// `e^x − 1`, exact near 0; dx = dy (y + 1).
     expm1 Expm1: Float on real();
     |x| x.exp_m1();
     |dy, _, y| dy * (y + S::ONE);
+    => complex |z| z.exp_m1();
 
     /// `ln(1 + x)`, exact near 0; dx = dy / (1 + x).
     log1p Log1p: Float on positive();
     |x| x.ln_1p();
     |dy, x, _| dy / (x + S::ONE);
+    => complex |z| z.ln_1p();
 
     /// The logarithm to base 2; dx = dy / (x ln 2).
     log2 Log2: Float on positive();
     |x| x.log2();
     |dy, x, _| dy * S::lit(LOG2_E) / x;
+    => complex |z| z.ln().scale(LOG2_E);
 
     /// The logarithm to base 10; dx = dy / (x ln 10).
     log10 Log10: Float on positive();
     |x| x.log10();
     |dy, x, _| dy * S::lit(LOG10_E) / x;
+    => complex |z| z.ln().scale(LOG10_E);
 
     /// `1 / √x`; dx = −dy y³ / 2.
     rsqrt Rsqrt: Float on positive();
     |x| S::ONE / x.sqrt();
     |dy, _, y| S::lit(-0.5) * dy * (y * y * y);
+    => complex |z| z.sqrt().reciprocal();
 
     /// `1 / x`; dx = −dy y².
     reciprocal Reciprocal: Float on real();
     |x| S::ONE / x;
     |dy, _, y| -dy * (y * y);
+    => complex |z| z.reciprocal();
 
     /// `−x ln x`, an entropy's term: 0 at 0 and −∞ below; dx = −dy (1 + ln x).
     entr Entr: Float on positive();

@@ -69,6 +69,9 @@ impl Tensor {
     /// [count, dimensions].
     #[track_caller]
     pub fn nonzero(&self) -> Tensor {
+        if self.dtype().is_complex() {
+            return self.ne(0.0).nonzero();
+        }
         let (array, shape) = (self.array(), self.shape());
         let places = kernels::nonzero(&array);
         let (n, rank) = (places.numel(), shape.rank());

@@ -1,8 +1,10 @@
 //! Matrix products, and the linear layer's operation.
 
 use super::contract;
-use crate::autograd::{Ctx, Precision};
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use super::pair;
+use super::pointwise::Kind;
+use crate::autograd::Ctx;
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
 
@@ -39,7 +41,6 @@ impl Op for MatMul {
     type Inputs = Fixed<2>;
     const NAME: &'static str = "matmul";
     const SAVES: &'static [Saves] = &[Saves::x(1), Saves::x(0)];
-    const PRECISION: Precision = Precision::Half;
     fn infer(&self, x: [In<'_>; 2]) -> Result<Meta> {
         let [a, b] = x.map(|x| x.shape);
         let fits = a.rank() >= 2 && b.rank() >= 2 && a[a.rank() - 1] == b[b.rank() - 2];
@@ -83,6 +84,9 @@ impl Op for MatMul {
             MatMul.apply([&x.transpose(-2, -1), &dy])
         });
         [da, db]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|_, x| pair::apply(Kind::Arithmetic, x, |[a, b]| Some(a.matmul(&b))))
     }
     fn samples() -> Vec<Sample<Self>> {
         let a = Array::from_slice(&[1.0, 2.0, 3.0, 4.0], [2, 2]);
@@ -136,7 +140,6 @@ impl Op for LinearOp {
     type Inputs = Fixed<3>;
     const NAME: &'static str = "linear";
     const SAVES: &'static [Saves] = &[Saves::x(1), Saves::x(0), Saves::NOTHING];
-    const PRECISION: Precision = Precision::Half;
     fn infer(&self, all: [In<'_>; 3]) -> Result<Meta> {
         let [x, w, b] = all.map(|x| x.shape);
         if w.rank() != 2 || b.rank() != 1 || w[1] != b[0] {
@@ -188,6 +191,9 @@ impl Op for LinearOp {
         });
         let db = cx.grad(2, || dy.sum_dim(0, false));
         [dx, dw, db]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|_, [x, w, b]: [Tensor; 3]| Some(x.matmul(&w) + b))
     }
     fn samples() -> Vec<Sample<Self>> {
         let f = |d: &[f64], s: &[usize]| Array::from_slice(d, s);

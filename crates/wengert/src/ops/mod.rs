@@ -12,6 +12,7 @@ pub mod bitwise;
 pub mod cast;
 pub mod common;
 pub mod compare;
+pub mod complex;
 pub mod conv;
 pub mod diagonal;
 pub mod distance;
@@ -19,6 +20,7 @@ pub mod dropout;
 pub mod elementwise;
 pub mod embed;
 pub mod exponential;
+pub mod fft;
 pub mod fractional;
 pub mod functional;
 pub mod grid;
@@ -32,6 +34,7 @@ pub mod mask;
 pub mod matmul;
 pub mod norm;
 pub mod pad;
+pub mod pair;
 pub mod piecewise;
 pub mod pointwise;
 pub mod pool;
@@ -53,6 +56,7 @@ pub mod sort;
 pub mod special;
 pub mod special2;
 pub mod statistics;
+pub mod stft;
 pub mod strided;
 pub mod trigonometric;
 pub mod unpool;
@@ -79,6 +83,7 @@ pub use shape::Sizes;
 pub use slice::Sections;
 pub use sort::Unique;
 
+use crate::tensor::Tensor;
 use wengert_array::{Error, ErrorKind, Result, raise};
 
 /// Writes the contract test of each operation, as module `$name` with one test for each clause, and enters it into the registry
@@ -110,6 +115,15 @@ pub(crate) fn ok<T>(result: Result<T>) -> T {
     match result {
         Ok(value) => value,
         Err(error) => raise(error),
+    }
+}
+
+/// That numbers can be ordered: complex ones cannot.
+#[track_caller]
+pub(crate) fn ordered(op: &str, x: &Tensor) {
+    if x.dtype().is_complex() {
+        let message = format!("takes no complex numbers, and got {}", x.dtype());
+        raise(Error::new(ErrorKind::DType, op, message).note("they have no order"));
     }
 }
 

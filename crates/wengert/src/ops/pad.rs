@@ -4,7 +4,7 @@ use super::rows::IndexSelect;
 use super::slice::{Part, Place, See, Step};
 use super::{axis, contract, ok};
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
 
@@ -208,6 +208,9 @@ impl Op for Windows {
         let size = cx.meta(0).shape[self.dim];
         [Some(Overlap { windows, size }.apply([&dy]))]
     }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Whole
+    }
     fn samples() -> Vec<Sample<Self>> {
         let x = || Array::from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0], [5]);
         let windows = |dim, size, step, dilation| Windows {
@@ -260,6 +263,9 @@ impl Op for Overlap {
     }
     fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         [Some(self.windows.clone().apply([&dy]))]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
     }
     fn samples() -> Vec<Sample<Self>> {
         let windows = |dim, size, step| Windows {

@@ -1,7 +1,8 @@
 //! Elementwise operations: one scalar rule, from which the kernel, the gradient and the formula come.
 
-use crate::autograd::{Ctx, Precision, is_recording};
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use super::pair::{self, Pair};
+use crate::autograd::{Ctx, is_recording};
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use std::fmt::Debug;
 use wengert_array::kernels::{self, Body};
@@ -56,8 +57,6 @@ pub trait Pointwise<const N: usize>: Debug + Clone + Send + Sync + 'static {
     const KIND: Kind = Kind::Float;
     /// For each input, what its gradient reads; the last entry stands for all further inputs.
     const SAVES: &'static [Saves] = &[Saves::ALL_X];
-    /// In which precision it computes inside [`autocast`](crate::autocast).
-    const PRECISION: Precision = Precision::Given;
     /// Roughly how many simple instructions one element takes.
     const COST: usize = 1;
 
@@ -78,6 +77,12 @@ pub trait Pointwise<const N: usize>: Debug + Clone + Send + Sync + 'static {
             duals[i] = Dual::variable(x[i]);
             dy * self.value(duals).slope
         })
+    }
+
+    /// The rule for complex numbers, where there is one. What it is made of is differentiated, so that it needs no gradient.
+    fn complex(&self, z: [Pair; N]) -> Option<Pair> {
+        let _ = z;
+        None
     }
 
     /// Inputs on which the contract is tested, beside shapes that are derived from them.
@@ -130,7 +135,7 @@ pub(crate) fn trace_value<R: Pointwise<N>, const N: usize>(rule: &R) -> ExprGrap
 #[inline]
 pub(crate) fn compute(kind: Kind, x: impl Iterator<Item = (DType, usize)>) -> DType {
     let dtype = promote(x.skip(usize::from(kind == Kind::Choose)));
-    if kind == Kind::Float && !dtype.is_float() {
+    if kind == Kind::Float && !dtype.is_differentiable() {
         DType::F32
     } else {
         dtype
@@ -150,7 +155,7 @@ pub(crate) fn infer(name: &str, kind: Kind, x: &[In<'_>]) -> Result<Meta> {
         return Err(error.help("`logical_not` inverts a mask; `.to(DType::I64)` makes numbers of it"));
     }
     if kind == Kind::Integral
-        && let Some(x) = x.iter().find(|x| x.dtype.is_float())
+        && let Some(x) = x.iter().find(|x| x.dtype.is_differentiable())
     {
         let message = format!("takes integers and bool, and got {}", x.dtype);
         return Err(Error::new(ErrorKind::DType, name, message));
@@ -170,7 +175,11 @@ pub(crate) fn infer(name: &str, kind: Kind, x: &[In<'_>]) -> Result<Meta> {
 /// others, so that a scalar does not change the precision of what it is combined with.
 #[inline]
 pub(crate) fn promote(x: impl Iterator<Item = (DType, usize)>) -> DType {
-    let kind = |d: DType| u8::from(d != DType::Bool) + u8::from(d.is_float());
+    let kind = |d: DType| match d {
+        DType::Bool => 0,
+        d if d.is_integer() => 1,
+        d => 2 + u8::from(d.is_complex()),
+    };
     let (mut arrays, mut scalars) = (None::<DType>, None::<DType>);
     for (dtype, rank) in x {
         let group = if rank > 0 { &mut arrays } else { &mut scalars };
@@ -269,7 +278,6 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
     type Inputs = Fixed<N>;
     const NAME: &'static str = R::NAME;
     const SAVES: &'static [Saves] = R::SAVES;
-    const PRECISION: Precision = R::PRECISION;
 
     fn infer(&self, x: [In<'_>; N]) -> Result<Meta> {
         infer(R::NAME, R::KIND, &x)
@@ -328,6 +336,10 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
                 Tensor::constant(g)
             })
         })
+    }
+
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|op, x| pair::apply(R::KIND, x, |z| op.0.complex(z)))
     }
 
     fn reads(&self, i: usize) -> Option<Saves> {

@@ -2,7 +2,7 @@
 
 use super::{axis, contract};
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Body, Reduce};
 use wengert_array::real::Real;
@@ -140,8 +140,15 @@ impl Op for Sum {
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         // Sums of integers and truths are counted in i64, as in PyTorch.
-        self.0
-            .infer("sum", x, if x.dtype.is_float() { x.dtype } else { DType::I64 })
+        self.0.infer(
+            "sum",
+            x,
+            if x.dtype.is_differentiable() {
+                x.dtype
+            } else {
+                DType::I64
+            },
+        )
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
         self.0.reduce(&x, y, Reduce::Sum)
@@ -149,6 +156,9 @@ impl Op for Sum {
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         let x = cx.meta(0);
         [Some(self.0.put_back(&dy, x).expand(&x.shape))]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
     }
     fn samples() -> Vec<Sample<Self>> {
         vec![
@@ -178,7 +188,7 @@ impl Op for Mean {
     const NAME: &'static str = "mean";
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
-        if !x.dtype.is_float() {
+        if !x.dtype.is_differentiable() {
             let message = format!("needs floating-point numbers, and got {}", x.dtype);
             return Err(Error::new(ErrorKind::DType, "mean", message)
                 .note("the mean of integers is not one")
@@ -196,6 +206,9 @@ impl Op for Mean {
         let x = cx.meta(0);
         let each = dy / self.0.count(&x.shape) as f64;
         [Some(self.0.put_back(&each, x).expand(&x.shape))]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
     }
     fn samples() -> Vec<Sample<Self>> {
         vec![
@@ -359,6 +372,9 @@ impl Op for SumTo {
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         [Some(dy.expand(&cx.meta(0).shape))]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
     }
     fn samples() -> Vec<Sample<Self>> {
         vec![
@@ -524,6 +540,9 @@ impl Tensor {
     /// Whether both have the same shape and all elements agree: |a − b| ≤ `atol` + `rtol` |b|. NaN agrees with
     /// nothing.
     pub fn allclose(&self, other: &Tensor, rtol: f64, atol: f64) -> bool {
+        if self.dtype().is_complex() || other.dtype().is_complex() {
+            return self.shape() == other.shape() && self.isclose(other, rtol, atol, false).all();
+        }
         let close = |(a, b): (&f64, &f64)| a == b || (a - b).abs() <= atol + rtol * b.abs();
         self.shape() == other.shape() && self.to_vec::<f64>().iter().zip(&other.to_vec::<f64>()).all(close)
     }

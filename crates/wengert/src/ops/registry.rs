@@ -1,6 +1,7 @@
 //! The registry of operations: what `contract!` and `contract_rules!` list, as the table in `docs/operations.md`.
 
 use crate::op::{Arity, In, Op, Sample};
+use crate::tensor::Tensor;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ pub(crate) struct Facts {
 }
 
 const FLOATS: [DType; 4] = [DType::F32, DType::F64, DType::F16, DType::BF16];
+const COMPLEX: [DType; 2] = [DType::C64, DType::C128];
 const INTEGERS: [DType; 5] = [DType::I64, DType::I32, DType::I16, DType::I8, DType::U8];
 
 /// The facts of an operation with these samples.
@@ -46,14 +48,27 @@ pub(crate) fn facts<O: Op>(samples: &dyn Fn() -> Vec<Sample<O>>) -> Facts {
     };
     let differentiable = |s: &Sample<O>| {
         let y = s.op.infer(O::Inputs::map_ref(&s.inputs, In::from));
-        y.is_ok_and(|y| y.dtype.is_float()) && s.inputs.as_ref().iter().any(|x| x.dtype().is_float())
+        y.is_ok_and(|y| y.dtype.is_differentiable())
+            && s.inputs.as_ref().iter().any(|x| x.dtype().is_differentiable())
+    };
+    // Which rules are there for complex numbers shows when they run.
+    let complex = |d: DType| {
+        let Some(s) = samples().into_iter().next() else {
+            return false;
+        };
+        let part = |x: &Array| match x.dtype().is_differentiable() {
+            true => Tensor::constant(x.cast(d)),
+            false => Tensor::constant(x.clone()),
+        };
+        let x = O::Inputs::map_ref(&s.inputs, part);
+        let any = x.as_ref().iter().any(|x| x.dtype().is_complex());
+        any && s.op.try_apply(O::Inputs::map_ref(&x, |x| x)).is_ok()
     };
     let dtypes = FLOATS.into_iter().chain(INTEGERS).chain([DType::Bool]);
+    let real = dtypes.filter(|d| all.iter().take(1).any(|s| accepts(s, *d)));
     Facts {
         names: all.iter().map(|s| s.op.name()).collect(),
-        dtypes: dtypes
-            .filter(|d| all.iter().take(1).any(|s| accepts(s, *d)))
-            .collect(),
+        dtypes: real.chain(COMPLEX.into_iter().filter(|d| complex(*d))).collect(),
         differentiable: all.iter().any(differentiable),
     }
 }
@@ -113,6 +128,7 @@ fn dtypes(of: &[DType]) -> String {
     let mut parts = Vec::new();
     for (group, name) in [
         (&FLOATS[..], "floats"),
+        (&COMPLEX[..], "complex"),
         (&INTEGERS[..], "integers"),
         (&[DType::Bool], "bool"),
     ] {

@@ -4,7 +4,7 @@ use super::compare::Operand;
 use super::index::positions;
 use super::{axis, contract, ok};
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
 
@@ -44,6 +44,9 @@ impl Op for IndexSelect {
             shape: cx.meta(0).shape.clone(),
         };
         [cx.grad(0, || add.apply([&dy, &cx.x(1).detach()])), None]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
     }
     fn samples() -> Vec<Sample<Self>> {
         let index = Array::from_slice(&[2i64, 0, 2], [3]);
@@ -92,6 +95,9 @@ impl Op for IndexAdd {
             None,
         ]
     }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
+    }
     fn samples() -> Vec<Sample<Self>> {
         let index = Array::from_slice(&[1i64, 1, 0], [3]);
         let add = IndexAdd {
@@ -138,6 +144,9 @@ impl Op for IndexCopy {
             None,
             cx.grad(2, || IndexSelect(self.0).apply([&dy, &index])),
         ]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(0b101)
     }
     fn samples() -> Vec<Sample<Self>> {
         let index = Array::from_slice(&[2i64, 0], [2]);

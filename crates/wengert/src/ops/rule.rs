@@ -1,10 +1,11 @@
 //! Elementwise operations whose rules are interpreted rather than compiled.
 
+use super::pair::{self, Pair};
 use super::pointwise::{Kind, Pointwise, compute, evaluate, infer, trace_grad, trace_value};
 #[cfg(test)]
 use super::pointwise::{Map, with_edges};
 use crate::autograd::{Ctx, is_recording};
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ trait Erased<const N: usize>: fmt::Debug + Send + Sync {
     fn kind(&self) -> Kind;
     /// The rule over its inputs, of which there is room for four.
     fn value(&self) -> ExprGraph;
+    /// The rule for complex numbers.
+    fn complex(&self, z: [Pair; N]) -> Option<Pair>;
     /// Its gradients over dy, y and the inputs.
     fn grad(&self) -> ExprGraph;
     /// The value at one element.
@@ -41,6 +44,9 @@ impl<R: Pointwise<N>, const N: usize> Erased<N> for R {
     }
     fn value(&self) -> ExprGraph {
         trace_value(self)
+    }
+    fn complex(&self, z: [Pair; N]) -> Option<Pair> {
+        Pointwise::complex(self, z)
     }
     fn grad(&self) -> ExprGraph {
         trace_grad(self)
@@ -93,6 +99,10 @@ impl<const N: usize> Op for Rule<N> {
 
     fn infer(&self, x: [In<'_>; N]) -> Result<Meta> {
         infer(self.name(), self.0.kind(), &x)
+    }
+
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|op, x| pair::apply(op.0.kind(), x, |z| op.0.complex(z)))
     }
 
     fn forward(&self, x: [Array; N], y: &Meta, _: &mut Extra) -> Array {
@@ -182,13 +192,14 @@ pub(crate) fn probability() -> Array {
 }
 
 /// Writes interpreted rules of one number and their methods: name, parameters with those of the sample, the kind of
-/// result, the sample's numbers, the value, the gradient.
+/// result, the sample's numbers, the value, the gradient, and the value for complex numbers where there is one.
 macro_rules! rules {
     ($(
         $(#[$doc:meta])*
         $method:ident $Rule:ident $({ $($p:ident: $pt:ty = $pv:expr),+ })?: $kind:ident on $sample:expr;
         |$x:ident| $value:expr;
         |$dy:pat_param, $gx:pat_param, $y:pat_param| $grad:expr;
+        $(=> complex |$z:ident| $complex:expr;)?
     )*) => {
         $(
             $(#[$doc])*
@@ -206,6 +217,9 @@ macro_rules! rules {
                     $(#[allow(unused_variables)] let $Rule { $($p),+ } = *self;)?
                     [$grad]
                 }
+                $(fn complex(&self, [$z]: [crate::ops::pair::Pair; 1]) -> Option<crate::ops::pair::Pair> {
+                    Some($complex)
+                })?
                 fn samples() -> Vec<Sample<Map<Self, 1>>> {
                     vec![Sample::new(Map($Rule { $($($p: $pv),+)? }), [$sample])]
                 }

@@ -1,8 +1,8 @@
 //! Running totals along a dimension, and products, whose gradients are made of them.
 
 use super::{axis, cat, contract};
-use crate::autograd::{Ctx, Precision, is_recording};
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::autograd::{Ctx, is_recording};
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Reduce, Scan};
 use wengert_array::{Array, DType, Meta, Result, Shape, raise};
@@ -31,7 +31,11 @@ fn infer_scan(op: &str, dim: isize, x: In<'_>, dtype: DType) -> Result<Meta> {
 
 /// Totals of integers are counted in i64, as in PyTorch.
 fn total(dtype: DType) -> DType {
-    if dtype.is_float() { dtype } else { DType::I64 }
+    if dtype.is_differentiable() {
+        dtype
+    } else {
+        DType::I64
+    }
 }
 
 fn block() -> Array {
@@ -74,6 +78,9 @@ impl Op for CumSum {
         };
         [Some(back.apply_owned([dy]))]
     }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
+    }
     fn samples() -> Vec<Sample<Self>> {
         let cumsum = |dim, reverse| CumSum { dim, reverse };
         vec![
@@ -112,6 +119,11 @@ impl Op for CumProd {
         };
         [Some(dx)]
     }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|op: &Self, [x]: [Tensor; 1]| {
+            Some(if x.dim() == 0 { x } else { running_product(x, op.0) })
+        })
+    }
     fn samples() -> Vec<Sample<Self>> {
         vec![
             Sample::new(CumProd(0), [Array::from_slice(&[1.0, 2.0, 3.0], [3])]).gives([1.0, 2.0, 6.0]),
@@ -141,6 +153,29 @@ fn cumprod_gradient(x: &Tensor, dy: &Tensor, dim: isize) -> Tensor {
     cat(&[&dx1, &dx2], dim)
 }
 
+/// The product along `dim`, which stays: of the halves, for numbers that have no kernel for it.
+fn product(x: &Tensor, dim: isize) -> Tensor {
+    match x.size(dim) {
+        0 => x.ones_like().sum_dim(dim, true) + 1.0,
+        1 => x.clone(),
+        n => {
+            let (a, b) = (x.narrow(dim, 0, n / 2), x.narrow(dim, n / 2, n - n / 2));
+            product(&a, dim) * product(&b, dim)
+        }
+    }
+}
+
+/// Running products along `dim`, from those of 1, 2, 4, … elements.
+fn running_product(mut x: Tensor, dim: isize) -> Tensor {
+    let (n, mut step) = (x.size(dim), 1);
+    while step < n {
+        let later = x.narrow(dim, step, n - step) * x.narrow(dim, 0, n - step);
+        x = cat(&[&x.narrow(dim, 0, step), &later], dim);
+        step *= 2;
+    }
+    x
+}
+
 /// For each element the product of all others along `dim`, with nothing divided.
 fn others(x: &Tensor, dim: isize) -> Tensor {
     let n = x.size(dim);
@@ -167,7 +202,6 @@ impl Op for Prod {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "prod";
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::Y)];
-    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         let d = along("prod", self.dim, x.shape.rank())?;
         let shape = match (x.shape.rank(), self.keepdim) {
@@ -197,6 +231,13 @@ impl Op for Prod {
             back(dy * y) / x
         };
         [Some(dx)]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|op: &Self, [x]: [Tensor; 1]| {
+            let d = if x.dim() == 0 { return Some(x) } else { op.dim };
+            let y = product(&x, d);
+            Some(if op.keepdim { y } else { y.squeeze(d) })
+        })
     }
     fn samples() -> Vec<Sample<Self>> {
         let prod = |dim, keepdim| Prod { dim, keepdim };

@@ -3,7 +3,7 @@
 use super::index::positions;
 use super::{axis, contract, ok};
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Scatter as How};
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, raise};
@@ -50,6 +50,9 @@ impl Op for Gather {
         };
         [cx.grad(0, || add.apply([&dy, &cx.x(1).detach()])), None]
     }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
+    }
     fn samples() -> Vec<Sample<Self>> {
         let index = Array::from_slice(&[1i64, 0, 0, 0], [2, 2]);
         vec![Sample::new(Gather(1), [table(), index]).gives([-1.0, 0.5, 2.0, 2.0])]
@@ -94,6 +97,9 @@ impl Op for ScatterAdd {
             None,
         ]
     }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
+    }
     fn samples() -> Vec<Sample<Self>> {
         let index = Array::from_slice(&[1i64, 1, 0, 1, 0, 0], [3, 2]);
         let add = ScatterAdd {
@@ -127,6 +133,9 @@ impl Op for Scatter {
             None,
             cx.grad(2, || Gather(self.0).apply([&dy, &index])),
         ]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(0b101)
     }
     fn samples() -> Vec<Sample<Self>> {
         let index = Array::from_slice(&[2i64, 0, 0, 1], [2, 2]);

@@ -2,7 +2,7 @@
 
 use super::{Dims, axis, contract, ok};
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, raise};
 
@@ -38,6 +38,9 @@ impl Op for Reshape {
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         [Some(dy.reshape(&cx.meta(0).shape))]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Whole
     }
     fn samples() -> Vec<Sample<Self>> {
         vec![
@@ -91,6 +94,9 @@ impl Op for Permute {
             .for_each(|(new, &old)| back[old] = new as isize);
         [Some(Permute(back).apply([&dy]))]
     }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Whole
+    }
     fn samples() -> Vec<Sample<Self>> {
         vec![
             Sample::new(Permute(vec![2, 0, 1]), [block()]),
@@ -121,6 +127,9 @@ impl Op for Expand {
     fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         // Broadcasting is undone on the edge, this as any other.
         [Some(dy)]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Whole
     }
     fn samples() -> Vec<Sample<Self>> {
         let x = || Array::from_slice(&[1.0, 2.0, 3.0], [3, 1]);
@@ -498,6 +507,9 @@ impl Op for Contiguous {
     }
     fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         [Some(dy)]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Whole
     }
     fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(Contiguous, [block().permute(&[2, 0, 1])])]

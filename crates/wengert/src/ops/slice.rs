@@ -3,7 +3,7 @@
 use super::shape::block;
 use super::{Dims, axis, contract, ok};
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, In, Op, PartOfInput, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, In, Op, PartOfInput, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, Error, ErrorKind, Layout, Meta, Result, Shape, kernels, raise};
 
@@ -134,6 +134,9 @@ impl Op for See {
     fn part(&self) -> Option<&dyn PartOfInput> {
         Some(self)
     }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Whole
+    }
     fn samples() -> Vec<Sample<Self>> {
         let slice = |dim, start, len, step| {
             See(Part::of(
@@ -223,6 +226,9 @@ impl Op for Place {
     fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         [Some(See(self.part.clone()).apply([&dy]))]
     }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
+    }
     fn samples() -> Vec<Sample<Self>> {
         let part = Part::of(
             "slice",
@@ -280,6 +286,9 @@ impl Op for Overwrite {
             cx.grad(0, || Overwrite(self.0.clone()).apply([&dy, &zero])),
             cx.grad(1, || See(self.0.clone()).apply([&dy])),
         ]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(0b11)
     }
     fn samples() -> Vec<Sample<Self>> {
         let part = Part::of(

@@ -1,5 +1,6 @@
 //! Smooth activations beside those of [`activation`](super::activation).
 
+use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise};
 use super::rule::{Rule, contract_rules, real, rules};
 use super::{axis, contract};
@@ -35,6 +36,9 @@ impl Pointwise<1> for Silu {
     fn grad<S: Real>(&self, dy: S, [x]: [S; 1], _: S) -> [S; 1] {
         let s = sigmoid(x);
         [dy * (s * (S::ONE + x * (S::ONE - s)))]
+    }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(&z * &z.sigmoid())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(Silu), [real()])]

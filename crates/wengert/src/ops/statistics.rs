@@ -5,7 +5,7 @@ use super::reduce::{Dims, Over, block, over};
 use super::rule::{Rule, contract_rules, is_finite, positive, rules};
 use super::{axis, contract};
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Reduce};
 use wengert_array::real::{Expr, Real, trace};
@@ -27,7 +27,7 @@ fn wide(x: &Array) -> Meta {
 }
 
 fn need_float(op: &str, dtype: DType) -> Result<()> {
-    if dtype.is_float() {
+    if dtype.is_differentiable() {
         return Ok(());
     }
     let message = format!("needs floating-point numbers, and got {dtype}");
@@ -75,6 +75,11 @@ impl Op for Var {
         let apart = &x - x.mean_dim(self.over.dims.clone(), true);
         let scale = 2.0 / self.divisor(&x.shape());
         [Some(self.over.put_back(&dy, cx.meta(0)) * scale * apart)]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|op: &Self, [x]: [Tensor; 1]| {
+            Some(op.clone().apply([&x.real()]) + op.clone().apply([&x.imag()]))
+        })
     }
     fn samples() -> Vec<Sample<Self>> {
         let var = |over, correction| Var { over, correction };
@@ -185,6 +190,9 @@ impl Op for Norm {
             part * zero.where_(&no_norm, &(dy * safe_y.powf(1.0 - p)))
         };
         [Some(dx)]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|op: &Self, [x]: [Tensor; 1]| Some(op.clone().apply([&x.abs()])))
     }
     fn samples() -> Vec<Sample<Self>> {
         let norm = |over, p| Norm { over, p };

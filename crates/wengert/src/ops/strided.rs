@@ -71,9 +71,13 @@ impl Tensor {
         self.put(&places, &src.reshape([src.numel()]), false)
     }
 
-    /// The angle to the positive numbers: π for negative ones, 0 for others, NaN for NaN. No slope.
+    /// The angle to the positive numbers, in radians: of real numbers π for negative ones, 0 for others, NaN for NaN, and no
+    /// slope.
     #[track_caller]
     pub fn angle(&self) -> Tensor {
+        if self.dtype().is_complex() {
+            return self.imag().atan2(&self.real());
+        }
         let x = match self.dtype().is_float() {
             true => self.clone(),
             false => self.to(DType::F32),

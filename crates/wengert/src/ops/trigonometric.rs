@@ -1,6 +1,7 @@
 //! Sines and their kin.
 
 use super::contract;
+use super::pair::Pair;
 use super::pointwise::{Map, Pointwise};
 use crate::op::{Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -22,6 +23,9 @@ impl Pointwise<1> for Sin {
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, [x]: [S; 1], _: S) -> [S; 1] {
         [dy * x.cos()]
+    }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(z.sin())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(
@@ -47,6 +51,9 @@ impl Pointwise<1> for Cos {
     fn grad<S: Real>(&self, dy: S, [x]: [S; 1], _: S) -> [S; 1] {
         [-(dy * x.sin())]
     }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(z.cos())
+    }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(
             Map(Cos),
@@ -70,6 +77,9 @@ impl Pointwise<1> for Tanh {
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, _: [S; 1], y: S) -> [S; 1] {
         [dy * (S::ONE - y * y)]
+    }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(z.tanh())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(

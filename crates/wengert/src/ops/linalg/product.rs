@@ -175,11 +175,10 @@ impl Tensor {
                     .note("it must broadcast to the shape of the product"),
             );
         }
-        let this = &bring(self, Precision::Half);
         let scaled = |t: Tensor, c: f64| if c == 1.0 { t } else { t * c };
         match beta == 0.0 {
             true => scaled(product, alpha),
-            false => scaled(this.clone(), beta) + scaled(product, alpha),
+            false => scaled(self.clone(), beta) + scaled(product, alpha),
         }
     }
 
@@ -190,7 +189,7 @@ impl Tensor {
     #[track_caller]
     pub fn trace(&self) -> Tensor {
         ranks("trace", &[(self, 2)]);
-        diagonal(&bring(self, Precision::Full)).sum()
+        diagonal(self).sum()
     }
 
     /// The cross product of vectors of three elements along `dim`; see [`linalg::cross`](cross).

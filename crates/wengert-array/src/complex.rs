@@ -1,0 +1,155 @@
+//! Complex arrays: pairs of real numbers beside each other, seen as one number.
+//!
+//! No kernel computes on complex numbers. Their arrays are seen as real ones, whole or a part of them, and made of real
+//! ones: so these views, and [`Array::join`], are all that there is.
+
+use crate::array::Array;
+use crate::dtype::{DType, Element};
+use crate::layout::Layout;
+use num_complex::Complex;
+
+impl Array {
+    /// The numbers of a complex array, with a last dimension of size two for the parts.
+    pub fn view_as_real(&self) -> Array {
+        assert!(self.dtype().is_complex(), "only complex arrays have parts");
+        let shape = self.shape().insert(self.rank(), 2);
+        let mut strides: Vec<isize> = self.layout().strides().iter().map(|s| 2 * s).collect();
+        strides.push(1);
+        let layout = Layout::strided(shape, &strides, 2 * self.layout().offset());
+        self.view_as(layout, self.dtype().real())
+    }
+
+    /// The inverse of [`view_as_real`](Array::view_as_real): the last dimension, of size two, holds the parts. A view where
+    /// these lie beside each other and pairs do not straddle, else a copy.
+    pub fn view_as_complex(&self) -> Array {
+        let last = self.rank() - 1;
+        assert!(
+            self.shape()[last] == 2 && matches!(self.dtype(), DType::F32 | DType::F64),
+            "pairs of f32 or f64"
+        );
+        let (outer, inner) = self.layout().strides().split_at(last);
+        let offset = self.layout().offset();
+        if inner[0] != 1 || !offset.is_multiple_of(2) || outer.iter().any(|s| s % 2 != 0) {
+            return crate::kernels::copy(self).view_as_complex();
+        }
+        let strides: Vec<isize> = outer.iter().map(|s| s / 2).collect();
+        let layout = Layout::strided(self.shape().remove(last), &strides, offset / 2);
+        self.view_as(layout, self.dtype().complex())
+    }
+
+    fn part(&self, i: usize) -> Array {
+        self.view_as_real()
+            .slice(self.rank(), i, 1, 1)
+            .squeeze(self.rank())
+    }
+
+    /// The real parts, as a view; a real array itself.
+    pub fn real(&self) -> Array {
+        match self.dtype().is_complex() {
+            true => self.part(0),
+            false => self.clone(),
+        }
+    }
+
+    /// The imaginary parts of a complex array, as a view.
+    pub fn imag(&self) -> Array {
+        self.part(1)
+    }
+
+    /// The complex array with these parts, which are both f32 or both f64 and of one shape.
+    pub fn join(re: &Array, im: &Array) -> Array {
+        fn interleave<T: Element>(re: &Array, im: &Array) -> Array
+        where
+            Complex<T>: Element,
+        {
+            let (re, im) = (re.contiguous(), im.contiguous());
+            let pairs = re.as_slice::<T>().iter().zip(im.as_slice::<T>());
+            let whole: Vec<Complex<T>> = pairs.map(|(re, im)| Complex::new(*re, *im)).collect();
+            Array::from_slice(&whole, re.shape().clone())
+        }
+        assert_eq!(re.meta(), im.meta(), "parts of one kind");
+        match re.dtype() {
+            DType::F32 => interleave::<f32>(re, im),
+            DType::F64 => interleave::<f64>(re, im),
+            other => panic!("the parts of complex numbers are f32 or f64, not {other}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Shape;
+    use num_complex::Complex32;
+
+    fn sample() -> Array {
+        let z: Vec<Complex32> = (0..6)
+            .map(|i| Complex32::new(i as f32, -0.5 * i as f32))
+            .collect();
+        Array::from_slice(&z, [2, 3])
+    }
+
+    #[test]
+    fn parts_are_views_that_join_again() {
+        for z in [
+            sample(),
+            sample().transpose(0, 1),
+            sample().slice(1, 2, 2, -1),
+            sample().slice(1, 1, 1, 1).broadcast_to(&Shape::new(&[2, 4])),
+        ] {
+            let (re, im) = (z.real(), z.imag());
+            assert!(re.shares_buffer(&z) && im.shares_buffer(&z));
+            let want = z.to_vec::<Complex32>();
+            assert_eq!(re.to_vec::<f32>(), want.iter().map(|z| z.re).collect::<Vec<_>>());
+            assert_eq!(Array::join(&re, &im).to_vec::<Complex32>(), want);
+            let back = z.view_as_real().view_as_complex();
+            assert!(back.shares_buffer(&z));
+            assert_eq!(back.to_vec::<Complex32>(), want);
+        }
+    }
+
+    #[test]
+    fn pairs_that_straddle_are_copied() {
+        let x = Array::from_slice(&[0.0f32, 1.0, 2.0, 3.0, 4.0], [5]);
+        let odd = x.slice(0, 1, 4, 1).reshape([2, 2]).view_as_complex();
+        assert!(!odd.shares_buffer(&x));
+        assert_eq!(
+            odd.to_vec::<Complex32>(),
+            [Complex32::new(1.0, 2.0), Complex32::new(3.0, 4.0)]
+        );
+    }
+
+    #[test]
+    fn casts_keep_what_can_be_kept() {
+        let z = sample();
+        assert_eq!(
+            z.cast(DType::C128).cast(DType::C64).to_vec::<Complex32>(),
+            z.to_vec::<Complex32>()
+        );
+        assert_eq!(z.cast(DType::I64).to_vec::<i64>(), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(
+            z.cast(DType::Bool).to_vec::<bool>(),
+            [false, true, true, true, true, true]
+        );
+        let x = Array::from_slice(&[2i64, -1], [2]).cast(DType::C128);
+        assert_eq!(
+            (x.real().to_vec::<f64>(), x.imag().to_vec::<f64>()),
+            (vec![2.0, -1.0], vec![0.0; 2])
+        );
+        assert_eq!(
+            Array::full([2], 1.5, DType::C64).to_vec::<Complex32>(),
+            [Complex32::new(1.5, 0.0); 2]
+        );
+    }
+
+    #[test]
+    fn prints_as_pytorch_does() {
+        let z = Array::from_slice(&[Complex32::new(1.0, 2.0), Complex32::new(-3.5, -0.25)], [2]);
+        assert_eq!(z.to_string(), "array([ 1.0000+2.0000j, -3.5000-0.2500j])");
+        let whole = Array::from_slice(&[Complex32::new(1.0, 2.0), Complex32::new(-3.0, 0.0)], [2]);
+        assert_eq!(
+            whole.cast(DType::C128).to_string(),
+            "array([ 1.+2.j, -3.+0.j], dtype=complex128)"
+        );
+    }
+}
