@@ -155,9 +155,10 @@ fn tensors_of(tensors: &Bound<'_, PyDict>) -> PyResult<StateDict> {
     tensors.iter().map(one).collect()
 }
 
-/// Reads a file: a path, or the bytes of one.
+/// Reads a file: a path, which may be mapped into memory, or the bytes of one.
 #[pyfunction]
-fn _load(py: Python<'_>, f: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+#[pyo3(signature = (f, mmap = false))]
+fn _load(py: Python<'_>, f: &Bound<'_, PyAny>, mmap: bool) -> PyResult<Py<PyAny>> {
     let value = match f.cast::<PyBytes>() {
         Ok(bytes) => {
             let bytes = bytes.as_bytes();
@@ -165,7 +166,10 @@ fn _load(py: Python<'_>, f: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         }
         Err(_) => {
             let path: PathBuf = f.extract()?;
-            run(py, || io::load(&path))?
+            run(py, || match mmap {
+                true => io::load_mapped(&path),
+                false => io::load(&path),
+            })?
         }
     };
     give(py, value)
@@ -283,8 +287,12 @@ impl PySafeTensors {
 #[pymethods]
 impl PySafeTensors {
     #[new]
-    fn py_new(py: Python<'_>, path: PathBuf) -> PyResult<PySafeTensors> {
-        let file = run(py, || SafeTensors::open(&path))?;
+    #[pyo3(signature = (path, mmap = false))]
+    fn py_new(py: Python<'_>, path: PathBuf, mmap: bool) -> PyResult<PySafeTensors> {
+        let file = run(py, || match mmap {
+            true => SafeTensors::open_mapped(&path),
+            false => SafeTensors::open(&path),
+        })?;
         Ok(PySafeTensors(Mutex::new(Some(file))))
     }
     /// The names of the tensors, in the order in which they lie in the file.
@@ -311,7 +319,7 @@ impl PySafeTensors {
         let (dtype, _) = self.with(py, |f| f.try_meta(name))?;
         Ok(dtype::object(py, dtype)?.clone_ref(py))
     }
-    /// Reads a tensor.
+    /// Reads a tensor, or maps it.
     fn get_tensor(&self, py: Python<'_>, name: &str) -> PyResult<PyTensor> {
         self.with(py, |f| f.tensor(name)).map(PyTensor::new)
     }

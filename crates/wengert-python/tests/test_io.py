@@ -223,6 +223,47 @@ def test_safetensors_with_pytorch(tmp_path):
     assert load_file(path)["h"].tolist() == [1.5, -2.0] and wengert.load(path)["i"].tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("name", ["x.safetensors", "x.pt"])
+def test_mapped_files(tmp_path, name):
+    path = tmp_path / name
+    tensors = {"w": wengert.arange(6.0).reshape(2, 3), "n": wengert.arange(3), "h": wengert.ones(2).bfloat16()}
+    wengert.save(tensors, path)
+    before = path.read_bytes()
+    for back in [wengert.load(path, mmap=True)] + ([load_file(path, mmap=True)] if name == "x.safetensors" else []):
+        assert {k: v.tolist() for k, v in back.items()} == {k: v.tolist() for k, v in tensors.items()}
+        # What is written stays with the tensor.
+        twin = back["w"].detach()
+        back["w"].add_(1)
+        assert back["w"].tolist() == [[1, 2, 3], [4, 5, 6]] and back["h"].tolist() == [1, 1]
+        assert twin.tolist() == tensors["w"].tolist() and path.read_bytes() == before
+        # A file that is replaced lives on.
+        kept = wengert.load(path, mmap=True)["w"]
+        wengert.save({"w": wengert.zeros(2, 3)}, path)
+        assert kept.tolist() == tensors["w"].tolist() and wengert.load(path, mmap=True)["w"].tolist() == [[0, 0, 0]] * 2
+        wengert.save(tensors, path)
+    for cut in (0, 1, 60, len(before) - 1):
+        path.write_bytes(before[:cut])
+        with pytest.raises(OSError):
+            wengert.load(path, mmap=True)
+    with pytest.raises(ValueError, match="a file object cannot be mapped"):
+        wengert.load(io.BytesIO(before), mmap=True)
+    with pytest.raises(FileNotFoundError):
+        wengert.load(tmp_path / "nowhere", mmap=True)
+
+
+@needs_torch
+def test_pytorchs_files_are_mapped(tmp_path):
+    torch.save({"w": torch.arange(1000.0)}, tmp_path / "x.pt")
+    mapped = wengert.load(tmp_path / "x.pt", mmap=True)["w"]
+    assert mapped.tolist() == list(range(1000))
+    model = nn.Linear(10, 100, bias=False)
+    model.load_state_dict({"weight": mapped.reshape(100, 10)}, assign=True)
+    assert np.shares_memory(model.weight.detach().numpy(), mapped.numpy())
+    model(wengert.ones(1, 10)).sum().backward()
+    wengert.optim.SGD(model.parameters(), lr=1.0).step()
+    assert model.weight.flatten().tolist() == list(range(-1, 999)) and mapped.tolist() == list(range(1000))
+
+
 def test_models_as_safetensors(tmp_path):
     a, b = nn.Linear(3, 2), nn.Linear(3, 2)
     wengert.safetensors.save_model(a, tmp_path / "m.safetensors")

@@ -62,6 +62,7 @@ ELSEWHERE = {
         "Value": "Python's own containers",
         "load_bytes": "load(io.BytesIO(bytes))",
         "load_pt": "load",
+        "load_mapped": "load(mmap=True)",
         "pt_bytes": "save(obj, io.BytesIO())",
         "save_pt": "save",
         "safetensors_bytes": "safetensors.save",

@@ -15,8 +15,11 @@ from . import _C
 __all__ = ["load", "load_file", "load_model", "safe_open", "save", "save_file", "save_model"]
 
 
-def load_file(filename, device="cpu"):
-    """The tensors of a file, by name."""
+def load_file(filename, device="cpu", mmap=False):
+    """The tensors of a file, by name; with `mmap=True` mapped rather than read, as `wengert.load` describes it."""
+    if mmap:
+        with safe_open(filename, mmap=True) as file:
+            return {name: file.get_tensor(name) for name in file.offset_keys()}
     with open(filename, "rb"):
         # Python's own exception where there is no such file.
         pass
@@ -52,16 +55,16 @@ def load_model(model, filename, strict=True, device="cpu"):
 class safe_open:
     """A file whose tensors are read when they are asked for, as the package `safetensors` has it.
 
-    It reads rather than maps: a mapped file that someone shortens would end the program.
+    With `mmap=True` floating-point tensors are mapped rather than read, as `wengert.load` describes it.
 
     >>> with safe_open("model.safetensors", framework="wengert") as f:  # doctest: +SKIP
     ...     first = f.get_tensor(f.keys()[0])
     """
 
-    def __init__(self, filename, framework="wengert", device="cpu"):
+    def __init__(self, filename, framework="wengert", device="cpu", mmap=False):
         with open(filename, "rb"):
             pass
-        self._file = _C.SafeTensors(os.fspath(filename))
+        self._file = _C.SafeTensors(os.fspath(filename), mmap)
 
     def keys(self):
         """The names of the tensors, in alphabetical order."""

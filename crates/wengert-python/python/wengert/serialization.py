@@ -50,8 +50,13 @@ def _is_pickle(start, size):
 def load(f, map_location=None, pickle_module=None, *, weights_only=True, mmap=None, pickle=False, **_):
     """Reads what `save` or `torch.save` wrote, or a safetensors, NPZ or NPY file.
 
-    Runs no code from the file, unless `pickle=True` (or `weights_only=False`) asks for it. `map_location` and `mmap`
-    are PyTorch's, and change nothing.
+    Runs no code from the file, unless `pickle=True` (or `weights_only=False`) asks for it. `map_location` is PyTorch's,
+    and changes nothing.
+
+    With `mmap=True` the file is mapped into memory rather than read: floating-point tensors of safetensors and PyTorch's
+    files use their elements where they lie, which takes no time and shares them with other processes. What is
+    written to a tensor stays with the tensor. Nobody may change the file in place meanwhile: one that is shortened ends the
+    program (SIGBUS). Replacing it, as `save` does, is no change: the tensors keep the old file.
     """
     if hasattr(f, "read"):
         data = f.read()
@@ -69,4 +74,8 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=True, mmap=No
             )
         with io.BytesIO(data) if data is not None else open(f, "rb") as file:
             return _pickle.load(file)
-    return _C._load(bytes(data) if data is not None else os.fspath(f))
+    if data is not None:
+        if mmap:
+            raise ValueError("load: a file object cannot be mapped\n  help: pass its name")
+        return _C._load(bytes(data))
+    return _C._load(os.fspath(f), bool(mmap))

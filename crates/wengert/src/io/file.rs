@@ -5,14 +5,66 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use wengert_array::{Error, ErrorKind, Result};
+use wengert_array::{Array, DType, Error, ErrorKind, Mapping, Result, Shape};
 
 /// Where bytes come from.
-pub(super) trait Source: Read + Seek {}
-impl<T: Read + Seek + ?Sized> Source for T {}
+pub(super) trait Source: Read + Seek {
+    /// Elements that lie at `at`, without reading them, where that can be.
+    fn mapped(&self, at: u64, shape: &Shape, dtype: DType) -> Option<Array> {
+        let _ = (at, shape, dtype);
+        None
+    }
+}
+impl Source for File {}
+impl Source for io::Cursor<&[u8]> {}
+impl Source for io::BufReader<File> {}
+
+/// A file whose elements are mapped into memory. All else is read, as from any file.
+pub(super) struct Mapped {
+    file: File,
+    /// `None` of an empty file.
+    mapping: Option<Mapping>,
+}
+
+impl Read for Mapped {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        self.file.read(to)
+    }
+}
+impl Seek for Mapped {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+impl Source for Mapped {
+    fn mapped(&self, at: u64, shape: &Shape, dtype: DType) -> Option<Array> {
+        self.mapping.as_ref()?.array(at, shape, dtype)
+    }
+}
 
 pub(super) fn open(path: &Path) -> Result<File> {
     File::open(path).map_err(|e| failed("load", "open", path, &e))
+}
+
+/// Opens a file to be mapped.
+pub(super) fn open_mapped(path: &Path) -> Result<Mapped> {
+    let file = open(path)?;
+    let mapping = match file.metadata() {
+        Ok(about) if about.len() == 0 => Ok(None),
+        Ok(_) => Mapping::new(&file).map(Some),
+        Err(error) => Err(error),
+    };
+    let mapping = mapping.map_err(|e| failed("load", "map", path, &e))?;
+    Ok(Mapped { file, mapping })
+}
+
+/// The elements that lie at `at`: mapped where they can be, else read.
+pub(super) fn elements(source: &mut dyn Source, at: u64, shape: &Shape, dtype: DType) -> Result<Array> {
+    if let Some(array) = source.mapped(at, shape, dtype) {
+        return Ok(array);
+    }
+    source.seek(SeekFrom::Start(at)).map_err(io_error)?;
+    Array::read_bytes(source, shape, dtype, false).map_err(io_error)
 }
 
 fn failed(op: &str, what: &str, path: &Path, e: &io::Error) -> Error {

@@ -5,7 +5,7 @@
 //! | safetensors | [`load_safetensors`], [`SafeTensors`] | [`save_safetensors`] |
 //! | NumPy's NPY and NPZ | [`load_npy`], [`load_npz`] | [`save_npy`], [`save_npz`] |
 //! | PyTorch's `.pt` and `.pth` | [`load_pt`] | [`save_pt`], [`pt_bytes`] |
-//! | any [`Value`]: safetensors whose metadata keep the structure | [`load`] | [`save`] |
+//! | any [`Value`]: safetensors whose metadata keep the structure | [`load`], [`load_mapped`] | [`save`] |
 //!
 //! [`load`] tells the formats apart by themselves. Reading never runs anything that a file contains, and a file that is
 //! damaged, cut off or made to do harm gives an [`Error`]: memory is taken in proportion to the file, and no more.
@@ -32,7 +32,7 @@ pub use safetensors::{
 };
 pub use value::Value;
 
-use file::{Source, io_error, open};
+use file::{Source, io_error, open, open_mapped};
 use std::io::Cursor;
 use std::path::Path;
 use wengert_array::{Error, ErrorKind, Result};
@@ -68,6 +68,21 @@ use wengert_array::{Error, ErrorKind, Result};
 pub fn load(path: impl AsRef<Path>) -> Result<Value> {
     let path = path.as_ref();
     in_file(path, read(&mut open(path)?))
+}
+
+/// As [`load`], with the file mapped into memory: floating-point tensors of safetensors and PyTorch's files use their elements
+/// where they lie, so that nothing is read before it is needed and several processes share it. What is written to a
+/// tensor stays with the tensor, which has a copy from then on. Tensors that do not lie aligned in the file are read.
+///
+/// The file must not be changed in place while a tensor of it lives: one that someone shortens ends the program
+/// (SIGBUS), and of one that someone overwrites tensors may change. [`load`] has no such condition. A file that is
+/// replaced, as all functions here write, is not changed: the tensors keep the old one. (Windows refuses to replace a mapped file.)
+///
+/// # Errors
+/// As [`load`]; or if the file cannot be mapped.
+pub fn load_mapped(path: impl AsRef<Path>) -> Result<Value> {
+    let path = path.as_ref();
+    in_file(path, read(&mut open_mapped(path)?))
 }
 
 /// Writes a value: a state dict, or a whole checkpoint of nested dictionaries. [`load`] reads it back, to the bit.

@@ -1,6 +1,6 @@
 //! PyTorch's files: a zip archive of a pickle and of the elements of each storage.
 
-use super::file::{Source, damaged, io_error, open};
+use super::file::{Source, damaged, elements, io_error, open};
 use super::in_file;
 use super::pickle::{self, Id, Object, Objects, View};
 use super::value::Value;
@@ -171,10 +171,16 @@ impl Reader<'_> {
                     );
                     return Err(damaged(message));
                 }
-                let read = |bytes: &mut dyn Read| {
-                    Array::read_bytes(bytes, [len as usize], view.dtype, self.big_endian).map_err(io_error)
+                let array = if entry.is_stored() && !self.big_endian {
+                    let start = entry.start(self.source)?;
+                    elements(self.source, start, &[len as usize].into(), view.dtype)?
+                } else {
+                    let read = |bytes: &mut dyn Read| {
+                        Array::read_bytes(bytes, [len as usize], view.dtype, self.big_endian)
+                            .map_err(io_error)
+                    };
+                    entry.read(self.source, false, read)?
                 };
-                let array = entry.read(self.source, false, read)?;
                 self.storages.insert(known, array.clone());
                 array
             }

@@ -1,12 +1,11 @@
 //! The safetensors format: a JSON header with names, dtypes, shapes and places, then the elements.
 
-use super::file::{Source, bytes_at, damaged, io_error, length, open, write_atomically};
+use super::file::{Source, bytes_at, damaged, elements, length, open, open_mapped, write_atomically};
 use super::in_file;
 use crate::nn::StateDict;
 use crate::tensor::Tensor;
 use serde_json::{Map, Value as Json};
 use std::fs::File;
-use std::io::SeekFrom;
 use std::path::{Path, PathBuf};
 use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape};
 
@@ -142,18 +141,14 @@ fn entry(name: &str, value: &Json, base: u64) -> Result<Entry> {
 }
 
 fn read(source: &mut dyn Source, e: &Entry) -> Result<Tensor> {
-    source.seek(SeekFrom::Start(e.start)).map_err(io_error)?;
-    let array = Array::read_bytes(source, e.shape.clone(), e.dtype, false);
-    array.map(Tensor::constant).map_err(io_error)
+    elements(source, e.start, &e.shape, e.dtype).map(Tensor::constant)
 }
 
 /// A safetensors file whose tensors are read when they are asked for, so that a part of a large file costs only that
 /// part.
-///
-/// It reads rather than maps the file into memory: a mapped file that someone shortens ends the program.
 pub struct SafeTensors {
     path: PathBuf,
-    file: File,
+    file: Box<dyn Source + Send>,
     header: Header,
 }
 
@@ -163,10 +158,26 @@ impl SafeTensors {
     /// # Errors
     /// If the file cannot be read or is damaged.
     pub fn open(path: impl AsRef<Path>) -> Result<SafeTensors> {
-        let path = path.as_ref().to_path_buf();
-        let mut file = open(&path)?;
-        let header = in_file(&path, Header::read(&mut file))?;
-        Ok(SafeTensors { path, file, header })
+        let path = path.as_ref();
+        SafeTensors::of(path, Box::new(open(path)?))
+    }
+
+    /// Reads the header, and maps the rest into memory; [`load_mapped`](super::load_mapped) says what that means.
+    ///
+    /// # Errors
+    /// If the file cannot be mapped or is damaged.
+    pub fn open_mapped(path: impl AsRef<Path>) -> Result<SafeTensors> {
+        let path = path.as_ref();
+        SafeTensors::of(path, Box::new(open_mapped(path)?))
+    }
+
+    fn of(path: &Path, mut file: Box<dyn Source + Send>) -> Result<SafeTensors> {
+        let header = in_file(path, Header::read(&mut *file))?;
+        Ok(SafeTensors {
+            path: path.to_path_buf(),
+            file,
+            header,
+        })
     }
 
     /// The names of the tensors, in the order in which they lie.
@@ -207,13 +218,13 @@ impl SafeTensors {
         })
     }
 
-    /// Reads a tensor.
+    /// Reads a tensor, or maps it.
     ///
     /// # Errors
     /// If there is none of that name, or the file cannot be read.
     pub fn tensor(&mut self, name: &str) -> Result<Tensor> {
         let entry = self.entry(name)?.clone();
-        in_file(&self.path, read(&mut self.file, &entry))
+        in_file(&self.path, read(&mut *self.file, &entry))
     }
 }
 

@@ -130,14 +130,8 @@ impl Entry {
         !self.deflated
     }
 
-    /// Runs `read` on the unpacked bytes. What it claims to hold is checked against the file's size before, so that
-    /// `read` may take memory for it.
-    pub fn read<T>(
-        &self,
-        source: &mut dyn Source,
-        check: bool,
-        read: impl FnOnce(&mut dyn Read) -> Result<T>,
-    ) -> Result<T> {
+    /// Where its bytes begin, all of which lie within the archive.
+    pub fn start(&self, source: &mut dyn Source) -> Result<u64> {
         let total = length(source)?;
         let header = bytes_at(source, self.at, 30, total)?;
         if !header.starts_with(b"PK\x03\x04") {
@@ -156,6 +150,18 @@ impl Entry {
         if start.checked_add(self.packed).is_none_or(|end| end > total) || self.size > most {
             return Err(damaged(format!("`{}` in the archive is cut off", self.name)));
         }
+        Ok(start)
+    }
+
+    /// Runs `read` on the unpacked bytes. What it claims to hold is checked against the file's size before, so that
+    /// `read` may take memory for it.
+    pub fn read<T>(
+        &self,
+        source: &mut dyn Source,
+        check: bool,
+        read: impl FnOnce(&mut dyn Read) -> Result<T>,
+    ) -> Result<T> {
+        let start = self.start(source)?;
         source.seek(SeekFrom::Start(start)).map_err(io_error)?;
         let packed = source.take(self.packed);
         let unpacked: Box<dyn Read + '_> = match self.deflated {
