@@ -81,6 +81,11 @@ impl DType {
         }
     }
 
+    /// Whether elements are floating-point numbers of two bytes.
+    pub const fn is_half(self) -> bool {
+        matches!(self, F16 | BF16)
+    }
+
     /// Whether elements are integers (bool is not).
     pub const fn is_integer(self) -> bool {
         matches!(self, U8 | I8 | I16 | I32 | I64)

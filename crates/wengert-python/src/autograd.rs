@@ -1,6 +1,7 @@
 //! Gradients: modes, backward, the graph's nodes.
 
 use crate::args::{TensorLike, TensorList};
+use crate::dtype::{self, DTypeArg, PyDType};
 use crate::errors::value_error;
 use crate::give::Give;
 use crate::guard::{guard, guard_long, python};
@@ -56,6 +57,23 @@ fn _set_grad_enabled(on: bool) -> bool {
     // The mode lasts until the next call, not until a guard is dropped.
     std::mem::forget(wengert::Recording::set(on));
     before
+}
+
+/// Sets the dtype of this thread's products, or none in particular, and says what held before.
+#[pyfunction]
+fn _set_autocast(py: Python<'_>, dtype: Option<DTypeArg>) -> PyResult<Option<Py<PyDType>>> {
+    let before = _autocast_dtype(py)?;
+    guard(py, 0, || {
+        std::mem::forget(wengert::Autocast::set(dtype.map(|d| d.0)));
+    })?;
+    Ok(before)
+}
+
+/// The dtype of this thread's products inside `autocast`.
+#[pyfunction]
+fn _autocast_dtype(py: Python<'_>) -> PyResult<Option<Py<PyDType>>> {
+    let object = |d| dtype::object(py, d).map(|o| o.clone_ref(py));
+    wengert::autocast_dtype().map(object).transpose()
 }
 
 /// Sets whether this thread's backward passes look for NaN, and says what held before.
@@ -360,6 +378,8 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     crate::macros::functions!(
         m,
         _set_grad_enabled,
+        _set_autocast,
+        _autocast_dtype,
         _set_detect_anomaly,
         is_anomaly_enabled,
         is_grad_enabled,

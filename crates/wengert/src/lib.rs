@@ -20,7 +20,8 @@ pub mod train;
 pub use autograd::check::{gradcheck, gradcheck_model, gradgradcheck};
 pub use autograd::functional as func;
 pub use autograd::{
-    Backward, Ctx, DetectAnomaly, Recording, enable_grad, grad, is_detecting_anomaly, is_recording, no_grad,
+    Autocast, Backward, Ctx, DetectAnomaly, Precision, Recording, autocast, autocast_dtype, enable_grad,
+    grad, is_detecting_anomaly, is_recording, no_grad,
 };
 pub use create::{Literal, Scalar};
 pub use op::{Complex, Each, Extra, Fixed, Op, Sample, Saves, Variadic};

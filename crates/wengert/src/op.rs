@@ -3,7 +3,7 @@
 //! An operation is a value of a type that implements [`Op`]. Applying it computes its result and, where a
 //! gradient may be asked for later, leaves a record of itself in the result's history.
 
-use crate::autograd::{Input, mode, record};
+use crate::autograd::{Autocast, Input, Precision, mode, record};
 use crate::tensor::Tensor;
 use std::fmt::Debug;
 use std::panic::Location;
@@ -186,6 +186,8 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
     const NAME: &'static str;
     /// For each input, what its gradient reads; the last entry stands for all further inputs.
     const SAVES: &'static [Saves];
+    /// In which precision it computes inside [`autocast`](crate::autocast).
+    const PRECISION: Precision = Precision::Given;
 
     /// The result's shape and dtype, or why these inputs do not fit. Only this raises errors about inputs.
     fn infer(&self, x: Each<Self, In<'_>>) -> Result<Meta>;
@@ -291,7 +293,13 @@ pub trait PartOfInput {
 }
 
 /// Infers, computes, and records.
-fn run<O: Op>(op: O, x: Each<O, Input>, at: &'static Location<'static>) -> Result<Tensor> {
+pub(crate) fn run<O: Op>(op: O, mut x: Each<O, Input>, at: &'static Location<'static>) -> Result<Tensor> {
+    let duties = mode::Duties::now();
+    if O::PRECISION != Precision::Given
+        && let Some(half) = duties.half()
+    {
+        O::PRECISION.bring(x.as_mut(), half, at)?;
+    }
     let y = op
         .infer(O::Inputs::map_ref(&x, |x| In::from(&x.array)))
         .map_err(|e| e.of(op.name()).at(at))?;
@@ -300,6 +308,8 @@ fn run<O: Op>(op: O, x: Each<O, Input>, at: &'static Location<'static>) -> Resul
         return Err(Error::new(ErrorKind::Memory, op.name(), message).at(at));
     }
     if x.as_ref().iter().any(|x| x.array.dtype().is_complex()) {
+        // What complex operations are made of is theirs, not products to be rounded.
+        let _given = duties.half().map(|_| Autocast::set(None));
         match op.complex() {
             Complex::Whole | Complex::Parts(_) => {}
             Complex::Refused => return Err(refused(op.name(), x.as_ref()).at(at)),
@@ -309,7 +319,6 @@ fn run<O: Op>(op: O, x: Each<O, Input>, at: &'static Location<'static>) -> Resul
             }
         }
     }
-    let duties = mode::Duties::now();
     if duties.tell() {
         let inputs: Vec<&Array> = x.as_ref().iter().map(|x| &x.array).collect();
         let shapes: Vec<&Shape> = inputs.iter().map(|x| x.shape()).collect();

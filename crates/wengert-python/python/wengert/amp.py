@@ -1,33 +1,131 @@
-"""Mixed precision: PyTorch's `torch.amp`.
+"""Mixed precision: PyTorch's `torch.amp`, as on its CPU.
 
-`autocast` changes nothing: operations run in the dtype of their inputs, on the CPU in float32 as fast as in any. To train
-in half precision convert the model: `model.bfloat16()`.
+Inside `autocast` products, convolutions and attention round their float32 operands to bfloat16 (or float16) and give
+results of that dtype; losses and decompositions compute in float32; what is left computes in the dtype of its operands.
+Parameters and their gradients stay float32. It makes values half as large, not products faster: kernels compute in
+float32 either way.
 """
 
-import contextlib as _contextlib
+import functools as _functools
 import math as _math
+import warnings as _warnings
 
+from . import _C
 from ._modes import no_grad
+from ._tree import flatten as _flatten
+from ._tree import unflatten as _unflatten
 
-__all__ = ["GradScaler", "autocast", "is_autocast_available"]
+__all__ = [
+    "GradScaler",
+    "autocast",
+    "custom_bwd",
+    "custom_fwd",
+    "get_autocast_dtype",
+    "is_autocast_available",
+    "is_autocast_enabled",
+]
 
 
-class autocast(_contextlib.ContextDecorator):
-    """A `with` block, or a decorator, that changes nothing: see the module."""
+class autocast:
+    """A `with` block, or a decorator, inside which products are computed in half precision.
+
+    The mode is the thread's. A backward pass need not be inside: gradients have the dtypes of their values.
+    `cache_enabled` changes nothing: weights are rounded anew each time.
+
+    >>> import wengert
+    >>> w = wengert.eye(2).requires_grad_()
+    >>> with wengert.autocast("cpu"):
+    ...     y = w @ w
+    ...     loss = wengert.nn.functional.mse_loss(y, wengert.zeros(2, 2))
+    >>> y.dtype, loss.dtype
+    (wengert.bfloat16, wengert.float32)
+    >>> loss.backward()
+    >>> w.grad.dtype
+    wengert.float32
+    """
 
     def __init__(self, device_type="cpu", dtype=None, enabled=True, cache_enabled=None):
+        if not isinstance(device_type, str):
+            raise ValueError(f"autocast: the type of a device is a text, and {device_type!r} is none")
+        dtype = _C.bfloat16 if dtype is None else dtype
+        if enabled and not is_autocast_available(device_type):
+            _warnings.warn(f"autocast changes nothing here: there is no device of type {device_type!r}", stacklevel=2)
+            enabled = False
+        elif enabled and dtype not in (_C.bfloat16, _C.float16):
+            _warnings.warn(f"autocast changes nothing here: it computes in bfloat16 or float16, not {dtype}", stacklevel=2)
+            enabled = False
         self.device, self.fast_dtype = device_type, dtype
+        self._on = dtype if enabled else None
+        self._before = []
 
     def __enter__(self):
+        self._before.append(_C._set_autocast(self._on))
         return self
 
     def __exit__(self, *_):
-        return None
+        _C._set_autocast(self._before.pop())
+
+    def __call__(self, function):
+        @_functools.wraps(function)
+        def decorated(*args, **kwargs):
+            with self:
+                return function(*args, **kwargs)
+
+        return decorated
 
 
 def is_autocast_available(device_type):
-    """Whether `autocast` would change anything: no."""
-    return False
+    """Whether there is a device of this type: there is the CPU."""
+    return device_type == "cpu"
+
+
+def is_autocast_enabled(device_type="cpu"):
+    """Whether this thread is inside `autocast`."""
+    return device_type == "cpu" and _C._autocast_dtype() is not None
+
+
+def get_autocast_dtype(device_type="cpu"):
+    """The dtype of products inside `autocast`: bfloat16 unless another was asked for."""
+    return _C._autocast_dtype() or _C.bfloat16
+
+
+def custom_fwd(fwd=None, *, device_type, cast_inputs=None):
+    """Decorates the `forward` of an `autograd.Function`, whose `backward` has `custom_bwd`.
+
+    With `cast_inputs` the floating-point tensors it gets are brought to that dtype inside `autocast`, which is off
+    for it then.
+    """
+    if fwd is None:
+        return _functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
+
+    @_functools.wraps(fwd)
+    def decorated(ctx, *args, **kwargs):
+        ctx._autocast = _C._autocast_dtype()
+        if cast_inputs is None or ctx._autocast is None:
+            return fwd(ctx, *args, **kwargs)
+        ctx._autocast = None
+        leaves, spec = _flatten((args, kwargs))
+        for i, x in enumerate(leaves):
+            if isinstance(x, _C.Tensor) and x.is_floating_point() and x.dtype is not _C.float64:
+                leaves[i] = x.to(cast_inputs)
+        args, kwargs = _unflatten(leaves, spec)
+        with autocast(device_type, enabled=False):
+            return fwd(ctx, *args, **kwargs)
+
+    return decorated
+
+
+def custom_bwd(bwd=None, *, device_type):
+    """Decorates the `backward` of an `autograd.Function`: it computes in the precision of its `forward`."""
+    if bwd is None:
+        return _functools.partial(custom_bwd, device_type=device_type)
+
+    @_functools.wraps(bwd)
+    def decorated(ctx, *args, **kwargs):
+        with autocast(device_type, ctx._autocast, enabled=ctx._autocast is not None):
+            return bwd(ctx, *args, **kwargs)
+
+    return decorated
 
 
 class GradScaler:

@@ -1,6 +1,7 @@
 //! The backward pass: from a result to the gradients of what it was made from.
 
 use super::anomaly;
+use super::autocast::Autocast;
 use super::host;
 use super::mode::Recording;
 use super::node::{Edge, Node, Source};
@@ -280,6 +281,8 @@ fn check_upstream(y: &Tensor, dy: &Tensor, op: &str) -> Result<()> {
 fn walk(roots: Vec<(Source, Tensor)>, how: Backward, targets: Option<&[u64]>) -> Result<Vec<Option<Tensor>>> {
     let retain = how.retain.unwrap_or(how.create);
     let _recording = Recording::set(how.create);
+    // Values have the dtypes they have: rules compute in these.
+    let _given = Autocast::set(None);
     let ids = targets.unwrap_or_default();
     let mut found: Vec<Option<Tensor>> = vec![None; ids.len()];
     let useful = targets.map(|ids| Useful::find(&roots, ids, how.cut));

@@ -2,6 +2,7 @@
 
 mod anomaly;
 mod audit;
+pub(crate) mod autocast;
 mod backward;
 pub mod check;
 pub(crate) mod contract;
@@ -11,6 +12,7 @@ pub(crate) mod mode;
 pub(crate) mod node;
 
 pub use anomaly::{DetectAnomaly, is_detecting_anomaly};
+pub use autocast::{Autocast, Precision, autocast, autocast_dtype};
 pub use backward::{Backward, Root, grad};
 pub use contract::check_op;
 pub use mode::{Recording, enable_grad, is_recording, no_grad};

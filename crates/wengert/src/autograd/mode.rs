@@ -1,10 +1,14 @@
-//! Whether this thread records what it computes, and whether somebody watches it.
+//! Whether this thread records what it computes, whether somebody watches it, and in which precision it multiplies.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
+use wengert_array::DType;
 
 const RECORDING: u8 = 1;
 const WATCHED: u8 = 2;
+/// Products are computed in bfloat16, or in float16: see [`autocast`](super::autocast).
+const BF16: u8 = 4;
+const F16: u8 = 8;
 
 thread_local! {
     /// One byte, so that an operation looks only once.
@@ -28,6 +32,25 @@ impl Duties {
     pub fn tell(self) -> bool {
         self.0 & WATCHED != 0
     }
+    /// The dtype of products, where `autocast` is on.
+    #[inline]
+    pub fn half(self) -> Option<DType> {
+        match self.0 & (BF16 | F16) {
+            0 => None,
+            BF16 => Some(DType::BF16),
+            _ => Some(DType::F16),
+        }
+    }
+}
+
+/// Sets the dtype of products; [`Autocast`](super::Autocast) says which there are.
+pub(super) fn set_half(dtype: Option<DType>) {
+    let bit = match dtype {
+        None => 0,
+        Some(DType::F16) => F16,
+        Some(_) => BF16,
+    };
+    MODE.set(MODE.get() & !(BF16 | F16) | bit);
 }
 
 /// Sets whether operations on this thread tell [`inspect::performed`](crate::inspect::performed) of themselves.

@@ -4,7 +4,7 @@ use super::common::{numbers, or_raise, recorded_grads, scalar};
 use super::contract;
 use super::dropout::dropout;
 use crate::autograd::mode::Duties;
-use crate::autograd::{Ctx, is_recording};
+use crate::autograd::{Ctx, Precision, is_recording};
 use crate::inspect;
 use crate::op::{Extra, In, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
@@ -82,6 +82,7 @@ impl Op for Attention {
     type Inputs = Variadic;
     const NAME: &'static str = "scaled_dot_product_attention";
     const SAVES: &'static [Saves] = &[Saves::ALL_X.and(Saves::Y)];
+    const PRECISION: Precision = Precision::Half;
     fn infer(&self, all: Vec<In<'_>>) -> Result<Meta> {
         let (q, k, v, r) = (all[0].shape, all[1].shape, all[2].shape, all[0].shape.rank());
         let shapes = || format!("queries, keys and values have shapes {q}, {k} and {v}");

@@ -2,7 +2,7 @@
 
 use super::common::{numbers, or_raise, recorded_grads, same_floats};
 use super::contract;
-use super::norm::{Affine, check_channels, in_order, inputs, move_average, with_statistics};
+use super::norm::{Affine, check_channels, in_order, inputs, move_average, widened, with_statistics};
 use crate::autograd::{Ctx, is_recording};
 use crate::op::{Extra, In, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
@@ -171,6 +171,7 @@ pub fn batch_norm(
         .map(Tensor::shape)
         .collect();
     or_raise(check_channels(NAME, &shape, given.iter()));
+    let wide = widened(x, [weight, bias]);
     if !training {
         let (Some(mean), Some(var)) = (running_mean, running_var) else {
             raise(Error::new(
@@ -179,7 +180,7 @@ pub fn batch_norm(
                 "running mean and variance are needed outside training",
             ))
         };
-        return with_statistics(x, mean, var, weight, bias, eps);
+        return with_statistics(&wide, mean, var, weight, bias, eps).to(x.dtype());
     }
     let count = shape.numel().checked_div(shape[1]).unwrap_or(0);
     if count == 1 {
@@ -192,7 +193,7 @@ pub fn batch_norm(
         seen: Arc::default(),
     };
     let seen = op.seen.clone();
-    let y = op.apply([Some(x), weight, bias].into_iter().flatten().collect());
+    let y = op.apply([Some(&wide), weight, bias].into_iter().flatten().collect());
     if let Some([mean, var]) = seen.get() {
         if let Some(running) = running_mean {
             move_average(running, &Tensor::constant(mean.clone()), momentum);
@@ -202,7 +203,7 @@ pub fn batch_norm(
             move_average(running, &unbiased, momentum);
         }
     }
-    y
+    y.to(x.dtype())
 }
 
 contract! { batch_norm: BatchNorm }

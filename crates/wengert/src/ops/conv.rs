@@ -4,7 +4,7 @@
 
 use super::common::{Sizes, last, numbers, or_raise, same_floats};
 use super::contract;
-use crate::autograd::Ctx;
+use crate::autograd::{Ctx, Precision};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, ConvSpec};
@@ -173,6 +173,7 @@ impl Op for Conv {
     type Inputs = Variadic;
     const NAME: &'static str = "conv";
     const SAVES: &'static [Saves] = &[Saves::x(1), Saves::x(0), Saves::NOTHING];
+    const PRECISION: Precision = Precision::Half;
     fn name(&self) -> &'static str {
         self.named(["conv1d", "conv2d", "conv3d"])
     }
@@ -265,6 +266,7 @@ impl Op for ConvInput {
     type Inputs = Variadic;
     const NAME: &'static str = "conv_transpose";
     const SAVES: &'static [Saves] = &[Saves::x(1), Saves::x(0), Saves::NOTHING];
+    const PRECISION: Precision = Precision::Half;
     fn name(&self) -> &'static str {
         self.conv
             .named(["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"])
@@ -353,6 +355,7 @@ impl Op for ConvWeight {
     type Inputs = Fixed<2>;
     const NAME: &'static str = "conv_weight";
     const SAVES: &'static [Saves] = &[Saves::x(1), Saves::x(0)];
+    const PRECISION: Precision = Precision::Half;
     fn infer(&self, all: [In<'_>; 2]) -> Result<Meta> {
         let [x, dy] = all.map(|x| x.shape);
         let (rank, groups) = (self.kernel.len() + 2, self.conv.groups);

@@ -2,6 +2,8 @@
 
 use super::common::{or_raise, scalar};
 use super::stack;
+use crate::autograd::Precision;
+use crate::autograd::autocast::bring;
 use crate::tensor::Tensor;
 use wengert_array::{DType, Error, ErrorKind, Result, Shape, raise};
 
@@ -145,6 +147,7 @@ fn check(x: &Tensor, grid: &Tensor, mode: &str, padding: &str) -> Result<(Mode, 
 /// If shapes, dtypes or modes do not fit.
 #[track_caller]
 pub fn grid_sample(x: &Tensor, grid: &Tensor, mode: &str, padding_mode: &str, align_corners: bool) -> Tensor {
+    let (x, grid) = (&bring(x, Precision::Full), &bring(grid, Precision::Full));
     let (mode, outside) = or_raise(check(x, grid, mode, padding_mode));
     let (shape, grid_shape) = (x.shape(), grid.shape());
     let n = shape.rank() - 2;

@@ -3,7 +3,7 @@
 use super::contract;
 use super::pair;
 use super::pointwise::Kind;
-use crate::autograd::Ctx;
+use crate::autograd::{Ctx, Precision};
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
@@ -41,6 +41,7 @@ impl Op for MatMul {
     type Inputs = Fixed<2>;
     const NAME: &'static str = "matmul";
     const SAVES: &'static [Saves] = &[Saves::x(1), Saves::x(0)];
+    const PRECISION: Precision = Precision::Half;
     fn infer(&self, x: [In<'_>; 2]) -> Result<Meta> {
         let [a, b] = x.map(|x| x.shape);
         let fits = a.rank() >= 2 && b.rank() >= 2 && a[a.rank() - 1] == b[b.rank() - 2];
@@ -140,6 +141,7 @@ impl Op for LinearOp {
     type Inputs = Fixed<3>;
     const NAME: &'static str = "linear";
     const SAVES: &'static [Saves] = &[Saves::x(1), Saves::x(0), Saves::NOTHING];
+    const PRECISION: Precision = Precision::Half;
     fn infer(&self, all: [In<'_>; 3]) -> Result<Meta> {
         let [x, w, b] = all.map(|x| x.shape);
         if w.rank() != 2 || b.rank() != 1 || w[1] != b[0] {

@@ -8,7 +8,7 @@ use crate::op::{Extra, In, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 use wengert_array::kernels::{self, LinearMap, Rows};
-use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, raise};
+use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, raise};
 
 /// What the inputs besides x are. An operation takes only those that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,6 +290,17 @@ fn trailing(op: &str, x: &Shape, normalized: &[usize], others: [Option<&Tensor>;
     }
 }
 
+/// An input of half precision in f32 where a parameter is, as in mixed precision: the norm is computed in f32 then, and
+/// the result gets the input's dtype.
+#[track_caller]
+pub(super) fn widened(x: &Tensor, parameters: [Option<&Tensor>; 2]) -> Tensor {
+    let full = |p: &&Tensor| p.dtype() == DType::F32;
+    match x.dtype().is_half() && parameters.iter().flatten().any(full) {
+        true => x.to(DType::F32),
+        false => x.clone(),
+    }
+}
+
 #[track_caller]
 fn rows_of(
     name: &'static str,
@@ -307,7 +318,9 @@ fn rows_of(
         rows,
         affine: Affine::of(weight, bias),
     };
-    op.apply([Some(x), weight, bias].into_iter().flatten().collect())
+    let wide = widened(x, [weight, bias]);
+    let y = op.apply([Some(&wide), weight, bias].into_iter().flatten().collect());
+    y.to(x.dtype())
 }
 
 /// x with its last dimensions, of `normalized_shape`, brought to mean 0 and variance 1, times `weight` plus `bias` of that
@@ -352,7 +365,6 @@ pub fn layer_norm(
 /// If shapes or dtypes do not fit.
 #[track_caller]
 pub fn rms_norm(x: &Tensor, normalized_shape: &[usize], weight: Option<&Tensor>, eps: Option<f64>) -> Tensor {
-    use wengert_array::DType;
     or_raise(trailing("rms_norm", &x.shape(), normalized_shape, [weight, None]));
     let n = normalized_shape.iter().product();
     let eps = eps.unwrap_or(match x.dtype() {

@@ -1,7 +1,7 @@
 //! Elementwise operations: one scalar rule, from which the kernel, the gradient and the formula come.
 
 use super::pair::{self, Pair};
-use crate::autograd::{Ctx, is_recording};
+use crate::autograd::{Ctx, Precision, is_recording};
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use std::fmt::Debug;
@@ -57,6 +57,8 @@ pub trait Pointwise<const N: usize>: Debug + Clone + Send + Sync + 'static {
     const KIND: Kind = Kind::Float;
     /// For each input, what its gradient reads; the last entry stands for all further inputs.
     const SAVES: &'static [Saves] = &[Saves::ALL_X];
+    /// In which precision it computes inside [`autocast`](crate::autocast).
+    const PRECISION: Precision = Precision::Given;
     /// Roughly how many simple instructions one element takes.
     const COST: usize = 1;
 
@@ -278,6 +280,7 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
     type Inputs = Fixed<N>;
     const NAME: &'static str = R::NAME;
     const SAVES: &'static [Saves] = R::SAVES;
+    const PRECISION: Precision = R::PRECISION;
 
     fn infer(&self, x: [In<'_>; N]) -> Result<Meta> {
         infer(R::NAME, R::KIND, &x)

@@ -1,6 +1,8 @@
 //! Quantiles.
 
 use super::axis;
+use crate::autograd::Precision;
+use crate::autograd::autocast::bring;
 use crate::tensor::Tensor;
 use wengert_array::{Error, ErrorKind, kernels, raise};
 
@@ -58,12 +60,13 @@ impl Tensor {
                 format!("a quantile is between 0 and 1, and {bad} is not"),
             );
         }
+        let x = bring(self, Precision::Full);
         let (x, d) = match dim {
-            Some(dim) if self.dim() > 0 => match axis(op, dim, self.dim()) {
-                Ok(d) => (self.clone(), d),
+            Some(dim) if x.dim() > 0 => match axis(op, dim, x.dim()) {
+                Ok(d) => (x, d),
                 Err(error) => raise(error),
             },
-            _ => (self.reshape([self.numel()]), 0),
+            _ => (x.reshape([x.numel()]), 0),
         };
         let rows = x.transpose(d as isize, -1);
         let shape = rows.shape();

@@ -1,7 +1,7 @@
 //! Running totals along a dimension, and products, whose gradients are made of them.
 
 use super::{axis, cat, contract};
-use crate::autograd::{Ctx, is_recording};
+use crate::autograd::{Ctx, Precision, is_recording};
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Reduce, Scan};
@@ -202,6 +202,7 @@ impl Op for Prod {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "prod";
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::Y)];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         let d = along("prod", self.dim, x.shape.rank())?;
         let shape = match (x.shape.rank(), self.keepdim) {

@@ -2,7 +2,7 @@
 
 use super::Tree;
 use crate::autograd::node::{Ctx, next_id};
-use crate::autograd::{Backward, Source, enable_grad, is_recording, lock, no_grad};
+use crate::autograd::{Autocast, Backward, Source, autocast_dtype, enable_grad, is_recording, lock, no_grad};
 use crate::op::{Extra, In, Op, Sample, Saves, Variadic};
 use crate::ops::{cat, shape::Reshape};
 use crate::random::with_generator;
@@ -26,6 +26,8 @@ struct Recompute {
     output: Meta,
     /// Where random numbers are to be drawn from again, so that they are the same.
     random: Option<[u64; 2]>,
+    /// The dtype of products, where it ran in mixed precision.
+    half: Option<DType>,
     /// The result, where the function has run already.
     value: Arc<Mutex<Option<Array>>>,
 }
@@ -37,7 +39,7 @@ impl fmt::Debug for Recompute {
 }
 
 impl Recompute {
-    /// Runs it with the random numbers that it had the first time.
+    /// Runs it with the random numbers and the precision that it had the first time.
     fn again(&self, x: &[Tensor]) -> Tensor {
         struct Restore(Option<[u64; 2]>);
         impl Drop for Restore {
@@ -55,6 +57,7 @@ impl Recompute {
             })
         };
         let _restore = Restore(self.random.map(exchange));
+        let _half = Autocast::set(self.half);
         let y = (self.f)(x);
         if (y.shape(), y.dtype()) != (self.output.shape.clone(), self.output.dtype) {
             let (was, is) = (&self.output.shape, y.shape());
@@ -128,6 +131,7 @@ impl Op for Recompute {
             inputs,
             output: Meta::new([3], DType::F64),
             random: None,
+            half: None,
             value: Arc::default(),
         };
         let narrow = |y: Tensor| y.to(DType::F64);
@@ -220,6 +224,7 @@ where
         inputs: inputs.len(),
         output: packed.array().meta(),
         random,
+        half: autocast_dtype(),
         value: Arc::new(Mutex::new(Some(packed.array()))),
     };
     let mut all: Vec<&Tensor> = inputs.iter().collect();

@@ -16,6 +16,7 @@ impl Op for Cholesky {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "cholesky";
     const SAVES: &'static [Saves] = &[Saves::Y];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         square("cholesky", &x)?;
         Ok(x.with_shape(x.shape))

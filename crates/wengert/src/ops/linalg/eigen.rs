@@ -17,6 +17,7 @@ impl Op for Eigh {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "eigh";
     const SAVES: &'static [Saves] = &[Saves::Y];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         let n = square("eigh", &x)?;
         Ok(x.with_shape(with_last(x.shape, &[n + n * n])))

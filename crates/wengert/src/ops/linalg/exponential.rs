@@ -15,6 +15,7 @@ impl Op for MatrixExp {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "matrix_exp";
     const SAVES: &'static [Saves] = &[Saves::x(0)];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         square("matrix_exp", &x)?;
         Ok(x.with_shape(x.shape))

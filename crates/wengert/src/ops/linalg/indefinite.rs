@@ -21,6 +21,7 @@ impl Op for LdlSolve {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "ldl_solve";
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [b]: [In<'_>; 1]) -> Result<Meta> {
         let [rows, cols] = matrix("ldl_solve", &b)?;
         let shape = self.factors.shape();

@@ -22,6 +22,7 @@ impl Op for Pinv {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "pinv";
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::Y)];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         let [m, n] = matrix("pinv", &x)?;
         Ok(x.with_shape(batch(x.shape).iter().copied().chain([n, m]).collect::<Shape>()))

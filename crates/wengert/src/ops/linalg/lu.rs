@@ -42,6 +42,7 @@ impl Op for Lu {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "lu_factor";
     const SAVES: &'static [Saves] = &[Saves::Y];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         matrix("lu_factor", &x)?;
         Ok(x.with_shape(x.shape))

@@ -52,6 +52,8 @@ pub use svd::{Svd, svd, svdvals};
 pub use tensor::{tensorinv, tensorsolve, vander};
 
 use super::contract;
+use crate::autograd::Precision;
+use crate::autograd::autocast::bring;
 use crate::op::{In, Op};
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, kernels, raise};

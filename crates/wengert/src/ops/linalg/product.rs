@@ -175,10 +175,11 @@ impl Tensor {
                     .note("it must broadcast to the shape of the product"),
             );
         }
+        let this = &bring(self, Precision::Half);
         let scaled = |t: Tensor, c: f64| if c == 1.0 { t } else { t * c };
         match beta == 0.0 {
             true => scaled(product, alpha),
-            false => scaled(self.clone(), beta) + scaled(product, alpha),
+            false => scaled(this.clone(), beta) + scaled(product, alpha),
         }
     }
 
@@ -189,7 +190,7 @@ impl Tensor {
     #[track_caller]
     pub fn trace(&self) -> Tensor {
         ranks("trace", &[(self, 2)]);
-        diagonal(self).sum()
+        diagonal(&bring(self, Precision::Full)).sum()
     }
 
     /// The cross product of vectors of three elements along `dim`; see [`linalg::cross`](cross).

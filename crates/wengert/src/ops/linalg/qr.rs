@@ -19,6 +19,7 @@ impl Op for Qr {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "qr";
     const SAVES: &'static [Saves] = &[Saves::Y];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         let [m, n] = matrix("qr", &x)?;
         let k = m.min(n);

@@ -40,6 +40,7 @@ impl Op for Solve {
     type Inputs = Fixed<2>;
     const NAME: &'static str = "solve";
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::Y), Saves::x(0)];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, x: [In<'_>; 2]) -> Result<Meta> {
         Ok(solution(x, &system("solve", &x)?))
     }
@@ -102,6 +103,7 @@ impl Op for SolveTriangular {
     type Inputs = Fixed<2>;
     const NAME: &'static str = "solve_triangular";
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::Y), Saves::x(0)];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, x: [In<'_>; 2]) -> Result<Meta> {
         Ok(solution(x, &system("solve_triangular", &x)?))
     }
@@ -148,6 +150,7 @@ impl Op for Inverse {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "inv";
     const SAVES: &'static [Saves] = &[Saves::Y];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         square("inv", &x)?;
         Ok(x.with_shape(x.shape))
@@ -178,6 +181,7 @@ impl Op for Det {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "det";
     const SAVES: &'static [Saves] = &[Saves::x(0)];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         square("det", &x)?;
         Ok(x.with_shape(batch(x.shape)))
@@ -236,6 +240,7 @@ impl Op for SLogDet {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "slogdet";
     const SAVES: &'static [Saves] = &[Saves::x(0)];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         square("slogdet", &x)?;
         Ok(x.with_shape(with_last(x.shape, &[2])))

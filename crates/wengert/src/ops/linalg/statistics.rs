@@ -27,6 +27,7 @@ pub fn cdist(a: &Tensor, b: &Tensor, p: f64) -> Tensor {
             format!("p must not be negative, and is {p}"),
         ));
     }
+    let (a, b) = (bring(a, Precision::Full), bring(b, Precision::Full));
     let differences = a.unsqueeze(-2) - b.unsqueeze(-3);
     match a.size(-1) {
         0 => differences.sum_dim(-1, false),

@@ -19,6 +19,7 @@ impl Op for Svd {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "svd";
     const SAVES: &'static [Saves] = &[Saves::Y];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         let [m, n] = matrix("svd", &x)?;
         let k = m.min(n);

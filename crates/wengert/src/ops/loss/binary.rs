@@ -1,6 +1,7 @@
 //! Losses of yes and no.
 
 use super::{Reduction, ln_1p, require_same};
+use crate::autograd::Precision;
 use crate::op::{Op, Sample, Saves};
 use crate::ops::contract;
 use crate::ops::pointwise::{Map, Pointwise};
@@ -16,6 +17,7 @@ pub struct BinaryCrossEntropy;
 impl Pointwise<2> for BinaryCrossEntropy {
     const NAME: &'static str = "binary_cross_entropy";
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::x(1)), Saves::x(0)];
+    const PRECISION: Precision = Precision::Full;
     const COST: usize = 16;
     #[inline(always)]
     fn value<S: Real>(&self, [x, t]: [S; 2]) -> S {
@@ -60,6 +62,7 @@ fn sigmoid<S: Real>(x: S) -> S {
 impl Pointwise<2> for LogitsEntropy {
     const NAME: &'static str = "binary_cross_entropy_with_logits";
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::x(1)), Saves::x(0)];
+    const PRECISION: Precision = Precision::Full;
     const COST: usize = 16;
     #[inline(always)]
     fn value<S: Real>(&self, [x, t]: [S; 2]) -> S {
@@ -89,6 +92,7 @@ impl Pointwise<3> for WeightedLogitsEntropy {
         Saves::x(0).and(Saves::x(2)),
         Saves::x(0).and(Saves::x(1)),
     ];
+    const PRECISION: Precision = Precision::Full;
     const COST: usize = 20;
     #[inline(always)]
     fn value<S: Real>(&self, [x, t, p]: [S; 3]) -> S {

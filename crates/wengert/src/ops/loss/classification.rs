@@ -1,7 +1,8 @@
 //! Losses of classifiers.
 
 use super::{Reduction, require_same};
-use crate::autograd::{Ctx, is_recording};
+use crate::autograd::autocast::bring;
+use crate::autograd::{Ctx, Precision, is_recording};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::ops::common::{or_raise, scalar};
 use crate::ops::contract;
@@ -21,6 +22,7 @@ impl Op for CrossEntropyOp {
     type Inputs = Fixed<2>;
     const NAME: &'static str = "cross_entropy";
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::x(1))];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x, target]: [In<'_>; 2]) -> Result<Meta> {
         let fits = x.shape.rank() == 2 && target.shape.rank() == 1 && x.shape[0] == target.shape[0];
         if !fits {
@@ -151,6 +153,7 @@ fn check_classes(logits: &Tensor, target: &Tensor, ignore_index: i64) -> Result<
 
 #[track_caller]
 fn of_probabilities(logits: &Tensor, target: &Tensor, reduction: Reduction) -> Tensor {
+    let logits = &bring(logits, Precision::Full);
     let dim = if logits.dim() == 1 { 0 } else { 1 };
     let losses = -(logits.log_softmax(dim) * target).sum_dim(dim, false);
     match reduction {
@@ -277,6 +280,7 @@ pub fn nll_loss(
     ignore_index: i64,
 ) -> Tensor {
     const NAME: &str = "nll_loss";
+    let x = &bring(x, Precision::Full);
     let (shape, wanted) = (x.shape(), target.shape());
     let dim = if shape.rank() == 1 { 0 } else { 1 };
     if shape.rank() == 0 || shape.remove(dim) != wanted {
@@ -331,6 +335,7 @@ pub fn multi_margin_loss(
     reduction: Reduction,
 ) -> Tensor {
     const NAME: &str = "multi_margin_loss";
+    let x = &bring(x, Precision::Full);
     if p != 1 && p != 2 {
         raise(Error::new(
             ErrorKind::Value,
@@ -394,6 +399,7 @@ fn check_numbers(op: &str, target: &Tensor, shape: &Shape, classes: usize, ignor
 #[track_caller]
 pub fn multilabel_margin_loss(x: &Tensor, target: &Tensor, reduction: Reduction) -> Tensor {
     const NAME: &str = "multilabel_margin_loss";
+    let x = &bring(x, Precision::Full);
     require_same(NAME, x, target);
     if x.dim() > 2 {
         let message = format!("an input of shape {} has more than two dimensions", x.shape());

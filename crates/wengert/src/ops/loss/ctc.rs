@@ -1,7 +1,7 @@
 //! Connectionist temporal classification.
 
 use super::Reduction;
-use crate::autograd::{Ctx, is_recording};
+use crate::autograd::{Ctx, Precision, is_recording};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::ops::common::{numbers, recorded_grads};
 use crate::ops::contract;
@@ -90,6 +90,7 @@ impl Op for Ctc {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "ctc_loss";
     const SAVES: &'static [Saves] = &[Saves::x(0)];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         let wrong = |message: String| Err(Error::new(ErrorKind::Shape, Self::NAME, message));
         if x.shape.rank() != 3 {

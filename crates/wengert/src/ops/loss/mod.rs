@@ -14,7 +14,7 @@ pub use ranking::*;
 pub use regression::*;
 
 use super::contract;
-use crate::autograd::{Ctx, is_recording};
+use crate::autograd::{Ctx, Precision, is_recording};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Body, Reduce};
@@ -59,6 +59,7 @@ impl Op for MseOp {
     type Inputs = Fixed<2>;
     const NAME: &'static str = "mse_loss";
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::x(1))];
+    const PRECISION: Precision = Precision::Full;
     fn infer(&self, [a, b]: [In<'_>; 2]) -> Result<Meta> {
         same_shapes("mse_loss", a.shape, b.shape)?;
         let dtype = a.dtype.promote(b.dtype);

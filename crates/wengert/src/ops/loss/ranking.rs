@@ -1,6 +1,8 @@
 //! Losses of orders and distances.
 
 use super::{Reduction, ln_1p, require_same, same_shapes};
+use crate::autograd::Precision;
+use crate::autograd::autocast::bring;
 use crate::op::{Op, Sample};
 use crate::ops::common::{or_raise, scalar};
 use crate::ops::contract;
@@ -31,6 +33,7 @@ pub struct HingeEmbedding(pub f64);
 impl Pointwise<2> for HingeEmbedding {
     const NAME: &'static str = "hinge_embedding_loss";
     const SAVES: &'static [crate::op::Saves] = &[crate::op::Saves::ALL_X, crate::op::Saves::NOTHING];
+    const PRECISION: Precision = Precision::Full;
     #[inline(always)]
     fn value<S: Real>(&self, [x, t]: [S; 2]) -> S {
         let hinge = at_least_zero(S::lit(self.0) - x);
@@ -56,6 +59,7 @@ pub struct SoftMargin;
 
 impl Pointwise<2> for SoftMargin {
     const NAME: &'static str = "soft_margin_loss";
+    const PRECISION: Precision = Precision::Full;
     const COST: usize = 12;
     #[inline(always)]
     fn value<S: Real>(&self, [x, t]: [S; 2]) -> S {
@@ -78,6 +82,7 @@ pub struct MarginRanking(pub f64);
 
 impl Pointwise<3> for MarginRanking {
     const NAME: &'static str = "margin_ranking_loss";
+    const PRECISION: Precision = Precision::Full;
     #[inline(always)]
     fn value<S: Real>(&self, [a, b, t]: [S; 3]) -> S {
         at_least_zero(S::lit(self.0) - t * (a - b))
@@ -142,6 +147,7 @@ pub fn cosine_embedding_loss(
     reduction: Reduction,
 ) -> Tensor {
     const NAME: &str = "cosine_embedding_loss";
+    let (x1, x2) = (&bring(x1, Precision::Full), &bring(x2, Precision::Full));
     let (a, b, t) = (x1.shape(), x2.shape(), target.shape());
     let fits = a == b && (1..=2).contains(&a.rank()) && t.dims() == &a[..a.rank() - 1];
     if !fits {
@@ -217,12 +223,13 @@ pub fn triplet_margin_with_distance_loss(
 #[track_caller]
 fn triplets(
     name: &str,
-    [anchor, positive, negative]: [&Tensor; 3],
+    points: [&Tensor; 3],
     distance: impl Fn(&Tensor, &Tensor) -> Tensor,
     margin: f64,
     swap: bool,
     reduction: Reduction,
 ) -> Tensor {
+    let [anchor, positive, negative] = &points.map(|x| bring(x, Precision::Full));
     if margin.is_nan() || margin <= 0.0 {
         raise(Error::new(
             ErrorKind::Value,

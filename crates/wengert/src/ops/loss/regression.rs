@@ -1,6 +1,7 @@
 //! Losses of numbers, and of the parameters of distributions.
 
 use super::{Reduction, require_same};
+use crate::autograd::Precision;
 use crate::op::{Op, Sample, Saves};
 use crate::ops::contract;
 use crate::ops::pointwise::{Map, Pointwise};
@@ -21,6 +22,7 @@ pub struct L1;
 
 impl Pointwise<2> for L1 {
     const NAME: &'static str = "l1_loss";
+    const PRECISION: Precision = Precision::Full;
     #[inline(always)]
     fn value<S: Real>(&self, [x, t]: [S; 2]) -> S {
         (x - t).abs()
@@ -42,6 +44,7 @@ pub struct SmoothL1(pub f64);
 
 impl Pointwise<2> for SmoothL1 {
     const NAME: &'static str = "smooth_l1_loss";
+    const PRECISION: Precision = Precision::Full;
     #[inline(always)]
     fn value<S: Real>(&self, [x, t]: [S; 2]) -> S {
         let (d, beta) = ((x - t).abs(), S::lit(self.0));
@@ -67,6 +70,7 @@ pub struct Huber(pub f64);
 
 impl Pointwise<2> for Huber {
     const NAME: &'static str = "huber_loss";
+    const PRECISION: Precision = Precision::Full;
     #[inline(always)]
     fn value<S: Real>(&self, [x, t]: [S; 2]) -> S {
         let (d, delta) = ((x - t).abs(), S::lit(self.0));
@@ -100,6 +104,7 @@ pub struct KlDiv {
 impl Pointwise<2> for KlDiv {
     const NAME: &'static str = "kl_div";
     const SAVES: &'static [Saves] = &[Saves::x(1), Saves::ALL_X];
+    const PRECISION: Precision = Precision::Full;
     const COST: usize = 8;
     #[inline(always)]
     fn value<S: Real>(&self, [x, t]: [S; 2]) -> S {
@@ -139,6 +144,7 @@ pub struct PoissonNll {
 
 impl Pointwise<2> for PoissonNll {
     const NAME: &'static str = "poisson_nll_loss";
+    const PRECISION: Precision = Precision::Full;
     const COST: usize = 8;
     #[inline(always)]
     fn value<S: Real>(&self, [x, t]: [S; 2]) -> S {
