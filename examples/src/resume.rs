@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -81,9 +81,21 @@ pub fn train(directory: &Path, mut before: impl FnMut()) -> wengert::Result<Repo
         })
 }
 
-/// [`train`] for a process of its own: says on standard output when it begins a batch.
+/// [`train`] for a process of its own: before each batch it waits for a byte on standard input, or its end, and then says
+/// on standard output that it begins.
 pub fn life(directory: &Path) -> wengert::Result<Report> {
-    train(directory, || println!("batch"))
+    train(directory, || {
+        // At the end of the input nobody holds it back any more.
+        let _ = std::io::stdin().read(&mut [0]);
+        println!("batch");
+    })
+}
+
+/// Lets a [`life`] begin so many batches more.
+pub fn go_on(child: &mut Child, batches: usize) -> std::io::Result<()> {
+    let input = child.stdin.as_mut().ok_or(std::io::ErrorKind::BrokenPipe)?;
+    input.write_all(&vec![b'.'; batches])?;
+    input.flush()
 }
 
 /// What came of a training that was killed often.
@@ -118,8 +130,14 @@ pub fn kill_and_resume(
         }
         std::fs::create_dir_all(directory)?;
     }
-    let begin = |directory: &Path| start(directory).stdout(Stdio::piped()).spawn();
+    let begin = |directory: &Path| {
+        start(directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+    };
     let end = |child: &mut Child| -> Result<usize, Box<dyn Error>> {
+        drop(child.stdin.take());
         let batches = lines(child).count();
         match child.wait()? {
             status if status.success() => Ok(batches),
@@ -138,25 +156,23 @@ pub fn kill_and_resume(
         let before = half_written(&killed)?;
         let mut child = begin(&killed)?;
         let mut batches = lines(&mut child);
-        let mut seen = 0;
-        let mut wait_for = |n: u64| {
-            while seen < n as usize && batches.next().is_some() {
-                seen += 1;
-            }
-        };
-        match draw(0, 4) {
-            // While it starts, or soon after.
+        // It may begin a few batches more than are waited for, and so cannot come to its end before it is killed.
+        let kind = draw(0, 4);
+        let mut seen = if kind == 0 { 0 } else { draw(1, 20) as usize };
+        if seen > 0 {
+            go_on(&mut child, seen + 5)?;
+        }
+        seen = batches.by_ref().take(seen).count();
+        match kind {
+            // While it starts, or before its first batch.
             0 => std::thread::sleep(Duration::from_micros(draw(0, 8000))),
             // Somewhere between.
-            1 => {
-                wait_for(draw(1, 20));
-                std::thread::sleep(Duration::from_micros(draw(0, 2000)));
-            }
-            // While it writes.
+            1 => std::thread::sleep(Duration::from_micros(draw(0, 2000))),
+            // While it writes, if it does soon.
             _ => {
-                wait_for(draw(1, 16));
                 let began = Instant::now();
-                while half_written(&killed)?.is_subset(&before) && began.elapsed() < Duration::from_secs(5) {
+                while half_written(&killed)?.is_subset(&before) && began.elapsed() < Duration::from_millis(20)
+                {
                     std::hint::spin_loop();
                 }
             }
