@@ -50,6 +50,7 @@ impl Meta {
 /// Making arrays.
 impl Array {
     /// An array whose elements are not yet written: a kernel fills every one before anyone reads.
+    #[inline]
     pub(crate) fn uninit(shape: impl Into<Shape>, dtype: DType) -> Array {
         let shape = shape.into();
         // A count that overflows asks for more than any machine has, and so gets the error for that.
@@ -59,6 +60,7 @@ impl Array {
         Array::of(Buffer::uninit(bytes), Layout::contiguous(shape), dtype)
     }
 
+    #[inline]
     fn of(buffer: Buffer, layout: Layout, dtype: DType) -> Array {
         Array(Handle::new(Inner {
             buffer,
@@ -297,6 +299,7 @@ impl Array {
 
 /// Views, which share the buffer, and the copies they sometimes need.
 impl Array {
+    #[inline]
     pub(crate) fn view(&self, layout: Layout) -> Array {
         self.view_as(layout, self.dtype())
     }
@@ -368,6 +371,12 @@ impl Array {
         let last = start as isize + (len.max(1) as isize - 1) * step;
         assert!(len == 0 || (start < self.shape()[d] && (0..self.shape()[d] as isize).contains(&last)));
         self.view(self.0.layout.slice(d, start, len, step))
+    }
+
+    /// The part at position `at` along dimension `d`, which goes away.
+    pub fn select(&self, d: usize, at: usize) -> Array {
+        assert!(at < self.shape()[d]);
+        self.view(self.0.layout.select(d, at))
     }
 
     /// A diagonal of dimensions `a` and `b` as a new last dimension; see [`Layout::diagonal`].

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The kind of mistake; bindings choose their exception by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -155,12 +156,21 @@ thread_local! {
     static CATCHING: Cell<usize> = const { Cell::new(0) };
 }
 
+/// Whether every error is on its way to someone who handles it.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on [`raise`] prints nothing in this process: a host language catches all that unwinds, and shows it.
+#[doc(hidden)]
+pub fn raise_quietly() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
 /// Panics with `error` at the caller's line; inside [`catch`], goes there quietly instead.
 #[cold]
 #[track_caller]
 pub fn raise(error: Error) -> ! {
     let error = error.at(Location::caller());
-    if CATCHING.get() > 0 {
+    if CATCHING.get() > 0 || QUIET.load(Ordering::Relaxed) {
         // Not `panic!`: the error is on its way to someone who handles it, so nothing is printed.
         resume_unwind(Box::new(error));
     }

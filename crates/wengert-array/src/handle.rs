@@ -232,7 +232,7 @@ impl<V: ?Sized + 'static> Drop for Erased<V> {
 }
 
 /// Free blocks of the thread, by size.
-mod lists {
+pub(crate) mod lists {
     use super::*;
 
     /// Sizes are rounded up to these many bytes; larger blocks than all classes come from the system.
@@ -246,7 +246,8 @@ mod lists {
         next: *mut Free,
     }
 
-    struct List {
+    /// Blocks that nobody uses; each holds the address of the next.
+    pub(crate) struct List {
         first: Cell<*mut Free>,
         len: Cell<usize>,
     }
@@ -255,7 +256,7 @@ mod lists {
 
     thread_local! {
         static LISTS: Lists = const {
-            Lists([const { List { first: Cell::new(null_mut()), len: Cell::new(0) } }; CLASSES])
+            Lists([const { List::new() }; CLASSES])
         };
     }
 
@@ -271,8 +272,15 @@ mod lists {
     }
 
     impl List {
+        pub(crate) const fn new() -> List {
+            List {
+                first: Cell::new(null_mut()),
+                len: Cell::new(0),
+            }
+        }
+
         #[inline]
-        fn pop(&self) -> Option<NonNull<u8>> {
+        pub(crate) fn pop(&self) -> Option<NonNull<u8>> {
             let first = NonNull::new(self.first.get())?;
             // SAFETY: what stands on a list is a free block that `push` wrote.
             self.first.set(unsafe { first.as_ref() }.next);
@@ -280,13 +288,13 @@ mod lists {
             Some(first.cast())
         }
 
-        /// Whether there was room for it.
+        /// Whether there was room for it: not if there are `most` already.
         ///
         /// # Safety
-        /// The block is of this list's class, and nobody uses it.
+        /// The block is of this list's class, aligned for an address, and nobody uses it.
         #[inline]
-        unsafe fn push(&self, block: NonNull<u8>) -> bool {
-            if self.len.get() == KEEP {
+        pub(crate) unsafe fn push(&self, block: NonNull<u8>, most: usize) -> bool {
+            if self.len.get() >= most {
                 return false;
             }
             let free = block.cast::<Free>();
@@ -343,7 +351,7 @@ mod lists {
         unsafe {
             let kept = class < CLASSES
                 && LISTS
-                    .try_with(|lists| lists.0[class].push(block))
+                    .try_with(|lists| lists.0[class].push(block, KEEP))
                     .unwrap_or(false);
             if !kept {
                 dealloc(block.as_ptr(), layout_of(class));

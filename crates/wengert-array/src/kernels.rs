@@ -20,7 +20,7 @@ pub use crate::cpu::norm::{
 pub use crate::cpu::pointwise::Body;
 pub use crate::cpu::pool::{Window, max_pool, max_unpool};
 pub use crate::cpu::random::Generator;
-pub use crate::cpu::reduce::{Reduce, arg_reduce, reduce};
+pub use crate::cpu::reduce::{Reduce, arg_reduce, reduce, reduce_as};
 pub use crate::cpu::rows::{cross_entropy, cross_entropy_backward, softmax, softmax_backward};
 pub use crate::cpu::scan::{Scan, log_sum_exp_backward, median_index, scan, scan_extreme};
 pub use crate::cpu::scatter::{Scatter, index_write, nonzero, scatter, write};

@@ -1,44 +1,13 @@
 //! Where an array's elements lie: shape, strides, offset, and the views made of them.
 
+use crate::small::Small;
 use smallvec::SmallVec;
 use std::fmt;
 use std::ops::Deref;
 
-type Small<T> = SmallVec<[T; 4]>;
-
 /// The sizes of an array's dimensions, outermost first. Prints as `[2, 3]`.
-// `eq` below says what the derived one would, so `Hash` agrees with it.
-#[allow(clippy::derived_hash_with_manual_eq)]
-#[derive(Eq, Hash, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Shape(Small<usize>);
-
-// Shapes are cloned and compared several times in each operation, and are short: a few instructions here, where the
-// derived code calls the system's functions for blocks of memory.
-impl Clone for Shape {
-    #[inline]
-    fn clone(&self) -> Shape {
-        Shape(copy(&self.0))
-    }
-}
-
-impl PartialEq for Shape {
-    #[inline]
-    fn eq(&self, other: &Shape) -> bool {
-        self.rank() == other.rank() && self.0.iter().zip(&other.0).all(|(a, b)| a == b)
-    }
-}
-
-#[inline]
-fn copy<T: Copy + Default>(from: &Small<T>) -> Small<T> {
-    if from.spilled() {
-        return Small::from_slice(from);
-    }
-    let mut all = [T::default(); 4];
-    for (to, from) in all.iter_mut().zip(from) {
-        *to = *from;
-    }
-    Small::from_buf_and_len(all, from.len())
-}
 
 impl Shape {
     /// A shape with these sizes.
@@ -101,9 +70,9 @@ impl Shape {
     pub fn strides(&self) -> Small<isize> {
         let mut strides = Small::from_elem(1, self.rank());
         let mut step = 1isize;
-        for d in (0..self.rank()).rev() {
-            strides[d] = step;
-            step *= self.0[d].max(1) as isize;
+        for (stride, &size) in strides.iter_mut().zip(&self.0).rev() {
+            *stride = step;
+            step *= size.max(1) as isize;
         }
         strides
     }
@@ -198,25 +167,13 @@ impl From<&Shape> for Shape {
 
 /// Shape, strides and offset, in elements, into a buffer. Strides may be zero (a broadcast dimension) or
 /// negative (a reversed one).
-#[derive(PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Layout {
     shape: Shape,
     strides: Small<isize>,
     offset: usize,
     /// Known once and for all: every kernel asks for it.
     contiguous: bool,
-}
-
-impl Clone for Layout {
-    #[inline]
-    fn clone(&self) -> Layout {
-        Layout {
-            shape: self.shape.clone(),
-            strides: copy(&self.strides),
-            offset: self.offset,
-            contiguous: self.contiguous,
-        }
-    }
 }
 
 impl Layout {
@@ -298,6 +255,15 @@ impl Layout {
         }
         s.strides[d] *= step;
         s.shape.0[d] = len;
+        Layout::of(s.shape, s.strides, s.offset)
+    }
+
+    /// The part at position `at` along dimension `d`, which goes away.
+    pub fn select(&self, d: usize, at: usize) -> Layout {
+        let mut s = self.clone();
+        s.offset = (s.offset as isize + at as isize * s.strides[d]) as usize;
+        s.shape.0.remove(d);
+        s.strides.remove(d);
         Layout::of(s.shape, s.strides, s.offset)
     }
 

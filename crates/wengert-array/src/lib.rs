@@ -16,13 +16,14 @@ mod layout;
 mod mapping;
 pub mod print;
 pub mod real;
+mod small;
 mod storage;
 
 pub use array::{Array, Meta};
 pub use cpu::threads::{get_num_threads, set_num_threads};
 pub use device::Device;
 pub use dtype::{Compute, DType, Element, no_complex};
-pub use error::{Error, ErrorKind, Result, catch, raise};
+pub use error::{Error, ErrorKind, Result, catch, raise, raise_quietly};
 #[doc(hidden)]
 pub use half;
 pub use handle::{Erased, Handle, Seen};

@@ -7,8 +7,8 @@
 //! Memory that another library owns can be a buffer too: its block holds the address and the owner.
 
 use crate::error::{Error, ErrorKind, raise};
+use crate::handle::lists::List;
 use std::alloc::{Layout, alloc, dealloc};
-use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -18,10 +18,17 @@ const ALIGN: usize = 64;
 const SMALL: usize = 32 << 10;
 /// How many small blocks of a class a thread keeps: of the smallest, which a graph of a few hundred small operations has
 /// one each of, as many as fill 16 KiB.
-const fn keep(class: usize) -> usize {
-    let fill = (16 << 10) / class_bytes(class);
-    if fill > 64 { fill } else { 64 }
-}
+const KEEP: [usize; SMALL_CLASSES] = {
+    let (mut keep, mut class) = ([64; SMALL_CLASSES], 0);
+    while class < SMALL_CLASSES {
+        let fill = (16 << 10) / class_bytes(class);
+        if fill > 64 {
+            keep[class] = fill;
+        }
+        class += 1;
+    }
+    keep
+};
 /// How many bytes of large blocks the shared list keeps.
 const KEEP_BYTES: usize = 1 << 30;
 const SMALL_CLASSES: usize = class_of(SMALL) + 1;
@@ -169,7 +176,8 @@ impl Drop for Buffer {
                 drop(block.owner);
                 return;
             }
-            pool::give(self.0, self.header().class);
+            // SAFETY: the header says of which class it is, and this was the last holder.
+            unsafe { pool::give(self.0, self.header().class) };
         }
     }
 }
@@ -191,18 +199,20 @@ mod pool {
         bytes: 0,
     });
 
-    struct Local([Vec<Block>; SMALL_CLASSES]);
+    struct Local([List; SMALL_CLASSES]);
 
     impl Drop for Local {
         fn drop(&mut self) {
-            for (class, blocks) in self.0.iter_mut().enumerate() {
-                blocks.drain(..).for_each(|b| free(b, class));
+            for (class, blocks) in self.0.iter().enumerate() {
+                while let Some(block) = blocks.pop() {
+                    free(Block(block.cast()), class);
+                }
             }
         }
     }
 
     thread_local! {
-        static LOCAL: RefCell<Local> = const { RefCell::new(Local([const { Vec::new() }; SMALL_CLASSES])) };
+        static LOCAL: Local = const { Local([const { List::new() }; SMALL_CLASSES]) };
     }
 
     fn free(block: Block, class: usize) {
@@ -215,36 +225,38 @@ mod pool {
         SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    #[inline]
     pub(super) fn take(class: usize) -> Option<NonNull<Header>> {
         if class < SMALL_CLASSES {
             // A thread that is ending has no list any more: then the system serves.
-            return LOCAL
-                .try_with(|l| l.borrow_mut().0[class].pop())
-                .ok()
-                .flatten()
-                .map(|b| b.0);
+            return Some(LOCAL.try_with(|lists| lists.0[class].pop()).ok()??.cast());
         }
+        take_large(class)
+    }
+
+    fn take_large(class: usize) -> Option<NonNull<Header>> {
         let mut shared = shared();
         let block = shared.free.get_mut(class)?.pop()?;
         shared.bytes -= class_bytes(class);
         Some(block.0)
     }
 
-    pub(super) fn give(block: NonNull<Header>, class: usize) {
-        let block = Block(block);
+    /// # Safety
+    /// The block is of this class, and has no holder.
+    #[inline]
+    pub(super) unsafe fn give(block: NonNull<Header>, class: usize) {
         if class < SMALL_CLASSES {
-            let mut block = Some(block);
-            let _ = LOCAL.try_with(|l| {
-                let list = &mut l.borrow_mut().0[class];
-                if list.len() < keep(class) {
-                    list.extend(block.take());
-                }
-            });
-            if let Some(block) = block {
-                free(block, class);
+            // SAFETY: as the caller promises; every block has room for an address.
+            let kept = LOCAL.try_with(|lists| unsafe { lists.0[class].push(block.cast(), KEEP[class]) });
+            if !kept.unwrap_or(false) {
+                free(Block(block), class);
             }
             return;
         }
+        give_large(Block(block), class);
+    }
+
+    fn give_large(block: Block, class: usize) {
         let mut shared = shared();
         if class < CLASSES && shared.bytes + class_bytes(class) <= KEEP_BYTES {
             shared.bytes += class_bytes(class);

@@ -4,6 +4,7 @@ use crate::dtype::DTypeArg;
 use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyTuple};
+pub(crate) use wengert::ops::shape::Few;
 use wengert::{Array, DType, Shape, Tensor};
 
 /// The tensor behind a Python object, if it is one.
@@ -205,7 +206,7 @@ impl<'py> FromPyObject<'_, 'py> for DimList {
             return Ok(DimList(vec![obj.extract()?]));
         }
         if let Ok(tuple) = obj.cast::<PyTuple>() {
-            return numbers(&tuple).map(DimList);
+            return numbers(&tuple).map(|d| DimList(d.into_vec()));
         }
         if let Ok(d) = obj.extract::<isize>() {
             return Ok(DimList(vec![d]));
@@ -218,20 +219,25 @@ impl<'py> FromPyObject<'_, 'py> for DimList {
 
 /// The sizes or dimensions that a method got, each by itself or all in one sequence: `x.view(2, 3)` and
 /// `x.view((2, 3))`.
-pub(crate) fn varargs(args: &Bound<'_, PyTuple>) -> PyResult<Vec<isize>> {
-    if args.len() == 1 {
-        let first = args.get_borrowed_item(0)?;
-        if let Ok(tuple) = first.cast::<PyTuple>() {
-            return numbers(&tuple);
-        }
-        if first.cast::<PyList>().is_ok() {
-            return first.extract();
-        }
+pub(crate) fn varargs(args: &Bound<'_, PyTuple>) -> PyResult<Few> {
+    match args.len() {
+        1 => listed(&args.get_item(0)?),
+        _ => numbers(args),
     }
-    numbers(args)
 }
 
-fn numbers(tuple: &Bound<'_, PyTuple>) -> PyResult<Vec<isize>> {
+/// The numbers of a sequence, or one by itself.
+pub(crate) fn listed(obj: &Bound<'_, PyAny>) -> PyResult<Few> {
+    if let Ok(tuple) = obj.cast::<PyTuple>() {
+        return numbers(tuple);
+    }
+    if obj.cast::<PyList>().is_ok() {
+        return obj.extract().map(Few::from_vec);
+    }
+    Ok(Few::from_iter([obj.extract::<isize>()?]))
+}
+
+fn numbers(tuple: &Bound<'_, PyTuple>) -> PyResult<Few> {
     tuple.iter_borrowed().map(|n| n.extract::<isize>()).collect()
 }
 

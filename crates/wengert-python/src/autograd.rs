@@ -7,10 +7,11 @@ use crate::give::Give;
 use crate::guard::{guard, guard_long, python};
 use crate::state::{Callback, object};
 use crate::tensor::PyTensor;
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 use std::sync::{Arc, Mutex, PoisonError};
-use wengert::autograd::NodeRef;
+use wengert::autograd::{Edge, NodeRef, Source};
 use wengert::{Backward, Tensor};
 
 /// A recorded operation.
@@ -31,14 +32,17 @@ impl PyNode {
     fn origin(&self, py: Python<'_>) -> Option<String> {
         crate::origin::text(py, self.0.place())
     }
-    /// The operations that made its inputs, each with 0: they have one result.
+    /// What made its inputs, each with 0, since operations have one result: an operation, for a leaf the adding up of its
+    /// gradient, and `None` for what requires no gradient.
     #[getter]
-    fn next_functions(&self) -> Vec<(Option<PyNode>, usize)> {
-        let source = |e: &wengert::autograd::Edge| match &e.source {
-            Some(wengert::autograd::Source::Node(node)) => Some(PyNode(node.clone())),
-            _ => None,
+    fn next_functions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let source = |e: &Edge| match &e.source {
+            Some(Source::Node(node)) => PyNode(node.clone()).into_py_any(py),
+            Some(Source::Leaf(leaf)) => PyAccumulate(leaf.clone()).into_py_any(py),
+            None => Ok(py.None()),
         };
-        self.0.edges().iter().map(|e| (source(e), 0)).collect()
+        let edges = self.0.edges().iter().map(|e| Ok((source(e)?, 0)));
+        PyTuple::new(py, edges.collect::<PyResult<Vec<_>>>()?)
     }
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
         other
@@ -47,6 +51,37 @@ impl PyNode {
     }
     fn __hash__(&self) -> u64 {
         self.0.id()
+    }
+}
+
+/// Where a gradient ends: the adding up in a leaf.
+#[pyclass(frozen, name = "AccumulateGrad", module = "wengert.autograd")]
+pub(crate) struct PyAccumulate(Tensor);
+
+#[pymethods]
+impl PyAccumulate {
+    /// The leaf.
+    #[getter]
+    fn variable<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTensor>> {
+        object(py, self.0.clone())
+    }
+    /// The name of what is no operation.
+    fn name(&self) -> &'static str {
+        "accumulate_grad"
+    }
+    fn __repr__(&self) -> &'static str {
+        "<accumulate_grad>"
+    }
+    /// Nothing.
+    #[getter]
+    fn next_functions<'py>(&self, py: Python<'py>) -> Bound<'py, PyTuple> {
+        PyTuple::empty(py)
+    }
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other.cast::<PyAccumulate>().is_ok_and(|o| o.get().0.is(&self.0))
+    }
+    fn __hash__(&self) -> u64 {
+        Source::Leaf(self.0.clone()).id()
     }
 }
 
@@ -374,6 +409,7 @@ fn _gradcheck(
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<PyNode>()?;
+    m.add_class::<PyAccumulate>()?;
     m.add_class::<PyHook>()?;
     crate::macros::functions!(
         m,

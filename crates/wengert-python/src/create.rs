@@ -7,7 +7,7 @@ use crate::give::Give;
 use crate::guard::guard;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::types::{PyList, PyMapping, PyString, PyTuple};
 use wengert::{Array, DType, Error, ErrorKind, Shape, Tensor};
 
 /// The numbers of nested lists, in row-major order.
@@ -44,8 +44,8 @@ impl Flat {
             if let Ok(array) = crate::interop::array_of(obj) {
                 return self.array(&array, depth);
             }
-            // Ranges, dictionary views and other sequences.
-            if obj.hasattr("__len__")? && obj.hasattr("__getitem__")? {
+            // Ranges and other sequences; a mapping's keys have no order that numbers could mean.
+            if obj.hasattr("__len__")? && obj.hasattr("__getitem__")? && obj.cast::<PyMapping>().is_err() {
                 let items = PyList::new(obj.py(), obj.try_iter()?.collect::<PyResult<Vec<_>>>()?)?;
                 return self.read(&items.into_any(), depth);
             }

@@ -1,6 +1,8 @@
 //! The engine's errors as Python exceptions.
 
-use pyo3::exceptions::{PyIndexError, PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{
+    PyIndexError, PyMemoryError, PyNotImplementedError, PyOSError, PyRuntimeError, PyValueError,
+};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -55,7 +57,12 @@ fn exceptions(py: Python<'_>) -> PyResult<&Exceptions> {
                 py,
                 "DTypeError",
                 "A dtype that the operation does not take.",
-                &[b, &py.get_type::<PyValueError>()],
+                // PyTorch says now the one, now the other.
+                &[
+                    b,
+                    &py.get_type::<PyValueError>(),
+                    &py.get_type::<PyNotImplementedError>(),
+                ],
             )?,
             index: make(
                 py,
@@ -167,9 +174,14 @@ fn applied_at(py: Python<'_>) -> String {
     }
 }
 
-/// The exception for a panic: the Python exception that was on its way, or a report of our mistake.
+/// The exception for a panic: that for an error of the engine, the Python exception that was on its way, or a report of
+/// our mistake.
 #[cold]
 pub(crate) fn from_panic(py: Python<'_>, panic: Box<dyn Any + Send>) -> PyErr {
+    let panic = match panic.downcast::<Error>() {
+        Ok(error) => return exception(py, &error),
+        Err(panic) => panic,
+    };
     let panic = match panic.downcast::<PyErr>() {
         Ok(error) => {
             let place = applied_at(py);

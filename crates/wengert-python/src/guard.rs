@@ -18,7 +18,7 @@ const BIG: usize = 1 << 14;
 /// [`Error`]: wengert::Error
 #[inline]
 pub(crate) fn guard<T: Send>(py: Python<'_>, work: usize, f: impl FnOnce() -> T + Send) -> PyResult<T> {
-    let run = || catch_unwind(AssertUnwindSafe(|| wengert::catch(f)));
+    let run = || catch_unwind(AssertUnwindSafe(f));
     let outcome = if work >= BIG {
         // While the lock is given up nobody can ask Python for the place.
         let before = origin::enter(origin::here(py));
@@ -26,16 +26,11 @@ pub(crate) fn guard<T: Send>(py: Python<'_>, work: usize, f: impl FnOnce() -> T 
         origin::enter(before);
         outcome
     } else {
-        let before = origin::enter(Place::Ask);
-        let outcome = run();
-        origin::enter(before);
-        outcome
+        // That stays: this thread comes back to the engine by this door, or by `python`'s end, which sets what was before.
+        origin::enter(Place::Ask);
+        run()
     };
-    match outcome {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(errors::exception(py, &error)),
-        Err(panic) => Err(errors::from_panic(py, panic)),
-    }
+    outcome.map_err(|panic| errors::from_panic(py, panic))
 }
 
 /// As [`guard`], for what always is worth giving up the lock.

@@ -45,6 +45,7 @@ mod inspect;
 mod interop;
 mod io;
 mod macros;
+mod methods;
 mod ops;
 mod optim;
 mod origin;

@@ -34,6 +34,36 @@ pub(crate) use ops;
 
 /// A function and a method: see [`ops!`].
 macro_rules! both {
+    ([$(#[doc = $doc:literal])*] $name:ident ($x:ident) => $body:expr) => {
+        $(#[doc = $doc])*
+        #[pyfunction]
+        #[pyo3(signature = ($x, *, out = None))]
+        fn $name(
+            py: Python<'_>,
+            $x: $crate::args::TensorLike,
+            out: Option<$crate::args::NoOut>,
+        ) -> PyResult<Py<PyAny>> {
+            let _ = out;
+            let $x = $x.0;
+            let work = $x.numel();
+            let y = $crate::guard::guard(py, work, move || {
+                let $x = &$x;
+                $body
+            })?;
+            $crate::give::Give::give(y, py)
+        }
+
+        const _: () = {
+            unsafe extern "C" fn function(
+                slf: *mut pyo3::ffi::PyObject,
+                _: *mut pyo3::ffi::PyObject,
+            ) -> *mut pyo3::ffi::PyObject {
+                // SAFETY: the interpreter calls methods with its lock held and a tensor to be called on.
+                unsafe { $crate::methods::alone(slf, |$x: &wengert::Tensor| $body) }
+            }
+            $crate::methods::method! { $name ["($self)"] [$($doc)*] noargs function }
+        };
+    };
     ([$(#[doc = $doc:literal])*] $name:ident (
         $x:ident $(, $arg:ident : $ty:ty $(= $default:tt)?)*
         $(; $($kw:ident : $kty:ty $(= $kdefault:tt)?),+)?

@@ -66,7 +66,8 @@ fn place() -> u64 {
         Place::None => 0,
         Place::Known(p) => p,
         Place::Ask => {
-            // SAFETY: `guard` says `Ask` only while this thread holds the interpreter's lock.
+            // SAFETY: `guard` says `Ask` where this thread holds the interpreter's lock, and something else where it lets go
+            // of it.
             let p = look(unsafe { Python::assume_attached() });
             PLACE.set(Place::Known(p));
             p
@@ -228,6 +229,7 @@ fn _set_package(path: &Bound<'_, PyString>) -> PyResult<()> {
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     LASTI.get_or_init(find_lasti);
     set_host(Host { place, tick });
+    wengert_array::raise_quietly();
     crate::macros::functions!(m, _set_package);
     Ok(())
 }

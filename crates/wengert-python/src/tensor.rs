@@ -153,6 +153,10 @@ impl PyTensor {
     fn itemsize(&self) -> usize {
         self.get().dtype().size()
     }
+    /// The address of the first element, where it may be read as long as the tensor lives and nobody writes to it.
+    fn data_ptr(&self) -> usize {
+        self.get().array().as_bytes_ptr() as usize
+    }
     /// Bytes of all elements.
     #[getter]
     fn nbytes(&self) -> usize {
@@ -497,11 +501,7 @@ fn like<'py>(slf: &Bound<'py, PyTensor>, new: PyTensor) -> PyResult<Bound<'py, P
 
 fn reversed(t: &Tensor) -> Tensor {
     use wengert::Op;
-    if t.dim() == 2 {
-        return t.transpose(0, 1);
-    }
-    let order: Vec<isize> = (0..t.dim() as isize).rev().collect();
-    wengert::ops::shape::Permute(order).apply([t])
+    wengert::ops::shape::Permute((0..t.dim() as isize).rev().collect()).apply([t])
 }
 
 /// The one element of `array`.

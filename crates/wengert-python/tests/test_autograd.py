@@ -58,7 +58,9 @@ def test_gradients_of_results():
     y.retain_grad()
     y.sum().backward()
     assert y.grad.tolist() == [1, 1] and x.grad.tolist() == [3, 3]
-    assert not y.is_leaf and y.grad_fn.name() == "mul_scalar" and y.grad_fn.next_functions == [(None, 0)]
+    assert not y.is_leaf and y.grad_fn.name() == "mul_scalar" and len(y.grad_fn.next_functions) == 1
+    ((end, number),) = y.grad_fn.next_functions
+    assert number == 0 and end.variable._same_variable(x) and end == y.grad_fn.next_functions[0][0] and end.next_functions == ()
     assert x.is_leaf and x.grad_fn is None and y.detach().grad_fn is None
     with pytest.raises(RuntimeError):
         y.requires_grad = False

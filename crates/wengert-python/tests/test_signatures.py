@@ -259,6 +259,8 @@ NATIVE = {
     "embedding embedding_bag": "indices",
     "batch_norm instance_norm group_norm": "cudnn_enabled",
     "layer_norm": "cudnn_enable",
+    # Sequences that are packed go to `nn.LSTM` and its like.
+    "lstm gru rnn_tanh rnn_relu": "data batch_sizes",
     # A product has the dtype of its factors.
     "addmm baddbmm bmm mm": "out_dtype",
     # One parameter takes what PyTorch's overloads name differently.

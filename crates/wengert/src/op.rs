@@ -3,7 +3,8 @@
 //! An operation is a value of a type that implements [`Op`]. Applying it computes its result and, where a
 //! gradient may be asked for later, leaves a record of itself in the result's history.
 
-use crate::autograd::{Autocast, Input, Precision, mode, record};
+use crate::autograd::mode::Duties;
+use crate::autograd::{Autocast, Input, Precision, record};
 use crate::tensor::Tensor;
 use std::fmt::Debug;
 use std::panic::Location;
@@ -34,8 +35,8 @@ impl<const N: usize> Arity for Fixed<N> {
     fn map<T: Item, U: Item>(each: [T; N], f: impl FnMut(T) -> U) -> [U; N] {
         each.map(f)
     }
-    fn map_ref<'a, T: Item + 'a, U: Item>(each: &'a [T; N], f: impl FnMut(&'a T) -> U) -> [U; N] {
-        each.each_ref().map(f)
+    fn map_ref<'a, T: Item + 'a, U: Item>(each: &'a [T; N], mut f: impl FnMut(&'a T) -> U) -> [U; N] {
+        std::array::from_fn(|i| f(&each[i]))
     }
     fn map_mut<T: Item, U: Item>(each: &mut [T; N], f: impl FnMut(&mut T) -> U) -> [U; N] {
         each.each_mut().map(f)
@@ -244,7 +245,9 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
     /// The result. Panics at the caller's line where the inputs do not fit.
     #[track_caller]
     fn apply(self, x: Each<Self, &Tensor>) -> Tensor {
-        match run::<Self>(self, Self::Inputs::map(x, Input::from), Location::caller()) {
+        let duties = Duties::now();
+        let x = Self::Inputs::map_ref(&x, |x| Input::seen(x, duties));
+        match run::<Self>(self, x, duties, Location::caller()) {
             Ok(y) => y,
             Err(error) => raise(error),
         }
@@ -253,7 +256,9 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
     /// Like [`apply`](Op::apply) for inputs that are given up: the result may take over their memory.
     #[track_caller]
     fn apply_owned(self, x: Each<Self, Tensor>) -> Tensor {
-        match run::<Self>(self, Self::Inputs::map(x, Input::from), Location::caller()) {
+        let duties = Duties::now();
+        let x = Self::Inputs::map(x, |x| Input::given(x, duties));
+        match run::<Self>(self, x, duties, Location::caller()) {
             Ok(y) => y,
             Err(error) => raise(error),
         }
@@ -262,7 +267,9 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
     /// The result, or the error that [`apply`](Op::apply) would panic with.
     #[track_caller]
     fn try_apply(self, x: Each<Self, &Tensor>) -> Result<Tensor> {
-        run::<Self>(self, Self::Inputs::map(x, Input::from), Location::caller())
+        let duties = Duties::now();
+        let x = Self::Inputs::map_ref(&x, |x| Input::seen(x, duties));
+        run::<Self>(self, x, duties, Location::caller())
     }
 }
 
@@ -293,8 +300,12 @@ pub trait PartOfInput {
 }
 
 /// Infers, computes, and records.
-pub(crate) fn run<O: Op>(op: O, mut x: Each<O, Input>, at: &'static Location<'static>) -> Result<Tensor> {
-    let duties = mode::Duties::now();
+pub(crate) fn run<O: Op>(
+    op: O,
+    mut x: Each<O, Input>,
+    duties: Duties,
+    at: &'static Location<'static>,
+) -> Result<Tensor> {
     if O::PRECISION != Precision::Given
         && let Some(half) = duties.half()
     {

@@ -4,7 +4,7 @@ use crate::autograd::node::{Hook, Hooks, next_id};
 use crate::autograd::{Backward, NodeRef, Source, lock};
 use std::fmt;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use wengert_array::{
     Array, DType, Device, Element, Error, ErrorKind, Handle, Layout, Meta, Result, Shape, print, raise,
@@ -41,6 +41,8 @@ enum Kind {
         value: Mutex<Option<Array>>,
         requires: AtomicU8,
         id: AtomicU64,
+        /// How many elements: bindings ask it of every operand, which a lock each time would cost too much for.
+        numel: AtomicUsize,
     },
 }
 
@@ -89,10 +91,10 @@ impl Tensor {
     /// A variable with this value, no history, and no gradient required.
     #[inline]
     pub fn constant(value: Array) -> Tensor {
-        let requires = AtomicU8::new(requires::UNSAID);
         let kind = Kind::Leaf {
+            numel: AtomicUsize::new(value.numel()),
             value: Mutex::new(Some(value)),
-            requires,
+            requires: AtomicU8::new(requires::UNSAID),
             id: AtomicU64::new(0),
         };
         Tensor(Handle::new(Inner {
@@ -136,6 +138,19 @@ impl Tensor {
                 value.expect(LOST)
             }
             Err(shared) => Tensor(shared).array(),
+        }
+    }
+
+    /// The value, and where it came from if it is asked for and the tensor requires a gradient.
+    #[inline]
+    pub(crate) fn parts(&self, with_source: bool) -> (Array, Option<Source>) {
+        match &self.0.kind {
+            Kind::Made { value, source } => (value.clone(), with_source.then(|| source.clone())),
+            Kind::Leaf { value, requires, .. } => {
+                let source = with_source && requires.load(Ordering::Acquire) == requires::YES;
+                let value = present(&lock(value)).clone();
+                (value, source.then(|| Source::Leaf(self.clone())))
+            }
         }
     }
 
@@ -212,7 +227,10 @@ impl Tensor {
     /// How many elements.
     #[inline]
     pub fn numel(&self) -> usize {
-        self.with_array(Array::numel)
+        match &self.0.kind {
+            Kind::Made { value, .. } => value.numel(),
+            Kind::Leaf { numel, .. } => numel.load(Ordering::Relaxed),
+        }
     }
 
     /// The type of the elements.
@@ -587,7 +605,7 @@ impl Tensor {
     /// If this is a result with a history, or if it requires a gradient and the new value cannot have one.
     #[track_caller]
     pub fn set_data(&self, other: &Tensor) {
-        let Kind::Leaf { value, .. } = &self.0.kind else {
+        let Kind::Leaf { value, numel, .. } = &self.0.kind else {
             raise(unchangeable("set_data"))
         };
         let new = other.array();
@@ -595,7 +613,9 @@ impl Tensor {
             let message = format!("a tensor of dtype {} cannot require a gradient", new.dtype());
             raise(Error::new(ErrorKind::DType, "set_data", message));
         }
-        *lock(value) = Some(new);
+        let mut value = lock(value);
+        numel.store(new.numel(), Ordering::Relaxed);
+        *value = Some(new);
     }
 
     /// Copies the value of `other`, broadcast and converted, into this leaf.

@@ -102,7 +102,14 @@ fn apply(view: View, x: &Tensor, m: &Model) -> Option<(Tensor, Model)> {
                 len,
                 step,
             }];
-            (See(Part { name: "slice", steps }).apply([x]), model)
+            (
+                See(Part {
+                    name: "slice",
+                    steps: steps.into(),
+                })
+                .apply([x]),
+                model,
+            )
         }
         View::Flatten(k) => {
             let at = k % rank.checked_sub(1).filter(|r| *r > 0)?;

@@ -200,18 +200,20 @@ fn results<C: Lane, const I: usize, const M: usize, const O: usize>(
     shape: &Shape,
     out: [DType; O],
 ) -> [Array; O] {
-    out.map(|dtype| {
+    std::array::from_fn(|o| {
         // A direct input has no other handle than this one, unless someone outside holds it.
         let free = |a: &&mut Option<Array>| {
             a.as_ref()
-                .is_some_and(|a| a.dtype() == dtype && is_direct::<C>(a) && a.is_unique())
+                .is_some_and(|a| a.dtype() == out[o] && is_direct::<C>(a) && a.is_unique())
         };
-        let array = match x.iter_mut().find(free).or_else(|| more.iter_mut().find(free)) {
-            Some(a) => a.take().expect("found above"),
-            None => Array::uninit(shape, dtype),
-        };
-        assert!(array.is_unique() && array.is_contiguous() && array.shape() == shape);
-        array
+        match x.iter_mut().find(free).or_else(|| more.iter_mut().find(free)) {
+            Some(a) => {
+                let array = a.take().expect("found above");
+                assert!(array.shape() == shape, "inputs were broadcast");
+                array
+            }
+            None => Array::uninit(shape, out[o]),
+        }
     })
 }
 

@@ -117,19 +117,33 @@ accumulate!(i64, i64, i64::MIN, i64::MAX, i64::wrapping_add, i64::wrapping_mul);
 
 /// Reduces over `axes` (sorted, distinct), which stay with size one. The result is of dtype `out`.
 pub fn reduce(x: &Array, axes: &[usize], how: Reduce, out: DType) -> Array {
-    let compute = if out.is_float() { out } else { DType::I64 };
-    with_compute!(compute, C => run::<C>(x, axes, how, out))
-}
-
-fn run<C: Accumulate>(x: &Array, axes: &[usize], how: Reduce, out: DType) -> Array {
-    let kept: SmallVec<[usize; 6]> = (0..x.rank()).filter(|d| !axes.contains(d)).collect();
     let shape: Shape = (0..x.rank())
         .map(|d| if axes.contains(&d) { 1 } else { x.shape()[d] })
         .collect();
+    reduce_as(x, axes, how, out, &shape)
+}
+
+/// As [`reduce`], where the result has a shape given, of as many elements.
+pub fn reduce_as(x: &Array, axes: &[usize], how: Reduce, out: DType, shape: &Shape) -> Array {
+    let compute = if out.is_float() { out } else { DType::I64 };
+    with_compute!(compute, C => run::<C>(x, axes, how, out, shape))
+}
+
+fn run<C: Accumulate>(x: &Array, axes: &[usize], how: Reduce, out: DType, shape: &Shape) -> Array {
     let count: usize = axes.iter().map(|&d| x.shape()[d]).product();
     let n = shape.numel();
-    let mut result = Array::uninit(shape.clone(), C::DTYPE);
+    let mut result = Array::uninit(shape, C::DTYPE);
     let out_ptr = Out(result.uninit_slice::<C>());
+    if axes.len() == x.rank() {
+        assert!(n == 1, "everything is one number");
+        reduce_rows::<C>(x, n, count, how, out_ptr);
+        return result.cast(out);
+    }
+    let kept: SmallVec<[usize; 6]> = (0..x.rank()).filter(|d| !axes.contains(d)).collect();
+    assert!(
+        n == kept.iter().map(|&d| x.shape()[d]).product(),
+        "a result for each row"
+    );
     let nearest = |dims: &[usize]| {
         let strides = x.layout().strides();
         dims.iter()
@@ -172,20 +186,23 @@ impl<C> Out<C> {
 /// Where elements come from: straight from memory, or gathered.
 struct Reader<'a, C> {
     array: &'a Array,
-    direct: Option<*const C>,
-    walk: Walk,
+    from: From<C>,
+}
+
+enum From<C> {
+    Direct(*const C),
+    Gather(Walk),
 }
 // SAFETY: the array is only read.
 unsafe impl<C> Sync for Reader<'_, C> {}
 
 impl<'a, C: Compute> Reader<'a, C> {
     fn new(array: &'a Array) -> Self {
-        let direct = (array.dtype() == C::DTYPE && array.is_contiguous()).then(|| array.as_ptr::<C>());
-        Reader {
-            array,
-            direct,
-            walk: Walk::new(array),
-        }
+        let from = match array.dtype() == C::DTYPE && array.is_contiguous() {
+            true => From::Direct(array.as_ptr::<C>()),
+            false => From::Gather(Walk::new(array)),
+        };
+        Reader { array, from }
     }
 
     /// Elements `at .. at + n`, with `n ≤ TILE`.
@@ -193,13 +210,13 @@ impl<'a, C: Compute> Reader<'a, C> {
     /// # Safety
     /// The array has them.
     unsafe fn read(&self, at: usize, n: usize, tile: &mut MaybeUninit<[C; TILE]>) -> *const C {
-        match self.direct {
+        match &self.from {
             // SAFETY: the caller's promise.
-            Some(p) => unsafe { p.add(at) },
-            None => {
+            From::Direct(p) => unsafe { p.add(at) },
+            From::Gather(walk) => {
                 let tile = tile.as_mut_ptr().cast::<C>();
                 // SAFETY: the caller's promise; the tile holds n elements.
-                unsafe { walk::load(self.array, &self.walk, at, n, tile) };
+                unsafe { walk::load(self.array, walk, at, n, tile) };
                 tile
             }
         }

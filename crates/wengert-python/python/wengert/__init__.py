@@ -91,6 +91,56 @@ _elsewhere.update(
     )
 )
 
+_elsewhere.update((name, "_recurrent") for base in ("lstm", "gru", "rnn_tanh", "rnn_relu") for name in (base, base + "_cell"))
+_elsewhere.update(
+    (name, "_settings")
+    for name in (
+        "use_deterministic_algorithms",
+        "are_deterministic_algorithms_enabled",
+        "is_deterministic_algorithms_warn_only_enabled",
+        "get_float32_matmul_precision",
+        "set_float32_matmul_precision",
+        "get_default_device",
+        "set_default_device",
+        "get_num_interop_threads",
+        "set_num_interop_threads",
+        "is_inference_mode_enabled",
+        "set_flush_denormal",
+        "layout",
+        "memory_format",
+        "strided",
+        "contiguous_format",
+        "preserve_format",
+        "channels_last",
+        "channels_last_3d",
+    )
+)
+_elsewhere.update(
+    (name, "_legacy")
+    for name in (
+        "is_nonzero",
+        "is_signed",
+        "is_inference",
+        "is_neg",
+        "is_same_size",
+        "get_device",
+        "typename",
+        "range",
+        "orgqr",
+        "nuclear_norm",
+        "frobenius_norm",
+        "norm_except_dim",
+        "binomial",
+        "affine_grid_generator",
+        "native_layer_norm",
+        "native_group_norm",
+        "native_batch_norm",
+        "native_dropout",
+        "to_dlpack",
+    )
+)
+_elsewhere["seed"] = "random"
+
 
 def __getattr__(name):
     import importlib
@@ -103,6 +153,8 @@ def __getattr__(name):
         value = getattr(importlib.import_module("." + module, __name__), attribute)
         globals()[name] = value
         return value
+    elif name.endswith("_copy") and hasattr(copies := importlib.import_module("._copies", __name__), name):
+        return getattr(copies, name)
     elif name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
         # In-place methods are functions too: `wengert.relu_(x)`.
         return getattr(Tensor, name)

@@ -153,13 +153,13 @@ impl PyTensor {
     #[pyo3(signature = (*repeats))]
     fn repeat(&self, py: Python<'_>, repeats: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
         let (x, times) = (self.get(), varargs(repeats)?);
-        guard(py, x.numel(), || x.repeat(&times))?.give(py)
+        guard(py, x.numel(), || x.repeat(times))?.give(py)
     }
     /// As `repeat`, where missing numbers of times are 1, in front.
     #[pyo3(signature = (*dims))]
     fn tile(&self, py: Python<'_>, dims: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
         let (x, times) = (self.get(), varargs(dims)?);
-        guard(py, x.numel(), || x.tile(&times))?.give(py)
+        guard(py, x.numel(), || x.tile(times))?.give(py)
     }
     /// Windows of `size` elements along a dimension, as a new last dimension.
     fn unfold(&self, py: Python<'_>, dimension: isize, size: usize, step: usize) -> PyResult<Py<PyAny>> {

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::CompareOp;
 use pyo3::types::PyTuple;
 use wengert::ops::RoundingMode;
-use wengert::{DType, Tensor};
+use wengert::{DType, Error, ErrorKind, Tensor};
 
 pub(crate) fn add_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
     let scaled;
@@ -67,8 +67,8 @@ fn rounded_div(x: &Tensor, other: &Operand, mode: Option<String>) -> wengert::Re
         None => Ok(div_(x, other)),
         Some("floor") => Ok(x.div_mode(&other.tensor(x), RoundingMode::Floor)),
         Some("trunc") => Ok(x.div_mode(&other.tensor(x), RoundingMode::Trunc)),
-        Some(mode) => Err(wengert::Error::new(
-            wengert::ErrorKind::Value,
+        Some(mode) => Err(Error::new(
+            ErrorKind::Value,
             "div",
             format!("there is no rounding_mode {mode:?}"),
         )
@@ -86,6 +86,16 @@ fn remainder_(x: &Tensor, other: &Operand) -> Tensor {
 
 fn pow_(x: &Tensor, p: &Operand) -> Tensor {
     match p {
+        Operand::Number(Number::Int(n)) if *n < 0 && (x.dtype().is_integer() || x.dtype() == DType::Bool) => {
+            let message = format!(
+                "integers to the power {n} are fractions, which {} cannot hold",
+                x.dtype()
+            );
+            wengert_array::raise(
+                Error::new(ErrorKind::DType, "pow", message)
+                    .help(format!("a float exponent gives floats: `x ** {n}.0`")),
+            )
+        }
         Operand::Number(n) => n.ready(x).powf(n.f64()),
         Operand::Tensor(t) => x.pow(t),
     }

@@ -10,6 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyEllipsis, PyInt, PyList, PySlice, PyTuple};
 use wengert::ops::ScatterMode;
+use wengert::ops::index::Parts;
 use wengert::{DType, Index, Result, Tensor};
 
 fn part(obj: &Bound<'_, PyAny>) -> PyResult<Index> {
@@ -70,10 +71,10 @@ fn list(t: Tensor) -> PyResult<Index> {
     }
 }
 
-fn parts(index: &Bound<'_, PyAny>) -> PyResult<Vec<Index>> {
+fn parts(index: &Bound<'_, PyAny>) -> PyResult<Parts> {
     match index.cast::<PyTuple>() {
         Ok(tuple) => tuple.iter().map(|i| part(&i)).collect(),
-        Err(_) => Ok(vec![part(index)?]),
+        Err(_) => Ok(Parts::from_iter([part(index)?])),
     }
 }
 

@@ -4,9 +4,11 @@ use crate::args::{SizeArg, TensorLike, TensorList, shape_of, varargs};
 use crate::give::Give;
 use crate::guard::guard;
 use crate::macros::{functions, ops};
+use crate::methods::{Given, finish, method, sized, sized_methods};
 use crate::state::{Made, object};
 use crate::tensor::PyTensor;
 use pyo3::exceptions::PyValueError;
+use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use wengert::ops::Sections;
@@ -160,43 +162,60 @@ fn split(tensor: TensorLike, split_size_or_sections: &Bound<'_, PyAny>, dim: isi
     split_of(&tensor.0, split_size_or_sections, dim)
 }
 
+sized_methods! {
+    /// The same elements in another shape of equal count; one size may be −1.
+    reshape(shape) => |x, sizes| x.reshape(sizes);
+    /// The dimensions in a new order.
+    permute(dims) => |x, dims| x.permute(dims);
+    /// Repeated along dimensions of size one and new leading ones, without taking memory.
+    expand(size) => |x, sizes| x.expand(sizes);
+    /// In the reverse order along `dims`.
+    flip(dims) => |x, dims| x.flip(dims.into_vec());
+}
+
+const _: () = {
+    unsafe extern "C" fn view(
+        slf: *mut PyObject,
+        args: *const *mut PyObject,
+        n: isize,
+        names: *mut PyObject,
+    ) -> *mut PyObject {
+        // SAFETY: the interpreter calls methods with its lock held and a tensor to be called on.
+        let (py, x, given) = unsafe {
+            let py = Python::assume_attached();
+            (py, crate::state::at(slf), Given::new(py, args, n, names))
+        };
+        let dtype = match given.args {
+            [one] if n == 1 => one.cast::<crate::dtype::PyDType>().ok().map(|d| Ok(d.get().0)),
+            _ => given
+                .named("dtype")
+                .map(|d| d.extract::<crate::dtype::DTypeArg>().map(|d| d.0)),
+        };
+        match dtype {
+            Some(dtype) => finish(py, dtype.and_then(|dtype| reread(py, &x.get(), dtype))),
+            // SAFETY: as above.
+            None => unsafe { sized(slf, args, n, names, "size", |x, sizes| x.view(sizes)) },
+        }
+    }
+    method! {
+        view ["($self, *size, dtype=None)"] [
+            " The same elements in another shape of equal count; one size may be −1. Given a dtype, the same bytes read as"
+            " elements of that."
+        ] fastcall_cfunction_with_keywords view
+    }
+};
+
+/// The bytes of `x` as elements of `dtype`.
+fn reread(py: Python<'_>, x: &Tensor, dtype: DType) -> PyResult<Py<PyAny>> {
+    let array = x.array();
+    if dtype.size() == array.dtype().size() || dtype == DType::Bool {
+        return guard(py, 0, || x.view_dtype(dtype))?.give(py);
+    }
+    crate::interop::reread(py, &array, dtype)?.give(py)
+}
+
 #[pymethods]
 impl PyTensor {
-    /// The same elements in another shape of equal count; one size may be −1.
-    #[pyo3(signature = (*shape))]
-    fn reshape(&self, py: Python<'_>, shape: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
-        let (x, sizes) = (self.get(), varargs(shape)?);
-        guard(py, 0, || x.reshape(&sizes))?.give(py)
-    }
-    /// The same elements in another shape of equal count; one size may be −1. Given a dtype, the same bytes read as
-    /// elements of that.
-    #[pyo3(signature = (*shape, dtype = None))]
-    fn view(
-        &self,
-        py: Python<'_>,
-        shape: &Bound<'_, PyTuple>,
-        dtype: crate::args::Dtype,
-    ) -> PyResult<Py<PyAny>> {
-        let x = self.get();
-        let dtype = match shape.len() {
-            0 => dtype.map(|d| d.0),
-            1 => shape
-                .get_borrowed_item(0)?
-                .cast::<crate::dtype::PyDType>()
-                .ok()
-                .map(|d| d.get().0),
-            _ => None,
-        };
-        if let Some(dtype) = dtype {
-            let array = x.array();
-            if dtype.size() == array.dtype().size() || dtype == DType::Bool {
-                return guard(py, 0, || x.view_dtype(dtype))?.give(py);
-            }
-            return crate::interop::reread(py, &array, dtype)?.give(py);
-        }
-        let sizes = varargs(shape)?;
-        guard(py, 0, || x.view(&sizes))?.give(py)
-    }
     /// In the shape of `other`.
     fn view_as(&self, py: Python<'_>, other: TensorLike) -> PyResult<Py<PyAny>> {
         let x = self.get();
@@ -207,28 +226,10 @@ impl PyTensor {
         let x = self.get();
         guard(py, 0, || x.reshape(other.0.shape()))?.give(py)
     }
-    /// The dimensions in a new order.
-    #[pyo3(signature = (*dims))]
-    fn permute(&self, py: Python<'_>, dims: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
-        let (x, dims) = (self.get(), varargs(dims)?);
-        guard(py, 0, || x.permute(&dims))?.give(py)
-    }
-    /// Repeated along dimensions of size one and new leading ones, without taking memory.
-    #[pyo3(signature = (*sizes))]
-    fn expand(&self, py: Python<'_>, sizes: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
-        let (x, sizes) = (self.get(), varargs(sizes)?);
-        guard(py, 0, || x.expand(&sizes))?.give(py)
-    }
     /// Expanded to the shape of `other`.
     fn expand_as(&self, py: Python<'_>, other: TensorLike) -> PyResult<Py<PyAny>> {
         let x = self.get();
         guard(py, 0, || x.expand(other.0.shape()))?.give(py)
-    }
-    /// In the reverse order along `dims`.
-    #[pyo3(signature = (*dims))]
-    fn flip(&self, py: Python<'_>, dims: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
-        let (x, dims) = (self.get(), varargs(dims)?);
-        guard(py, 0, || x.flip(dims))?.give(py)
     }
     /// Row-major without gaps: itself where it is so, else a copy.
     #[pyo3(signature = (memory_format = None))]

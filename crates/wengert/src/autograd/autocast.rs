@@ -119,7 +119,8 @@ impl Precision {
                     array: input.array.clone(),
                     source: input.source.take(),
                 };
-                *input = Input::from(run(Cast(dtype), [given], at)?);
+                let duties = Duties::now();
+                *input = Input::given(run(Cast(dtype), [given], duties, at)?, duties);
             }
         }
         Ok(())

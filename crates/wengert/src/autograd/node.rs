@@ -1,7 +1,8 @@
 //! The graph: each recorded operation is a node that knows its inputs' makers.
 
 use super::audit::{self, Audited};
-use super::{host, mode};
+use super::host;
+use super::mode::{self, Duties};
 use crate::op::{Arity, Each, Extra, In, Op, PartOfInput, Saves, forward};
 use crate::tensor::Tensor;
 use std::cell::{Cell, RefCell};
@@ -151,11 +152,19 @@ pub struct Input {
     pub(crate) source: Option<Source>,
 }
 
-impl From<&Tensor> for Input {
-    fn from(t: &Tensor) -> Input {
+impl Input {
+    #[inline]
+    pub(crate) fn seen(t: &Tensor, duties: Duties) -> Input {
+        let (array, source) = t.parts(duties.record());
+        Input { array, source }
+    }
+
+    #[inline]
+    pub(crate) fn given(t: Tensor, duties: Duties) -> Input {
+        let source = if duties.record() { t.source() } else { None };
         Input {
-            array: t.array(),
-            source: if mode::is_recording() { t.source() } else { None },
+            array: t.into_array(),
+            source,
         }
     }
 }
@@ -167,16 +176,6 @@ impl From<Input> for Tensor {
             Some(Source::Leaf(leaf)) => leaf,
             Some(source) => Tensor::made(x.array, source),
             None => Tensor::constant(x.array),
-        }
-    }
-}
-
-impl From<Tensor> for Input {
-    fn from(t: Tensor) -> Input {
-        let source = if mode::is_recording() { t.source() } else { None };
-        Input {
-            array: t.into_array(),
-            source,
         }
     }
 }

@@ -87,7 +87,7 @@ impl Tensor {
             .insert(places[1], size);
         let part = Part {
             name: "diag_embed",
-            steps: vec![step],
+            steps: smallvec::smallvec![step],
         };
         Place {
             part,

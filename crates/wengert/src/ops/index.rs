@@ -4,9 +4,10 @@ use super::compare::Operand;
 use super::ok;
 use super::rows::{IndexAdd, IndexCopy, IndexSelect};
 use super::shape::Permute;
-use super::slice::{Overwrite, Part, See, Step, span};
+use super::slice::{Overwrite, Part, See, Step, Steps, span};
 use crate::op::Op;
 use crate::tensor::Tensor;
+use smallvec::{SmallVec, smallvec};
 use std::ops::{Range, RangeFrom, RangeFull, RangeTo};
 use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, kernels, raise};
 
@@ -122,26 +123,34 @@ impl From<&Tensor> for Index {
     }
 }
 
+/// The parts of an index; few need no allocation.
+pub type Parts = SmallVec<[Index; 2]>;
+
 /// The parts of an index: one, or a tuple of up to four, or a vector.
 pub trait Indices {
     /// As a list.
-    fn parts(self) -> Vec<Index>;
+    fn parts(self) -> Parts;
 }
 impl<I: Into<Index>> Indices for I {
-    fn parts(self) -> Vec<Index> {
-        vec![self.into()]
+    fn parts(self) -> Parts {
+        smallvec![self.into()]
     }
 }
 impl Indices for Vec<Index> {
-    fn parts(self) -> Vec<Index> {
+    fn parts(self) -> Parts {
+        self.into()
+    }
+}
+impl Indices for Parts {
+    fn parts(self) -> Parts {
         self
     }
 }
 macro_rules! tuples {
     ($(($($T:ident $i:tt),*)),*) => {$(
         impl<$($T: Into<Index>),*> Indices for ($($T,)*) {
-            fn parts(self) -> Vec<Index> {
-                vec![$(self.$i.into()),*]
+            fn parts(self) -> Parts {
+                smallvec![$(self.$i.into()),*]
             }
         }
     )*};
@@ -175,21 +184,13 @@ fn plan(op: &'static str, shape: &Shape, index: &[Index]) -> Result<Plan> {
         let message = format!("{taken} indices are too many for shape {shape}");
         return Err(Error::new(ErrorKind::Index, op, message));
     }
-    let (mut steps, mut lists, mut now, mut d) = (Vec::new(), Vec::new(), shape.clone(), 0);
+    let (mut steps, mut lists, mut now, mut d) = (Steps::new(), Vec::new(), shape.clone(), 0);
     let mut ellipsis = false;
     for part in index {
         match part {
             Index::At(i) => {
                 let start = position(op, *i, d, &now)?;
-                steps.extend([
-                    Step::Slice {
-                        dim: d,
-                        start,
-                        len: 1,
-                        step: 1,
-                    },
-                    Step::Drop(d),
-                ]);
+                steps.push(Step::At { dim: d, at: start });
                 now = now.remove(d);
             }
             Index::Range(_, _, 0) => {
@@ -257,15 +258,7 @@ fn plan(op: &'static str, shape: &Shape, index: &[Index]) -> Result<Plan> {
             }
             Index::List(t) if t.dim() == 0 && t.dtype().is_integer() => {
                 let start = position(op, t.item() as isize, d, &now)?;
-                steps.extend([
-                    Step::Slice {
-                        dim: d,
-                        start,
-                        len: 1,
-                        step: 1,
-                    },
-                    Step::Drop(d),
-                ]);
+                steps.push(Step::At { dim: d, at: start });
                 now = now.remove(d);
             }
             Index::List(t) => {
@@ -372,7 +365,7 @@ impl Merged {
     #[track_caller]
     fn arrange(&self, x: &Tensor) -> Tensor {
         match &self.order {
-            Some(order) => Permute(order.clone()).apply([x]).reshape(&self.merged),
+            Some(order) => Permute(order.as_slice().into()).apply([x]).reshape(&self.merged),
             None => x.reshape(&self.merged),
         }
     }
@@ -386,7 +379,7 @@ impl Merged {
             .iter()
             .enumerate()
             .for_each(|(new, old)| back[*old as usize] = new as isize);
-        Permute(back).apply([&x])
+        Permute(back.into()).apply([&x])
     }
 }
 

@@ -100,7 +100,7 @@ impl Tensor {
         if !cuts.is_empty() {
             x = See(Part {
                 name: "pad",
-                steps: cuts,
+                steps: cuts.into(),
             })
             .apply([&x]);
         }
@@ -109,7 +109,7 @@ impl Tensor {
         }
         let part = Part {
             name: "pad",
-            steps: places,
+            steps: places.into(),
         };
         Place {
             part,

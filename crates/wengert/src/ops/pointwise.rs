@@ -185,7 +185,11 @@ pub(crate) fn promote(x: impl Iterator<Item = (DType, usize)>) -> DType {
     let (mut arrays, mut scalars) = (None::<DType>, None::<DType>);
     for (dtype, rank) in x {
         let group = if rank > 0 { &mut arrays } else { &mut scalars };
-        *group = Some(group.map_or(dtype, |d| d.promote(dtype)));
+        match group {
+            Some(d) if *d == dtype => {}
+            Some(d) => *d = d.promote(dtype),
+            None => *group = Some(dtype),
+        }
     }
     match (arrays, scalars) {
         (Some(a), Some(s)) if kind(s) > kind(a) => a.promote(s),
@@ -195,9 +199,14 @@ pub(crate) fn promote(x: impl Iterator<Item = (DType, usize)>) -> DType {
 }
 
 /// The shape that all inputs broadcast to.
-#[inline]
+#[inline(always)]
 pub(crate) fn broadcast(x: &[In<'_>]) -> Result<Shape> {
-    let mut shape = x[0].shape.clone();
+    let first = x[0].shape;
+    let mut shape = first.clone();
+    // Mostly all are equal.
+    if x[1..].iter().all(|x| x.shape == first) {
+        return Ok(shape);
+    }
     for other in &x[1..] {
         shape = match shape.broadcast(other.shape) {
             Some(s) => s,

@@ -4,6 +4,7 @@ use super::{axis, contract};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
+use smallvec::SmallVec;
 use wengert_array::kernels::{self, Body, Reduce};
 use wengert_array::real::Real;
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, raise};
@@ -38,6 +39,9 @@ impl From<Vec<isize>> for Dims {
     }
 }
 
+/// Dimensions by number; few need no allocation.
+pub(super) type Axes = SmallVec<[usize; 4]>;
+
 impl Dims {
     /// The dimensions that are named, if any are.
     pub(crate) fn list(self) -> Option<Vec<isize>> {
@@ -45,18 +49,18 @@ impl Dims {
     }
 
     /// As sorted dimension numbers of a tensor of `rank` dimensions; no dimensions mean all, as in PyTorch.
-    fn resolve(&self, op: &str, rank: usize) -> Result<Vec<usize>> {
+    fn resolve(&self, op: &str, rank: usize) -> Result<Axes> {
         let Some(dims) = self.0.as_ref().filter(|d| !d.is_empty()) else {
             return Ok((0..rank).collect());
         };
         // PyTorch lets a 0-d tensor be reduced over its "only" dimension.
         if rank == 0 && dims.iter().all(|d| matches!(d, 0 | -1)) {
-            return Ok(vec![]);
+            return Ok(Axes::new());
         }
         let mut axes = dims
             .iter()
             .map(|d| axis(op, *d, rank))
-            .collect::<Result<Vec<_>>>()?;
+            .collect::<Result<Axes>>()?;
         axes.sort_unstable();
         if let Some(twice) = axes.windows(2).find(|w| w[0] == w[1]) {
             let message = format!("dimension {} is named twice", twice[0]);
@@ -76,7 +80,7 @@ pub struct Over {
 }
 
 impl Over {
-    pub(super) fn axes(&self, rank: usize) -> Vec<usize> {
+    pub(super) fn axes(&self, rank: usize) -> Axes {
         self.dims
             .resolve("", rank)
             .expect("infer has checked the dimensions")
@@ -85,6 +89,7 @@ impl Over {
     pub(super) fn infer(&self, op: &str, x: In<'_>, dtype: DType) -> Result<Meta> {
         let axes = self.dims.resolve(op, x.shape.rank())?;
         let shape = match self.keepdim {
+            false if axes.len() == x.shape.rank() => Shape::default(),
             true => (0..x.shape.rank())
                 .map(|d| if axes.contains(&d) { 1 } else { x.shape[d] })
                 .collect(),
@@ -101,7 +106,7 @@ impl Over {
     }
 
     pub(super) fn reduce(&self, x: &Array, y: &Meta, how: Reduce) -> Array {
-        kernels::reduce(x, &self.axes(x.rank()), how, y.dtype).reshape(&y.shape)
+        kernels::reduce_as(x, &self.axes(x.rank()), how, y.dtype, &y.shape)
     }
 
     /// The gradient or result with the reduced dimensions put back as size one.

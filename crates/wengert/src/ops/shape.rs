@@ -4,6 +4,7 @@ use super::{Dims, axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
+use smallvec::{SmallVec, smallvec};
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, raise};
 
 pub(super) fn block() -> Array {
@@ -51,20 +52,22 @@ impl Op for Reshape {
     }
 }
 
+/// Numbers, one for each dimension: up to four need no allocation.
+pub type Few = SmallVec<[isize; 4]>;
+
 /// y = x with its dimensions in another order; dx = dy in the old order.
 #[derive(Clone, Debug)]
-pub struct Permute(pub Vec<isize>);
+pub struct Permute(pub Few);
 
 impl Permute {
-    fn order(&self, rank: usize) -> Result<Vec<usize>> {
-        let order = self
-            .0
-            .iter()
-            .map(|d| axis("permute", *d, rank))
-            .collect::<Result<Vec<_>>>()?;
-        let mut seen = order.clone();
-        seen.sort_unstable();
-        if seen.iter().copied().ne(0..rank) {
+    fn order(&self, rank: usize) -> Result<SmallVec<[usize; 4]>> {
+        let (mut order, mut twice) = (SmallVec::new(), false);
+        for &d in &self.0 {
+            let d = axis("permute", d, rank)?;
+            twice |= order.contains(&d);
+            order.push(d);
+        }
+        if twice || order.len() != rank {
             let message = format!("{:?} is not an order of {rank} dimensions", self.0);
             return Err(
                 Error::new(ErrorKind::Value, "permute", message).note("each must be named exactly once")
@@ -87,7 +90,7 @@ impl Op for Permute {
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         let order = self.order(cx.meta(0).shape.rank()).expect("infer has checked it");
-        let mut back = vec![0; order.len()];
+        let mut back = Few::from_elem(0, order.len());
         order
             .iter()
             .enumerate()
@@ -99,8 +102,8 @@ impl Op for Permute {
     }
     fn samples() -> Vec<Sample<Self>> {
         vec![
-            Sample::new(Permute(vec![2, 0, 1]), [block()]),
-            Sample::new(Permute(vec![0, -1, 1]), [block()]),
+            Sample::new(Permute(smallvec![2, 0, 1]), [block()]),
+            Sample::new(Permute(smallvec![0, -1, 1]), [block()]),
         ]
     }
 }
@@ -143,33 +146,33 @@ impl Op for Expand {
 /// Sizes of dimensions, where −1 may stand for one that follows from the rest.
 pub trait Sizes {
     /// As signed numbers.
-    fn sizes(self) -> Vec<isize>;
+    fn sizes(self) -> Few;
 }
 
 macro_rules! sizes {
     ($($t:ty),*) => {$(
         impl<const N: usize> Sizes for [$t; N] {
-            fn sizes(self) -> Vec<isize> {
+            fn sizes(self) -> Few {
                 self[..].sizes()
             }
         }
         impl<const N: usize> Sizes for &[$t; N] {
-            fn sizes(self) -> Vec<isize> {
+            fn sizes(self) -> Few {
                 self[..].sizes()
             }
         }
         impl Sizes for Vec<$t> {
-            fn sizes(self) -> Vec<isize> {
+            fn sizes(self) -> Few {
                 self[..].sizes()
             }
         }
         impl Sizes for &Vec<$t> {
-            fn sizes(self) -> Vec<isize> {
+            fn sizes(self) -> Few {
                 self[..].sizes()
             }
         }
         impl Sizes for &[$t] {
-            fn sizes(self) -> Vec<isize> {
+            fn sizes(self) -> Few {
                 let signed = |n: &$t| (*n as i128).clamp(isize::MIN as i128, isize::MAX as i128) as isize;
                 self.iter().map(signed).collect()
             }
@@ -178,19 +181,27 @@ macro_rules! sizes {
 }
 sizes!(usize, isize, i32, i64);
 
+impl Sizes for Few {
+    fn sizes(self) -> Few {
+        self
+    }
+}
 impl Sizes for Shape {
-    fn sizes(self) -> Vec<isize> {
+    fn sizes(self) -> Few {
         self.dims().sizes()
     }
 }
 impl Sizes for &Shape {
-    fn sizes(self) -> Vec<isize> {
+    fn sizes(self) -> Few {
         self.dims().sizes()
     }
 }
 
 /// The shape that `dims` means for `numel` elements: −1 is worked out from the others.
 fn resolve(op: &str, dims: &[isize], shape: &Shape) -> Result<Shape> {
+    if dims.iter().all(|d| *d >= 0) {
+        return Ok(dims.iter().map(|d| *d as usize).collect());
+    }
     let numel = shape.numel();
     let known = dims
         .iter()
@@ -210,8 +221,10 @@ fn resolve(op: &str, dims: &[isize], shape: &Shape) -> Result<Shape> {
         (Some(-1), Some(-1)) => bad(format!(
             "cannot see {shape} as {dims:?}: only one size can be left as −1"
         )),
-        (Some(d), _) => bad(format!("{d} is not a size, in {dims:?}")),
-        (None, _) => Ok(dims.iter().map(|d| *d as usize).collect()),
+        (d, _) => bad(format!(
+            "{} is not a size, in {dims:?}",
+            d.copied().unwrap_or_default()
+        )),
     }
 }
 
@@ -261,13 +274,16 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn reshape(&self, sizes: impl Sizes) -> Tensor {
-        Reshape(ok(resolve("reshape", &sizes.sizes(), &self.shape()))).apply([self])
+        Reshape(ok(
+            self.with_shape(|shape| resolve("reshape", &sizes.sizes(), shape))
+        ))
+        .apply([self])
     }
 
     /// As [`reshape`](Tensor::reshape).
     #[track_caller]
     pub fn view(&self, sizes: impl Sizes) -> Tensor {
-        Reshape(ok(resolve("view", &sizes.sizes(), &self.shape()))).apply([self])
+        Reshape(ok(self.with_shape(|shape| resolve("view", &sizes.sizes(), shape)))).apply([self])
     }
 
     /// In the shape of `other`.
@@ -351,7 +367,7 @@ impl Tensor {
     /// The dimensions in a new order.
     #[track_caller]
     pub fn permute(&self, order: impl AsRef<[isize]>) -> Tensor {
-        Permute(order.as_ref().to_vec()).apply([self])
+        Permute(order.as_ref().into()).apply([self])
     }
 
     /// Dimensions `a` and `b` exchanged.
@@ -362,7 +378,7 @@ impl Tensor {
             ok(axis("transpose", a, rank.max(1))),
             ok(axis("transpose", b, rank.max(1))),
         );
-        let mut order: Vec<isize> = (0..rank as isize).collect();
+        let mut order: Few = (0..rank as isize).collect();
         if rank > 0 {
             order.swap(a, b);
         }
@@ -383,7 +399,7 @@ impl Tensor {
     pub fn t(&self) -> Tensor {
         match self.dim() {
             0 | 1 => self.reshape(self.shape()),
-            2 => Permute(vec![1, 0]).apply([self]),
+            2 => Permute(smallvec![1, 0]).apply([self]),
             rank => raise(
                 Error::new(
                     ErrorKind::Shape,
@@ -431,7 +447,7 @@ impl Tensor {
             .into_iter()
             .map(|d| d.unwrap_or_else(|| others.next().expect("as many as places") as isize))
             .collect();
-        Permute(order).apply([self])
+        Permute(order.into()).apply([self])
     }
 
     /// NumPy's name for [`movedim`](Tensor::movedim).

@@ -5,6 +5,7 @@ use super::{Dims, axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, PartOfInput, Sample, Saves};
 use crate::tensor::Tensor;
+use smallvec::{SmallVec, smallvec};
 use wengert_array::{Array, Error, ErrorKind, Layout, Meta, Result, Shape, kernels, raise};
 
 /// One step to a part of a tensor. Dimensions count from the front, in the tensor that the steps before give.
@@ -21,8 +22,13 @@ pub enum Step {
         /// How far apart.
         step: isize,
     },
-    /// Without this dimension, which has size one.
-    Drop(usize),
+    /// One position along a dimension, which goes away.
+    At {
+        /// Along which dimension.
+        dim: usize,
+        /// The position.
+        at: usize,
+    },
     /// With a dimension of size one before this one.
     Insert(usize),
     /// A diagonal of two dimensions, which go away, as a new last one.
@@ -36,20 +42,23 @@ pub enum Step {
     },
 }
 
+/// Few steps need no allocation.
+pub type Steps = SmallVec<[Step; 2]>;
+
 /// A part of a tensor: steps that lead to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// The operation that asks, for messages and pictures.
     pub name: &'static str,
     /// The steps, in order.
-    pub steps: Vec<Step>,
+    pub steps: Steps,
 }
 
 impl Part {
     fn of(name: &'static str, step: Step) -> Part {
         Part {
             name,
-            steps: vec![step],
+            steps: smallvec![step],
         }
     }
 
@@ -62,7 +71,7 @@ impl Part {
                     len,
                     step,
                 } => x.slice(dim, start, len, step),
-                Step::Drop(d) => x.squeeze(d),
+                Step::At { dim, at } => x.select(dim, at),
                 Step::Insert(d) => x.unsqueeze(d),
                 Step::Diagonal { offset, rows, cols } => x.diagonal(offset, rows, cols),
             };
@@ -100,7 +109,14 @@ impl Part {
                     }
                     at.slice(dim, start, len, step)
                 }
-                Step::Drop(d) => at.squeeze(d),
+                Step::At { dim, at: i } => {
+                    if i >= at.shape()[dim] {
+                        let message =
+                            format!("there is no position {i} in dimension {dim} of {}", at.shape());
+                        return Err(Error::new(ErrorKind::Index, self.name, message));
+                    }
+                    at.select(dim, i)
+                }
                 Step::Insert(d) => at.unsqueeze(d),
                 Step::Diagonal { offset, rows, cols } => at.diagonal(offset, rows, cols),
             };
@@ -149,14 +165,8 @@ impl Op for See {
                 },
             ))
         };
-        let steps = vec![
-            Step::Slice {
-                dim: 1,
-                start: 2,
-                len: 1,
-                step: 1,
-            },
-            Step::Drop(1),
+        let steps = smallvec![
+            Step::At { dim: 1, at: 2 },
             Step::Insert(0),
             Step::Slice {
                 dim: 2,
@@ -655,16 +665,7 @@ fn one_by_one(x: &Tensor, d: usize, parts: &mut Vec<Tensor>) {
 
 /// One index of a dimension, which goes away.
 fn at(name: &'static str, dim: usize, start: usize) -> Part {
-    let one = Step::Slice {
-        dim,
-        start,
-        len: 1,
-        step: 1,
-    };
-    Part {
-        name,
-        steps: vec![one, Step::Drop(dim)],
-    }
+    Part::of(name, Step::At { dim, at: start })
 }
 
 fn same_shape(op: &str, src: &Tensor, part: &Shape) -> Result<()> {

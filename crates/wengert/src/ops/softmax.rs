@@ -35,12 +35,13 @@ impl Op for Softmax {
     }
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         self.axis(x.shape.rank())?;
-        let dtype = if x.dtype.is_float() { x.dtype } else { DType::F32 };
-        Ok(Meta {
-            shape: x.shape.clone(),
-            dtype,
-            device: x.device,
-        })
+        if !x.dtype.is_float() {
+            let message = format!("a tensor of dtype {} has none", x.dtype);
+            return Err(Error::new(ErrorKind::DType, self.name(), message)
+                .note("exponentials are fractions, which only floating-point dtypes hold")
+                .help("convert it first: `.to(DType::F32)`, in Python `dtype=`"));
+        }
+        Ok(x.with_shape(x.shape))
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
         let d = self.axis(x.rank()).expect("infer has checked it");

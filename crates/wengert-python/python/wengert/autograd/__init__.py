@@ -2,7 +2,7 @@
 
 from .._C import grad, graph, is_anomaly_enabled, is_grad_enabled
 from .._modes import detect_anomaly, enable_grad, inference_mode, no_grad, set_detect_anomaly, set_grad_enabled
-from . import functional
+from . import forward_ad, functional
 from .function import Function, FunctionCtx, backward, once_differentiable
 from .gradcheck import gradcheck, gradgradcheck
 
@@ -12,6 +12,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "functional",
     "grad",
     "gradcheck",

@@ -101,7 +101,7 @@ pub fn matrix_norm(x: &Tensor, ord: impl Into<Ord>, dims: [isize; 2], keepdim: b
     let both = [rows as isize, cols as isize];
     let values = |op: &dyn Fn(&Tensor) -> Tensor| {
         let others = (0..rank).filter(|d| *d != rows && *d != cols);
-        let order: Vec<isize> = others.chain([rows, cols]).map(|d| d as isize).collect();
+        let order = others.chain([rows, cols]).map(|d| d as isize).collect();
         let y = op(&svdvals(&Permute(order).apply([x])));
         match keepdim {
             true => y.reshape(x.shape().with(rows, 1).with(cols, 1)),

@@ -96,7 +96,7 @@ pub fn cross_entropy(logits: &Tensor, target: &Tensor, reduction: Reduction, ign
         ),
         0 | 2 => (logits.clone(), target.clone(), target.shape()),
         _ => {
-            let order: Vec<isize> = [0]
+            let order = [0]
                 .into_iter()
                 .chain(2..shape.rank() as isize)
                 .chain([1])

@@ -56,6 +56,58 @@ _STEPS: dict[str, tuple[Callable, int]] = {
 }
 
 
+def _direction(
+    mode: str, x: Tensor, state: tuple, weights: list, bias: bool, reverse: bool, sizes: list | None
+) -> tuple:
+    """One layer in one direction over a sequence [L, N, ·]; with `sizes`, only the first so many rows at each time."""
+    step = _STEPS[mode][0]
+    w_ih, w, *more = weights
+    b_ih, b, *rest = more if bias else (None, None, *more)
+    # The input's part in all gates is one product for all times.
+    gates = _linear(x, w_ih, b_ih).unbind(0)
+    times = range(len(gates) - 1, -1, -1) if reverse else range(len(gates))
+    outputs: list = [None] * len(gates)
+    for t in times:
+        if sizes is None or sizes[t] == state[0].shape[0]:
+            state = step(gates[t], state, w, b, *rest)
+            outputs[t] = state[0]
+            continue
+        n, total = sizes[t], state[0].shape[0]
+        new = step(gates[t][:n], tuple(s[:n] for s in state), w, b, *rest)
+        # The sequences that have not begun, or are over, keep their state.
+        state = tuple(_C.cat([s, old[n:]]) for s, old in zip(new, state))
+        outputs[t] = _C.cat([new[0], _C.zeros((total - n, new[0].shape[1]), dtype=new[0].dtype)])
+    return _C.stack(outputs), state
+
+
+def run_layers(
+    mode: str,
+    x: Tensor,
+    states: tuple,
+    weights: list,
+    bias: bool,
+    directions: int,
+    dropout: float,
+    training: bool,
+    sizes: list | None = None,
+) -> tuple:
+    """Layers over layers, in one direction or both: the outputs [L, N, ·] and the last states. `weights` has a list for each
+    layer and direction: of the input, of the state, their biases (with `bias`), and perhaps of a projection."""
+    last: list = []
+    for layer in range(len(weights) // directions):
+        if layer > 0 and dropout > 0:
+            x = _functional().dropout(x, dropout, training)
+        outputs = []
+        for direction in range(directions):
+            number = layer * directions + direction
+            first = tuple(s[number] for s in states)
+            y, state = _direction(mode, x, first, weights[number], bias, direction == 1, sizes)
+            outputs.append(y)
+            last.append(state)
+        x = outputs[0] if directions == 1 else _C.cat(outputs, -1)
+    return x, tuple(_C.stack(list(parts)) for parts in zip(*last))
+
+
 class RNNBase(Module):
     """What RNN, LSTM and GRU share: layers over layers, in one direction or both."""
 
@@ -126,44 +178,11 @@ class RNNBase(Module):
         """The parameters of each layer and direction."""
         return [[getattr(self, name) for name in names] for names in self._all_names]
 
-    def _direction(self, x: Tensor, state: tuple, suffix: str, reverse: bool, sizes: list | None) -> tuple:
-        """One layer in one direction over a sequence [L, N, ·]; with `sizes`, only the first so many rows at each time."""
-        p = self._parameters
-        step = _STEPS[self.mode][0]
-        rest = (p["weight_hr" + suffix],) if self.proj_size else ()
-        # The input's part in all gates is one product for all times.
-        gates = _linear(x, p["weight_ih" + suffix], p.get("bias_ih" + suffix)).unbind(0)
-        w, b = p["weight_hh" + suffix], p.get("bias_hh" + suffix)
-        times = range(len(gates) - 1, -1, -1) if reverse else range(len(gates))
-        outputs: list = [None] * len(gates)
-        for t in times:
-            if sizes is None or sizes[t] == state[0].shape[0]:
-                state = step(gates[t], state, w, b, *rest)
-                outputs[t] = state[0]
-                continue
-            n, total = sizes[t], state[0].shape[0]
-            new = step(gates[t][:n], tuple(s[:n] for s in state), w, b, *rest)
-            # The sequences that have not begun, or are over, keep their state.
-            state = tuple(_C.cat([s, old[n:]]) for s, old in zip(new, state))
-            outputs[t] = _C.cat([new[0], _C.zeros((total - n, new[0].shape[1]), dtype=new[0].dtype)])
-        return _C.stack(outputs), state
-
     def _layers(self, x: Tensor, states: tuple, sizes: list | None) -> tuple:
-        f = _functional()
-        last: list = []
+        p = self._parameters
+        weights = [[p[name] for name in names] for names in self._all_names]
         directions = 2 if self.bidirectional else 1
-        for layer in range(self.num_layers):
-            if layer > 0 and self.dropout > 0:
-                x = f.dropout(x, self.dropout, self.training)
-            outputs = []
-            for direction in range(directions):
-                suffix = f"_l{layer}" + ("_reverse" if direction else "")
-                number = layer * directions + direction
-                y, state = self._direction(x, tuple(s[number] for s in states), suffix, direction == 1, sizes)
-                outputs.append(y)
-                last.append(state)
-            x = outputs[0] if directions == 1 else _C.cat(outputs, -1)
-        return x, tuple(_C.stack(list(parts)) for parts in zip(*last))
+        return run_layers(self.mode, x, states, weights, self.bias, directions, self.dropout, self.training, sizes)
 
     def _forward(self, input: Any, states: tuple | None) -> tuple:
         from ..utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
