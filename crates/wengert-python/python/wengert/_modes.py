@@ -41,13 +41,29 @@ class _Decorates(_Mode):
 
 
 class no_grad(_Decorates):
-    """Nothing inside is recorded: results have no history."""
+    """Nothing inside is recorded: results have no history.
+
+    >>> import wengert
+    >>> x = wengert.ones(2, requires_grad=True)
+    >>> with wengert.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
 
     _on = False
 
 
 class inference_mode(_Decorates):
-    """As `no_grad`."""
+    """As `no_grad`.
+
+    >>> import wengert
+    >>> x = wengert.ones(2, requires_grad=True)
+    >>> with wengert.inference_mode():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
 
     _on = False
 
@@ -60,11 +76,27 @@ class inference_mode(_Decorates):
 
 
 class enable_grad(_Decorates):
-    """Everything inside is recorded, also within `no_grad`."""
+    """Everything inside is recorded, also within `no_grad`.
+
+    >>> import wengert
+    >>> x = wengert.ones(2, requires_grad=True)
+    >>> with wengert.no_grad(), wengert.enable_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    True
+    """
 
 
 class set_grad_enabled(_Mode):
-    """Sets whether operations are recorded: at once, and until the end of a `with` block."""
+    """Sets whether operations are recorded: at once, and until the end of a `with` block.
+
+    >>> import wengert
+    >>> x = wengert.ones(2, requires_grad=True)
+    >>> with wengert.set_grad_enabled(False):
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
 
     def __init__(self, mode):
         self._on = bool(mode)
@@ -102,7 +134,17 @@ class set_detect_anomaly:
 
 class detect_anomaly:
     """Backward passes inside look for NaN, and end with an error that names the operation whose gradient is the first to
-    have one, and its line."""
+    have one, and its line.
+
+    >>> import wengert
+    >>> x = wengert.tensor(-1.0, requires_grad=True)
+    >>> with wengert.autograd.detect_anomaly():
+    ...     try:
+    ...         x.sqrt().backward()
+    ...     except RuntimeError as error:
+    ...         print('NaN' in str(error))
+    True
+    """
 
     def __init__(self, check_nan=True):
         self._on = bool(check_nan)

@@ -17,7 +17,14 @@ def seed():
 
 @_contextlib.contextmanager
 def fork_rng(devices=None, enabled=True, device_type="cpu"):
-    """After the `with` block random numbers go on as if there had been none in it."""
+    """After the `with` block random numbers go on as if there had been none in it.
+
+    >>> import wengert
+    >>> with wengert.random.fork_rng():
+    ...     x = wengert.rand(2)
+    >>> wengert.equal(x, wengert.rand(2))
+    True
+    """
     before = get_rng_state()
     try:
         yield

@@ -125,7 +125,11 @@ def assert_close(
 
 
 def assert_allclose(actual, expected, rtol=None, atol=None, equal_nan=True, msg=""):
-    """As `assert_close`, whatever the dtypes."""
+    """As `assert_close`, whatever the dtypes.
+
+    >>> import wengert
+    >>> wengert.testing.assert_allclose(wengert.ones(2), wengert.ones(2) + 1e-9)
+    """
     assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False, msg=msg or None)
 
 
@@ -135,6 +139,10 @@ def make_tensor(
     """A tensor of random numbers in [low, high), by default from −9 to 9, for unsigned integers and bools from 0.
 
     `noncontiguous` puts gaps between the elements; with `exclude_zero` the least positive number stands for zero.
+
+    >>> import wengert
+    >>> wengert.testing.make_tensor((2, 3), dtype=wengert.float32, device='cpu').shape
+    wengert.Size([2, 3])
     """
     if len(shape) == 1 and not isinstance(shape[0], int):
         shape = tuple(shape[0])

@@ -29,5 +29,10 @@ __all__ = [
 
 
 def Variable(data, requires_grad=False):
-    """A tensor: variables and tensors are one."""
+    """A tensor: variables and tensors are one.
+
+    >>> import wengert
+    >>> wengert.autograd.Variable(wengert.ones(1), requires_grad=True)
+    tensor([1.], requires_grad=True)
+    """
     return data.detach().requires_grad_(requires_grad)

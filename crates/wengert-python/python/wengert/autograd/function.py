@@ -91,7 +91,14 @@ def once_differentiable(function):
 
 
 def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None):
-    """Adds the gradients of `tensors` to those of the leaves they were made from, in one walk."""
+    """Adds the gradients of `tensors` to those of the leaves they were made from, in one walk.
+
+    >>> import wengert
+    >>> x = wengert.tensor(3.0, requires_grad=True)
+    >>> wengert.autograd.backward([x * x, 2 * x])
+    >>> x.grad
+    tensor(8.)
+    """
     tensors = list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
     if not isinstance(grad_tensors, (list, tuple)):
         grad_tensors = [grad_tensors] * len(tensors)

@@ -31,7 +31,13 @@ def _strict(name, func, inputs, strict):
 
 
 def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"):
-    """The Jacobian of `func`: for tuples of outputs and inputs, tuples of tuples."""
+    """The Jacobian of `func`: for tuples of outputs and inputs, tuples of tuples.
+
+    >>> import wengert
+    >>> wengert.autograd.functional.jacobian(lambda x: x ** 2, wengert.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
     _strict("jacobian", func, inputs, strict)
     several, xs = _tuple(inputs)
     make = _func.jacfwd if strategy == "forward-mode" else _func.jacrev
@@ -42,7 +48,13 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
 def hessian(
     func, inputs, create_graph=False, strict=False, vectorize=False, outer_jacobian_strategy="reverse-mode"
 ):
-    """The second derivatives of `func`, whose result has one element."""
+    """The second derivatives of `func`, whose result has one element.
+
+    >>> import wengert
+    >>> wengert.autograd.functional.hessian(lambda x: (x ** 3).sum(), wengert.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
     _strict("hessian", func, inputs, strict)
     several, xs = _tuple(inputs)
     return _done(
@@ -71,7 +83,12 @@ def _vector(name, v, like):
 
 
 def vjp(func, inputs, v=None, create_graph=False, strict=False):
-    """The outputs, and `v` times the Jacobian."""
+    """The outputs, and `v` times the Jacobian.
+
+    >>> import wengert
+    >>> wengert.autograd.functional.vjp(lambda x: x ** 2, wengert.tensor([1.0, 2.0]), wengert.ones(2))[1]
+    tensor([2., 4.])
+    """
     _strict("vjp", func, inputs, strict)
     several, xs = _tuple(inputs)
     outputs, pull = _func.vjp(func, *xs)
@@ -82,7 +99,12 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
 
 
 def jvp(func, inputs, v=None, create_graph=False, strict=False):
-    """The outputs, and the Jacobian times `v`."""
+    """The outputs, and the Jacobian times `v`.
+
+    >>> import wengert
+    >>> wengert.autograd.functional.jvp(lambda x: x ** 2, wengert.tensor([1.0, 2.0]), wengert.ones(2))[1]
+    tensor([2., 4.])
+    """
     _strict("jvp", func, inputs, strict)
     _, xs = _tuple(inputs)
     return _done(_func.jvp(func, xs, _vector("jvp", v, xs)), create_graph)
@@ -101,10 +123,20 @@ def _hessian_times(name, func, inputs, v, create_graph, strict):
 
 
 def vhp(func, inputs, v=None, create_graph=False, strict=False):
-    """The output, which has one element, and `v` times the Hessian."""
+    """The output, which has one element, and `v` times the Hessian.
+
+    >>> import wengert
+    >>> wengert.autograd.functional.vhp(lambda x: (x ** 3).sum(), wengert.tensor([1.0, 2.0]), wengert.ones(2))[1]
+    tensor([ 6., 12.])
+    """
     return _hessian_times("vhp", func, inputs, v, create_graph, strict)
 
 
 def hvp(func, inputs, v=None, create_graph=False, strict=False):
-    """The output, which has one element, and the Hessian times `v`."""
+    """The output, which has one element, and the Hessian times `v`.
+
+    >>> import wengert
+    >>> wengert.autograd.functional.hvp(lambda x: (x ** 3).sum(), wengert.tensor([1.0, 2.0]), wengert.ones(2))[1]
+    tensor([ 6., 12.])
+    """
     return _hessian_times("hvp", func, inputs, v, create_graph, strict)

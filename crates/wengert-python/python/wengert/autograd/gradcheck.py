@@ -51,5 +51,11 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
 def gradgradcheck(
     func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, fast_mode=False, **_
 ):
-    """Whether second derivatives of `func` agree with finite differences of its gradients."""
+    """Whether second derivatives of `func` agree with finite differences of its gradients.
+
+    >>> import wengert
+    >>> x = wengert.tensor([1.0, 2.0], dtype=wengert.float64, requires_grad=True)
+    >>> wengert.autograd.gradgradcheck(lambda x: (x ** 3).sum(), (x,))
+    True
+    """
     return _run(func, inputs, eps, atol, rtol, raise_exception, fast_mode, True)

@@ -49,7 +49,12 @@ class _Chances(Distribution):
 
 
 class Bernoulli(_Chances):
-    """1 with probability p, else 0."""
+    """1 with probability p, else 0.
+
+    >>> import wengert
+    >>> wengert.distributions.Bernoulli(probs=0.25).log_prob(wengert.tensor(1.0))
+    tensor(-1.3863)
+    """
 
     support = constraints.boolean  # type: ignore[assignment]
     has_enumerate_support = True
@@ -90,7 +95,12 @@ class Bernoulli(_Chances):
 
 
 class Geometric(_Chances):
-    """How many trials of probability p fail before one succeeds."""
+    """How many trials of probability p fail before one succeeds.
+
+    >>> import wengert
+    >>> wengert.distributions.Geometric(0.5).log_prob(wengert.tensor(2.0))
+    tensor(-2.0794)
+    """
 
     support = constraints.nonnegative_integer  # type: ignore[assignment]
 
@@ -127,7 +137,12 @@ class Geometric(_Chances):
 
 
 class Binomial(_Chances):
-    """How many of `total_count` trials of probability p succeed."""
+    """How many of `total_count` trials of probability p succeed.
+
+    >>> import wengert
+    >>> wengert.distributions.Binomial(4, 0.5).log_prob(wengert.tensor(2.0))
+    tensor(-0.9808)
+    """
 
     arg_constraints = {**_Chances.arg_constraints, "total_count": constraints.nonnegative_integer}
 
@@ -183,7 +198,12 @@ class Binomial(_Chances):
 
 
 class Poisson(Distribution):
-    """p(k) = λᵏ exp(−λ) / k!."""
+    """p(k) = λᵏ exp(−λ) / k!.
+
+    >>> import wengert
+    >>> wengert.distributions.Poisson(2.0).log_prob(wengert.tensor(1.0))
+    tensor(-1.3069)
+    """
 
     arg_constraints = {"rate": constraints.nonnegative}
     support = constraints.nonnegative_integer  # type: ignore[assignment]
@@ -219,7 +239,12 @@ class Poisson(Distribution):
 
 
 class Categorical(Distribution):
-    """One of n classes, by probabilities of any sum or by their logarithms, along the last dimension."""
+    """One of n classes, by probabilities of any sum or by their logarithms, along the last dimension.
+
+    >>> import wengert
+    >>> wengert.distributions.Categorical(wengert.tensor([0.5, 0.25, 0.25])).log_prob(wengert.tensor(1))
+    tensor(-1.3863)
+    """
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     _event_dims = {"probs": 1, "logits": 1}
@@ -312,7 +337,12 @@ class _OfClasses(Distribution):
 
 
 class OneHotCategorical(_OfClasses):
-    """As `Categorical`, with samples that are 1 at their class and 0 elsewhere."""
+    """As `Categorical`, with samples that are 1 at their class and 0 elsewhere.
+
+    >>> import wengert
+    >>> wengert.distributions.OneHotCategorical(wengert.tensor([0.5, 0.5])).log_prob(wengert.tensor([1.0, 0.0]))
+    tensor(-0.6931)
+    """
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.one_hot  # type: ignore[assignment]
@@ -354,7 +384,12 @@ class OneHotCategorical(_OfClasses):
 
 
 class Multinomial(_OfClasses):
-    """How often each of n classes comes up in `total_count` draws."""
+    """How often each of n classes comes up in `total_count` draws.
+
+    >>> import wengert
+    >>> wengert.distributions.Multinomial(2, wengert.tensor([0.5, 0.5])).log_prob(wengert.tensor([1.0, 1.0]))
+    tensor(-0.6931)
+    """
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
 

@@ -181,7 +181,13 @@ class Distribution:
 
 
 class Independent(Distribution):
-    """A distribution the last dimensions of whose batch are taken for those of one event."""
+    """A distribution the last dimensions of whose batch are taken for those of one event.
+
+    >>> import wengert
+    >>> d = wengert.distributions.Independent(wengert.distributions.Normal(wengert.zeros(2), 1.0), 1)
+    >>> d.log_prob(wengert.zeros(2))
+    tensor(-1.8379)
+    """
 
     arg_constraints: dict = {}
 

@@ -107,7 +107,12 @@ def _differentiate(name, func, argnums, has_aux):
 
 
 def grad(func, argnums=0, has_aux=False):
-    """The gradient of `func`, whose result is a 0-d tensor, with respect to the arguments `argnums`."""
+    """The gradient of `func`, whose result is a 0-d tensor, with respect to the arguments `argnums`.
+
+    >>> import wengert
+    >>> wengert.func.grad(lambda x: (x ** 3).sum())(wengert.tensor([1.0, 2.0]))
+    tensor([ 3., 12.])
+    """
     run = _differentiate("grad", func, argnums, has_aux)
 
     def gradient(*args, **kwargs):
@@ -118,7 +123,12 @@ def grad(func, argnums=0, has_aux=False):
 
 
 def grad_and_value(func, argnums=0, has_aux=False):
-    """As `grad`, with the value: `(grads, value)`, or `(grads, (value, aux))`."""
+    """As `grad`, with the value: `(grads, value)`, or `(grads, (value, aux))`.
+
+    >>> import wengert
+    >>> wengert.func.grad_and_value(lambda x: (x ** 2).sum())(wengert.tensor([1.0, 2.0]))
+    (tensor([2., 4.]), tensor(5.))
+    """
     run = _differentiate("grad_and_value", func, argnums, has_aux)
 
     def gradient(*args, **kwargs):
@@ -146,6 +156,11 @@ def vjp(func, *primals, has_aux=False):
     """The value of `func` and the function that multiplies by its Jacobian from the left: `(output, vjp_fn)`.
 
     `vjp_fn` takes cotangents in the structure of the output and gives a tuple, one entry for each of `primals`.
+
+    >>> import wengert
+    >>> y, pull = wengert.func.vjp(lambda x: x ** 2, wengert.tensor([1.0, 2.0]))
+    >>> pull(wengert.ones(2))
+    (tensor([2., 4.]),)
     """
     level = _Level("vjp", func, primals, has_aux)
 
@@ -172,7 +187,12 @@ class _Transposed:
 
 
 def jvp(func, primals, tangents, *, strict=False, has_aux=False):
-    """The value of `func` and its derivative along `tangents`: `(output, jvp_out)`."""
+    """The value of `func` and its derivative along `tangents`: `(output, jvp_out)`.
+
+    >>> import wengert
+    >>> wengert.func.jvp(lambda x: x ** 2, (wengert.tensor([1.0, 2.0]),), (wengert.tensor([1.0, 10.0]),))
+    (tensor([1., 4.]), tensor([ 2., 40.]))
+    """
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
         raise RuntimeError("jvp: primals and tangents must be tuples")
     level = _Level("jvp", func, primals, has_aux)
@@ -233,17 +253,35 @@ def _by_columns(level):
 
 
 def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None):
-    """The Jacobian of `func`, by a backward pass for each element of its output."""
+    """The Jacobian of `func`, by a backward pass for each element of its output.
+
+    >>> import wengert
+    >>> wengert.func.jacrev(lambda x: x ** 2)(wengert.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
     return _jacobian("jacrev", func, argnums, has_aux, _by_rows)
 
 
 def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
-    """The Jacobian of `func`, by a forward derivative for each element of its input."""
+    """The Jacobian of `func`, by a forward derivative for each element of its input.
+
+    >>> import wengert
+    >>> wengert.func.jacfwd(lambda x: x ** 2)(wengert.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
     return _jacobian("jacfwd", func, argnums, has_aux, _by_columns)
 
 
 def hessian(func, argnums=0):
-    """The second derivatives of `func`: the Jacobian of its Jacobian."""
+    """The second derivatives of `func`: the Jacobian of its Jacobian.
+
+    >>> import wengert
+    >>> wengert.func.hessian(lambda x: (x ** 3).sum())(wengert.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
     return jacrev(jacrev(func, argnums), argnums)
 
 
@@ -251,6 +289,10 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
     """`func` mapped over the dimensions `in_dims` of its arguments; results are stacked along `out_dims`.
 
     It runs once for each entry, so random numbers differ between entries, as with `randomness="different"`.
+
+    >>> import wengert
+    >>> wengert.func.vmap(wengert.dot)(wengert.ones(3, 2), wengert.ones(3, 2))
+    tensor([2., 2., 2.])
     """
 
     def mapped(*args, **kwargs):
@@ -294,7 +336,13 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
 
 
 def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights=True, strict=False):
-    """Calls `module` with other tensors in the places of its parameters and buffers, which gradients reach."""
+    """Calls `module` with other tensors in the places of its parameters and buffers, which gradients reach.
+
+    >>> import wengert
+    >>> layer = wengert.nn.Linear(2, 1, bias=False)
+    >>> wengert.func.functional_call(layer, {'weight': wengert.ones(1, 2)}, (wengert.tensor([3.0, 4.0]),))
+    tensor([7.])
+    """
     dicts = parameter_and_buffer_dicts
     values = {}
     for part in (dicts if isinstance(dicts, (list, tuple)) else [dicts]):

@@ -114,23 +114,35 @@ from .._C import (  # noqa: F401
 
 
 def relu(input, inplace=False):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    >>> import wengert
+    >>> wengert.nn.functional.relu(wengert.tensor([-2.0, 0.0, 1.0]))
+    tensor([0., 0., 1.])
+    """
     return input.relu_() if inplace else _C.relu(input)
 
 
-def _in_place(function):
+def _in_place(function, arguments=""):
     """The function that puts its result into its first argument."""
 
     def put(input, *args, **kwargs):
         return input.copy_(function(input, *args, **kwargs))
 
     put.__name__ = put.__qualname__ = function.__name__ + "_"
-    put.__doc__ = f"`{function.__name__}`, in place."
+    put.__doc__ = f"""`{function.__name__}`, in place.
+
+    >>> import wengert
+    >>> x = wengert.tensor([-2.0, 1.0])
+    >>> wengert.nn.functional.{function.__name__}_(x{arguments}) is x
+    True
+    """
     return put
 
 
 relu_, celu_, elu_, hardtanh_ = map(_in_place, (relu, celu, elu, hardtanh))
-leaky_relu_, rrelu_, selu_, threshold_ = map(_in_place, (leaky_relu, rrelu, selu, threshold))
+leaky_relu_, rrelu_, selu_ = map(_in_place, (leaky_relu, rrelu, selu))
+threshold_ = _in_place(threshold, ", 0.5, 0.0")
 
 
 def linear_cross_entropy(
@@ -160,7 +172,13 @@ def linear_cross_entropy(
 def triplet_margin_with_distance_loss(
     anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean"
 ):
-    """The triplet margin loss with a distance of one's own."""
+    """The triplet margin loss with a distance of one's own.
+
+    >>> import wengert
+    >>> a, p, n = wengert.tensor([[0.0]]), wengert.tensor([[1.0]]), wengert.tensor([[1.5]])
+    >>> wengert.nn.functional.triplet_margin_with_distance_loss(a, p, n)
+    tensor(0.5000)
+    """
     distance = distance_function if distance_function is not None else pairwise_distance
     if margin <= 0:
         raise ValueError(f"triplet_margin_with_distance_loss: the margin must be positive, and is {margin}")

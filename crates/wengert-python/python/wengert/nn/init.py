@@ -25,7 +25,12 @@ _GAINS = {
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """By how much weights should be larger because of the nonlinearity that follows."""
+    """By how much weights should be larger because of the nonlinearity that follows.
+
+    >>> import wengert
+    >>> round(wengert.nn.init.calculate_gain('relu'), 4)
+    1.4142
+    """
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         if isinstance(slope, bool) or not isinstance(slope, (int, float)):
@@ -41,13 +46,25 @@ def _generator(generator: Any) -> dict:
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
-    """Uniform in [a, b)."""
+    """Uniform in [a, b).
+
+    >>> import wengert
+    >>> x = wengert.nn.init.uniform_(wengert.empty(100), 0.0, 1.0)
+    >>> bool(((x >= 0) & (x < 1)).all())
+    True
+    """
     with no_grad():
         return tensor.uniform_(a, b, **_generator(generator))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
-    """Normally distributed."""
+    """Normally distributed.
+
+    >>> import wengert
+    >>> x = wengert.nn.init.normal_(wengert.empty(2, 3), 0.0, 1.0)
+    >>> x.shape
+    wengert.Size([2, 3])
+    """
     with no_grad():
         return tensor.normal_(mean, std, **_generator(generator))
 
@@ -55,7 +72,13 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any 
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
 ) -> Tensor:
-    """Normally distributed, but only within [a, b]: x = μ + σ √2 erf⁻¹(u) for u between the bounds' own values."""
+    """Normally distributed, but only within [a, b]: x = μ + σ √2 erf⁻¹(u) for u between the bounds' own values.
+
+    >>> import wengert
+    >>> x = wengert.nn.init.trunc_normal_(wengert.empty(1000))
+    >>> bool((x.abs() <= 2).all())
+    True
+    """
     low, high = (math.erf((end - mean) / (std * math.sqrt(2))) for end in (a, b))
     with no_grad():
         tensor.uniform_(low, high, **_generator(generator))
@@ -64,23 +87,48 @@ def trunc_normal_(
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """All the same number."""
+    """All the same number.
+
+    >>> import wengert
+    >>> x = wengert.nn.init.constant_(wengert.empty(2), 0.5)
+    >>> x
+    tensor([0.5000, 0.5000])
+    """
     with no_grad():
         return tensor.fill_(val)
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """All ones."""
+    """All ones.
+
+    >>> import wengert
+    >>> x = wengert.nn.init.ones_(wengert.empty(2))
+    >>> x
+    tensor([1., 1.])
+    """
     return constant_(tensor, 1.0)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """All zeros."""
+    """All zeros.
+
+    >>> import wengert
+    >>> x = wengert.nn.init.zeros_(wengert.empty(2))
+    >>> x
+    tensor([0., 0.])
+    """
     return constant_(tensor, 0.0)
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """The identity matrix."""
+    """The identity matrix.
+
+    >>> import wengert
+    >>> x = wengert.nn.init.eye_(wengert.empty(2, 2))
+    >>> x
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     if tensor.dim() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     with no_grad():
@@ -88,7 +136,14 @@ def eye_(tensor: Tensor) -> Tensor:
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """A convolution's weight that passes as many channels on as it can."""
+    """A convolution's weight that passes as many channels on as it can.
+
+    >>> import wengert
+    >>> x = wengert.nn.init.dirac_(wengert.empty(2, 2, 1))
+    >>> x.squeeze(-1)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     if tensor.dim() not in (3, 4, 5):
         raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
     out, per_group = tensor.shape[0], tensor.shape[1]
@@ -126,13 +181,24 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) ->
     """Uniform in ±gain √(6 / (fan_in + fan_out)).
 
     Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010.
+
+    >>> import wengert
+    >>> x = wengert.nn.init.xavier_uniform_(wengert.empty(10, 14))
+    >>> bool((x.abs() <= 0.5).all())
+    True
     """
     bound = gain * math.sqrt(6.0 / sum(_calculate_fan_in_and_fan_out(tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
-    """Normal with σ = gain √(2 / (fan_in + fan_out))."""
+    """Normal with σ = gain √(2 / (fan_in + fan_out)).
+
+    >>> import wengert
+    >>> x = wengert.nn.init.xavier_normal_(wengert.empty(2, 3))
+    >>> x.shape
+    wengert.Size([2, 3])
+    """
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(_calculate_fan_in_and_fan_out(tensor))), generator)
 
 
@@ -142,6 +208,11 @@ def kaiming_uniform_(
     """Uniform in ±gain √(3 / fan).
 
     Source: He et al., Delving Deep into Rectifiers, 2015.
+
+    >>> import wengert
+    >>> x = wengert.nn.init.kaiming_uniform_(wengert.empty(10, 6))
+    >>> bool((x.abs() <= 1).all())
+    True
     """
     if 0 in tensor.shape:
         return tensor
@@ -152,7 +223,13 @@ def kaiming_uniform_(
 def kaiming_normal_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
 ) -> Tensor:
-    """Normal with σ = gain / √fan."""
+    """Normal with σ = gain / √fan.
+
+    >>> import wengert
+    >>> x = wengert.nn.init.kaiming_normal_(wengert.empty(2, 3))
+    >>> x.shape
+    wengert.Size([2, 3])
+    """
     if 0 in tensor.shape:
         return tensor
     std = calculate_gain(nonlinearity, a) / math.sqrt(_calculate_correct_fan(tensor, mode))
@@ -163,6 +240,11 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     """Rows, or columns if they are fewer, that are orthonormal, times `gain`.
 
     Source: Saxe et al., Exact solutions to the nonlinear dynamics of learning in deep linear networks, 2013.
+
+    >>> import wengert
+    >>> x = wengert.nn.init.orthogonal_(wengert.empty(3, 3))
+    >>> wengert.allclose(x @ x.mT, wengert.eye(3), atol=1e-5)
+    True
     """
     if tensor.dim() < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
@@ -182,7 +264,13 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
-    """Normally distributed, with this part of each column zero."""
+    """Normally distributed, with this part of each column zero.
+
+    >>> import wengert
+    >>> x = wengert.nn.init.sparse_(wengert.empty(4, 3), 0.5)
+    >>> (x == 0).sum(0)
+    tensor([2, 2, 2])
+    """
     if tensor.dim() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape

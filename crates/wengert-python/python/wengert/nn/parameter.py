@@ -47,6 +47,12 @@ class Buffer(Tensor):
     """A tensor that becomes a buffer of the module it is assigned to.
 
     `persistent` says whether the module's `state_dict` holds it.
+
+    >>> import wengert
+    >>> layer = wengert.nn.Module()
+    >>> layer.mean = wengert.nn.Buffer(wengert.zeros(2))
+    >>> list(layer.state_dict()), len(list(layer.parameters()))
+    (['mean'], 0)
     """
 
     persistent: bool

@@ -36,6 +36,14 @@ class ASGD(Optimizer):
     """SGD that keeps the mean of the parameters it passed, as `ax` in its state.
 
     Source: Polyak and Juditsky, Acceleration of stochastic approximation by averaging, 1992.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.ASGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([ 0.8000, -1.6000])
     """
 
     def __init__(
@@ -70,6 +78,14 @@ class Rprop(Optimizer):
     """Steps of a size that grows while the gradient keeps its sign, and shrinks when that changes.
 
     Source: Riedmiller and Braun, A direct adaptive method for faster backpropagation learning, 1993.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.Rprop([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([ 0.9000, -1.9000])
     """
 
     def __init__(
@@ -104,6 +120,14 @@ class Adafactor(Optimizer):
     """`Adam`-like steps whose second moments of matrices are kept as a row and a column.
 
     Source: Shazeer and Stern, Adafactor: Adaptive Learning Rates with Sublinear Memory Cost, 2018.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.Adafactor([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([ 0.8419, -1.8419])
     """
 
     def __init__(

@@ -31,6 +31,14 @@ class SGD(_Fused):
     """g ← g + λ p;  v ← μ v + (1 − τ) g, at first v ← g;  p ← p − η v, with Nesterov p ← p − η (g + μ v).
 
     Source: Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.SGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([ 0.8000, -1.6000])
     """
 
     def __init__(
@@ -56,6 +64,14 @@ class Adam(_Fused):
     """m ← β₁ m + (1 − β₁) g;  v ← β₂ v + (1 − β₂) g²;  p ← p − η m̂ / (√v̂ + ε), m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ).
 
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.Adam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([ 0.9000, -1.9000])
     """
 
     def __init__(
@@ -85,6 +101,14 @@ class AdamW(Adam):
     """`Adam` whose weight decay does not pass through the running means.
 
     Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.AdamW([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([ 0.8990, -1.8980])
     """
 
     def __init__(
@@ -122,6 +146,14 @@ class NAdam(_Fused):
     """`Adam` with Nesterov momentum.
 
     Source: Dozat, Incorporating Nesterov Momentum into Adam, 2016.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.NAdam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([ 0.8944, -1.8944])
     """
 
     def __init__(
@@ -146,6 +178,14 @@ class RAdam(_Fused):
     """`Adam` that trusts its second moment only once that is known well enough.
 
     Source: Liu et al., On the Variance of the Adaptive Learning Rate and Beyond, 2020.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.RAdam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([ 0.8000, -1.6000])
     """
 
     def __init__(
@@ -169,6 +209,14 @@ class Adamax(_Fused):
     """m ← β₁ m + (1 − β₁) g;  u ← max(β₂ u, |g| + ε);  p ← p − η / (1 − β₁ᵗ) m / u.
 
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.Adamax([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([ 0.9000, -1.9000])
     """
 
     def __init__(
@@ -191,6 +239,14 @@ class RMSprop(_Fused):
     """v ← α v + (1 − α) g²;  p ← p − η g / (√v + ε), centered √(v − ḡ²); with momentum, of the quotient.
 
     Source: Hinton, Neural Networks for Machine Learning, lecture 6, 2012.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.RMSprop([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([ 8.0466e-08, -1.0000e+00])
     """
 
     def __init__(
@@ -214,6 +270,14 @@ class Adagrad(_Fused):
     """s ← s + g²;  p ← p − η / (1 + (t − 1) decay) g / (√s + ε).
 
     Source: Duchi, Hazan and Singer, Adaptive Subgradient Methods, 2011.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.Adagrad([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([ 0.9000, -1.9000])
     """
 
     def __init__(
@@ -240,6 +304,14 @@ class Adadelta(_Fused):
     """v ← ρ v + (1 − ρ) g²;  Δ = √(u + ε) / √(v + ε) g;  u ← ρ u + (1 − ρ) Δ²;  p ← p − η Δ.
 
     Source: Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.Adadelta([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([ 0.9997, -1.9997])
     """
 
     def __init__(
@@ -264,6 +336,14 @@ class Lion(_Fused):
     """p ← p − η (sign(β₁ m + (1 − β₁) g) + λ p);  m ← β₂ m + (1 − β₂) g.
 
     Source: Chen et al., Symbolic Discovery of Optimization Algorithms, 2023. PyTorch has none.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.Lion([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([ 0.9000, -1.9000])
     """
 
     def __init__(
@@ -283,6 +363,14 @@ class Muon(_Fused):
 
     The iterations run in the parameter's own precision (PyTorch's in bfloat16).
     Source: Jordan et al., Muon: An optimizer for hidden layers in neural networks, 2024.
+
+    >>> import wengert
+    >>> w = wengert.ones(2, 2, requires_grad=True)
+    >>> opt = wengert.optim.Muon([w], lr=0.1)
+    >>> (w @ wengert.tensor([[1.0, 0.0], [0.0, 2.0]])).sum().backward()
+    >>> opt.step()
+    >>> w.shape, w.grad.tolist()
+    (wengert.Size([2, 2]), [[1.0, 2.0], [1.0, 2.0]])
     """
 
     def __init__(

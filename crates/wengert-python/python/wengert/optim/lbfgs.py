@@ -115,6 +115,18 @@ class LBFGS(Optimizer):
 
     `step` needs a closure that computes the loss and its gradients, which is called several times.
     Source: Nocedal, Updating quasi-Newton matrices with limited storage, 1980.
+
+    >>> import wengert
+    >>> w = wengert.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = wengert.optim.LBFGS([w])
+    >>> def closure():
+    ...     opt.zero_grad()
+    ...     loss = ((w - 3) ** 2).sum()
+    ...     loss.backward()
+    ...     return loss
+    >>> _ = opt.step(closure)
+    >>> w.detach().round(decimals=3)
+    tensor([3., 3.])
     """
 
     def __init__(

@@ -122,7 +122,19 @@ class _WithFunctions(LRScheduler):
 
 
 class LambdaLR(_WithFunctions):
-    """The first rate times a function of the epoch."""
+    """The first rate times a function of the epoch.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.lr_scheduler.LambdaLR(opt, lambda epoch: 1 / (epoch + 1))
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     opt.step()
+    ...     rates.append(round(opt.param_groups[0]['lr'], 4))
+    ...     schedule.step()
+    >>> rates
+    [1.0, 0.5, 0.3333, 0.25]
+    """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1) -> None:
         self.lr_lambdas = _as_list(lr_lambda, optimizer, "lr_lambda")
@@ -134,7 +146,19 @@ class LambdaLR(_WithFunctions):
 
 
 class MultiplicativeLR(_WithFunctions):
-    """The rate before times a function of the epoch."""
+    """The rate before times a function of the epoch.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.lr_scheduler.MultiplicativeLR(opt, lambda epoch: 0.5)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     opt.step()
+    ...     rates.append(round(opt.param_groups[0]['lr'], 4))
+    ...     schedule.step()
+    >>> rates
+    [1.0, 0.5, 0.25, 0.125]
+    """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1) -> None:
         self.lr_lambdas = _as_list(lr_lambda, optimizer, "lr_lambda")
@@ -148,7 +172,19 @@ class MultiplicativeLR(_WithFunctions):
 
 
 class StepLR(LRScheduler):
-    """Times γ every `step_size` epochs."""
+    """Times γ every `step_size` epochs.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.lr_scheduler.StepLR(opt, step_size=2, gamma=0.1)
+    >>> rates = []
+    >>> for _ in range(5):
+    ...     opt.step()
+    ...     rates.append(round(opt.param_groups[0]['lr'], 4))
+    ...     schedule.step()
+    >>> rates
+    [1.0, 1.0, 0.1, 0.1, 0.01]
+    """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.step_size = step_size
@@ -165,7 +201,19 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """Times γ at each of the milestones."""
+    """Times γ at each of the milestones.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.lr_scheduler.MultiStepLR(opt, milestones=[1, 3], gamma=0.1)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     opt.step()
+    ...     rates.append(round(opt.param_groups[0]['lr'], 4))
+    ...     schedule.step()
+    >>> rates
+    [1.0, 0.1, 0.1, 0.01]
+    """
 
     def __init__(self, optimizer: Optimizer, milestones: Any, gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.milestones = Counter(milestones)
@@ -182,7 +230,19 @@ class MultiStepLR(LRScheduler):
 
 
 class ConstantLR(LRScheduler):
-    """A part of the rate for the first epochs, then all of it."""
+    """A part of the rate for the first epochs, then all of it.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.lr_scheduler.ConstantLR(opt, factor=0.5, total_iters=2)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     opt.step()
+    ...     rates.append(round(opt.param_groups[0]['lr'], 4))
+    ...     schedule.step()
+    >>> rates
+    [0.5, 0.5, 1.0, 1.0]
+    """
 
     def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
         if factor > 1.0 or factor < 0:
@@ -203,7 +263,19 @@ class ConstantLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """A part of the rate that changes evenly over the first epochs."""
+    """A part of the rate that changes evenly over the first epochs.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.lr_scheduler.LinearLR(opt, start_factor=0.25, total_iters=3)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     opt.step()
+    ...     rates.append(round(opt.param_groups[0]['lr'], 4))
+    ...     schedule.step()
+    >>> rates
+    [0.25, 0.5, 0.75, 1.0]
+    """
 
     def __init__(
         self,
@@ -238,7 +310,19 @@ class LinearLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """Times γ every epoch."""
+    """Times γ every epoch.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.lr_scheduler.ExponentialLR(opt, gamma=0.5)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     opt.step()
+    ...     rates.append(round(opt.param_groups[0]['lr'], 4))
+    ...     schedule.step()
+    >>> rates
+    [1.0, 0.5, 0.25, 0.125]
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = gamma
@@ -253,7 +337,19 @@ class ExponentialLR(LRScheduler):
 
 
 class PolynomialLR(LRScheduler):
-    """(1 − t / T)ᵖ times the rate."""
+    """(1 − t / T)ᵖ times the rate.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.lr_scheduler.PolynomialLR(opt, total_iters=4)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     opt.step()
+    ...     rates.append(round(opt.param_groups[0]['lr'], 4))
+    ...     schedule.step()
+    >>> rates
+    [1.0, 0.75, 0.5, 0.25]
+    """
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters = total_iters
@@ -276,6 +372,17 @@ class CosineAnnealingLR(LRScheduler):
     """η_min + ½ (η − η_min) (1 + cos(π t / T)).
 
     Source: Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.lr_scheduler.CosineAnnealingLR(opt, T_max=4)
+    >>> rates = []
+    >>> for _ in range(5):
+    ...     opt.step()
+    ...     rates.append(round(opt.param_groups[0]['lr'], 4))
+    ...     schedule.step()
+    >>> rates
+    [1.0, 0.8536, 0.5, 0.1464, 0.0]
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
@@ -302,7 +409,19 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """Cosine annealing that begins anew after T₀ epochs, then after T₀ · T_mult, …"""
+    """Cosine annealing that begins anew after T₀ epochs, then after T₀ · T_mult, …
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.lr_scheduler.CosineAnnealingWarmRestarts(opt, T_0=2)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     opt.step()
+    ...     rates.append(round(opt.param_groups[0]['lr'], 4))
+    ...     schedule.step()
+    >>> rates
+    [1.0, 0.5, 1.0, 0.5]
+    """
 
     def __init__(
         self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
@@ -345,7 +464,19 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
 
 class CyclicLR(LRScheduler):
-    """Between two rates, up and down. Source: Smith, Cyclical Learning Rates for Training Neural Networks, 2017."""
+    """Between two rates, up and down. Source: Smith, Cyclical Learning Rates for Training Neural Networks, 2017.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.lr_scheduler.CyclicLR(opt, base_lr=0.1, max_lr=0.3, step_size_up=2)
+    >>> rates = []
+    >>> for _ in range(5):
+    ...     opt.step()
+    ...     rates.append(round(opt.param_groups[0]['lr'], 4))
+    ...     schedule.step()
+    >>> rates
+    [0.1, 0.2, 0.3, 0.2, 0.1]
+    """
 
     def __init__(
         self,
@@ -425,6 +556,17 @@ class OneCycleLR(LRScheduler):
     """Up to a largest rate and down to nearly nothing, once.
 
     Source: Smith and Topin, Super-Convergence: Very Fast Training of Neural Networks, 2018.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.lr_scheduler.OneCycleLR(opt, max_lr=1.0, total_steps=5)
+    >>> rates = []
+    >>> for _ in range(5):
+    ...     opt.step()
+    ...     rates.append(round(opt.param_groups[0]['lr'], 4))
+    ...     schedule.step()
+    >>> rates
+    [0.04, 0.9505, 0.6113, 0.1883, 0.0]
     """
 
     def __init__(
@@ -536,7 +678,21 @@ class _WithParts(LRScheduler):
 
 
 class SequentialLR(_WithParts):
-    """One schedule after another, changing at the milestones."""
+    """One schedule after another, changing at the milestones.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> warm = wengert.optim.lr_scheduler.LinearLR(opt, 0.5, total_iters=2)
+    >>> down = wengert.optim.lr_scheduler.ExponentialLR(opt, 0.9)
+    >>> schedule = wengert.optim.lr_scheduler.SequentialLR(opt, [warm, down], milestones=[2])
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     opt.step()
+    ...     rates.append(round(opt.param_groups[0]['lr'], 4))
+    ...     schedule.step()
+    >>> rates
+    [0.5, 0.75, 1.0, 0.9]
+    """
 
     def __init__(self, optimizer: Optimizer, schedulers: list, milestones: list, last_epoch: int = -1) -> None:
         if len(schedulers) < 1:
@@ -580,7 +736,18 @@ class SequentialLR(_WithParts):
 
 
 class ChainedScheduler(_WithParts):
-    """Several schedules at once."""
+    """Several schedules at once.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> half = wengert.optim.lr_scheduler.ConstantLR(opt, 0.5, total_iters=2)
+    >>> down = wengert.optim.lr_scheduler.ExponentialLR(opt, 0.9)
+    >>> schedule = wengert.optim.lr_scheduler.ChainedScheduler([half, down], optimizer=opt)
+    >>> opt.step()
+    >>> schedule.step()
+    >>> round(opt.param_groups[0]['lr'], 4)
+    0.45
+    """
 
     def __init__(self, schedulers: Any, optimizer: Optimizer | None = None) -> None:
         schedulers = list(schedulers)
@@ -606,7 +773,16 @@ class ChainedScheduler(_WithParts):
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """Makes the rate smaller when a measure has not improved for some epochs."""
+    """Makes the rate smaller when a measure has not improved for some epochs.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.lr_scheduler.ReduceLROnPlateau(opt, factor=0.1, patience=1)
+    >>> for loss in (1.0, 1.0, 1.0):
+    ...     schedule.step(loss)
+    >>> round(opt.param_groups[0]['lr'], 4)
+    0.1
+    """
 
     def __init__(
         self,

@@ -45,7 +45,15 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable:
 
 
 class AveragedModel(Module):
-    """A copy of a model whose parameters are means over the training."""
+    """A copy of a model whose parameters are means over the training.
+
+    >>> import wengert
+    >>> model = wengert.nn.Linear(1, 1)
+    >>> average = wengert.optim.swa_utils.AveragedModel(model)
+    >>> average.update_parameters(model)
+    >>> wengert.equal(average.module.weight, model.weight)
+    True
+    """
 
     def __init__(
         self,
@@ -109,7 +117,16 @@ def update_bn(loader: Iterable, model: Module, device: Any = None) -> None:
 
 
 class SWALR(LRScheduler):
-    """Brings the learning rate to `swa_lr` over some epochs, and keeps it there."""
+    """Brings the learning rate to `swa_lr` over some epochs, and keeps it there.
+
+    >>> import wengert
+    >>> opt = wengert.optim.SGD([wengert.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = wengert.optim.swa_utils.SWALR(opt, swa_lr=0.05, anneal_epochs=1)
+    >>> opt.step()
+    >>> schedule.step()
+    >>> round(opt.param_groups[0]['lr'], 4)
+    0.05
+    """
 
     def __init__(
         self,

@@ -20,6 +20,11 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     """Log-probabilities of classes in clusters by falling frequency: rare ones are looked at only when needed.
 
     Source: Grave et al., Efficient softmax approximation for GPUs, 2017.
+
+    >>> import wengert
+    >>> layer = wengert.nn.AdaptiveLogSoftmaxWithLoss(4, 10, cutoffs=[5])
+    >>> layer(wengert.randn(3, 4), wengert.tensor([0, 4, 9])).output.shape
+    wengert.Size([3])
     """
 
     def __init__(

@@ -122,7 +122,13 @@ class Sequential(Module):
 
 
 class ModuleList(Module):
-    """A list of modules, whose parameters are found."""
+    """A list of modules, whose parameters are found.
+
+    >>> import wengert
+    >>> layers = wengert.nn.ModuleList([wengert.nn.Linear(2, 3), wengert.nn.ReLU()])
+    >>> len(layers), layers[1]
+    (2, ReLU())
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
@@ -209,7 +215,13 @@ class ModuleList(Module):
 
 
 class ModuleDict(Module):
-    """A dict of modules, whose parameters are found."""
+    """A dict of modules, whose parameters are found.
+
+    >>> import wengert
+    >>> layers = wengert.nn.ModuleDict({'act': wengert.nn.ReLU()})
+    >>> layers['act'], list(layers)
+    (ReLU(), ['act'])
+    """
 
     def __init__(self, modules: Any = None) -> None:
         super().__init__()
@@ -283,7 +295,13 @@ def _describe(name: Any, value: Any) -> str:
 
 
 class ParameterList(Module):
-    """A list of parameters."""
+    """A list of parameters.
+
+    >>> import wengert
+    >>> weights = wengert.nn.ParameterList([wengert.ones(2), wengert.zeros(3)])
+    >>> [tuple(w.shape) for w in weights.parameters()]
+    [(2,), (3,)]
+    """
 
     def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
@@ -330,7 +348,13 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dict of parameters."""
+    """A dict of parameters.
+
+    >>> import wengert
+    >>> weights = wengert.nn.ParameterDict({'w': wengert.ones(2)})
+    >>> list(weights), weights['w'].requires_grad
+    (['w'], True)
+    """
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()

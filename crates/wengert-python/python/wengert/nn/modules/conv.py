@@ -149,7 +149,12 @@ class _Conv(_ConvNd):
 
 
 class Conv1d(_Conv):
-    """A convolution over sequences [N, C, L]."""
+    """A convolution over sequences [N, C, L].
+
+    >>> import wengert
+    >>> wengert.nn.Conv1d(3, 8, 3, padding=1)(wengert.ones(2, 3, 5)).shape
+    wengert.Size([2, 8, 5])
+    """
 
     _rank = 1
 
@@ -166,7 +171,12 @@ class Conv2d(_Conv):
 
 
 class Conv3d(_Conv):
-    """A convolution over volumes [N, C, D, H, W]."""
+    """A convolution over volumes [N, C, D, H, W].
+
+    >>> import wengert
+    >>> wengert.nn.Conv3d(3, 8, 3, padding=1)(wengert.ones(2, 3, 5, 5, 5)).shape
+    wengert.Size([2, 8, 5, 5, 5])
+    """
 
     _rank = 3
 
@@ -240,19 +250,34 @@ class _ConvTranspose(_ConvNd):
 
 
 class ConvTranspose1d(_ConvTranspose):
-    """The transpose (gradient) of `Conv1d`."""
+    """The transpose (gradient) of `Conv1d`.
+
+    >>> import wengert
+    >>> wengert.nn.ConvTranspose1d(3, 8, 2, stride=2)(wengert.ones(2, 3, 5)).shape
+    wengert.Size([2, 8, 10])
+    """
 
     _rank = 1
 
 
 class ConvTranspose2d(_ConvTranspose):
-    """The transpose (gradient) of `Conv2d`."""
+    """The transpose (gradient) of `Conv2d`.
+
+    >>> import wengert
+    >>> wengert.nn.ConvTranspose2d(3, 8, 2, stride=2)(wengert.ones(2, 3, 5, 5)).shape
+    wengert.Size([2, 8, 10, 10])
+    """
 
     _rank = 2
 
 
 class ConvTranspose3d(_ConvTranspose):
-    """The transpose (gradient) of `Conv3d`."""
+    """The transpose (gradient) of `Conv3d`.
+
+    >>> import wengert
+    >>> wengert.nn.ConvTranspose3d(3, 8, 2, stride=2)(wengert.ones(2, 3, 5, 5, 5)).shape
+    wengert.Size([2, 8, 10, 10, 10])
+    """
 
     _rank = 3
 

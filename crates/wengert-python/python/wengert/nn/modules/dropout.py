@@ -28,24 +28,57 @@ class Dropout(_Dropout, fn="dropout", options=_P):
     """Leaves out each number with probability p.
 
     Source: Hinton et al., Improving neural networks by preventing co-adaptation of feature detectors, 2012.
+
+    >>> import wengert
+    >>> layer = wengert.nn.Dropout(0.5)
+    >>> kept = layer(wengert.ones(1000))
+    >>> sorted(set(kept.tolist()))
+    [0.0, 2.0]
+    >>> layer.eval()(wengert.ones(3))
+    tensor([1., 1., 1.])
     """
 
 
 class Dropout1d(_Dropout, fn="dropout1d", options=_P):
-    """Leaves out whole channels of [N, C, L]."""
+    """Leaves out whole channels of [N, C, L].
+
+    >>> import wengert
+    >>> wengert.nn.Dropout1d(0.5).eval()(wengert.ones(1, 2, 1)).flatten()
+    tensor([1., 1.])
+    """
 
 
 class Dropout2d(_Dropout, fn="dropout2d", options=_P):
-    """Leaves out whole channels of [N, C, H, W]."""
+    """Leaves out whole channels of [N, C, H, W].
+
+    >>> import wengert
+    >>> wengert.nn.Dropout2d(0.5).eval()(wengert.ones(1, 2, 1, 1)).flatten()
+    tensor([1., 1.])
+    """
 
 
 class Dropout3d(_Dropout, fn="dropout3d", options=_P):
-    """Leaves out whole channels of [N, C, D, H, W]."""
+    """Leaves out whole channels of [N, C, D, H, W].
+
+    >>> import wengert
+    >>> wengert.nn.Dropout3d(0.5).eval()(wengert.ones(1, 2, 1, 1, 1)).flatten()
+    tensor([1., 1.])
+    """
 
 
 class AlphaDropout(_Dropout, fn="alpha_dropout", options=_P):
-    """Dropout that keeps mean and variance after SELU."""
+    """Dropout that keeps mean and variance after SELU.
+
+    >>> import wengert
+    >>> wengert.nn.AlphaDropout(0.5).eval()(wengert.ones(3))
+    tensor([1., 1., 1.])
+    """
 
 
 class FeatureAlphaDropout(_Dropout, fn="feature_alpha_dropout", options=_P):
-    """Alpha dropout of whole channels."""
+    """Alpha dropout of whole channels.
+
+    >>> import wengert
+    >>> wengert.nn.FeatureAlphaDropout(0.5).eval()(wengert.ones(1, 2, 1)).flatten()
+    tensor([1., 1.])
+    """

@@ -59,7 +59,15 @@ class LazyModuleMixin:
 
 
 class LazyLinear(LazyModuleMixin, Linear):
-    """A `Linear` whose `in_features` is the last size of its first input."""
+    """A `Linear` whose `in_features` is the last size of its first input.
+
+    >>> import wengert
+    >>> layer = wengert.nn.LazyLinear(4)
+    >>> layer(wengert.ones(2, 3)).shape
+    wengert.Size([2, 4])
+    >>> layer.in_features
+    3
+    """
 
     cls_to_become = Linear
 
@@ -124,7 +132,15 @@ def _lazy_conv(base: type) -> type:
     def __init__(self: Any, out_channels: int, kernel_size: Any, *args: Any, **kwargs: Any) -> None:
         super(made, self).__init__(1, out_channels, kernel_size, *args, **kwargs)
 
-    doc = f"A `{base.__name__}` whose `in_channels` is that of its first input."
+    name = base.__name__
+    doc = f"""A `{name}` whose `in_channels` is that of its first input.
+
+    >>> import wengert
+    >>> layer = wengert.nn.Lazy{name}(8, 3)
+    >>> y = layer(wengert.ones(2, 4{", 5" * int(name[-2])}))
+    >>> layer.in_channels, y.shape[1]
+    (4, 8)
+    """
     body = {"__init__": __init__, "__doc__": doc, "__module__": __name__, "cls_to_become": base}
     made = type("Lazy" + base.__name__, (_LazyConv, base), body)
     return made
@@ -158,7 +174,15 @@ class _LazyNorm(LazyModuleMixin):
 
 
 def _lazy_norm(base: type) -> type:
-    doc = f"A `{base.__name__}` whose `num_features` is that of its first input."
+    name = base.__name__
+    doc = f"""A `{name}` whose `num_features` is that of its first input.
+
+    >>> import wengert
+    >>> layer = wengert.nn.Lazy{name}(affine=True)
+    >>> y = layer(wengert.randn(2, 4{", 5" * int(name[-2])}))
+    >>> layer.num_features
+    4
+    """
     return type("Lazy" + base.__name__, (_LazyNorm, base), {"__doc__": doc, "__module__": __name__, "cls_to_become": base})
 
 

@@ -25,7 +25,12 @@ def _the_same(value: Tensor) -> Parameter:
 
 
 class Identity(Module):
-    """What goes in comes out; any arguments are taken and ignored."""
+    """What goes in comes out; any arguments are taken and ignored.
+
+    >>> import wengert
+    >>> wengert.nn.Identity()(wengert.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
@@ -113,7 +118,12 @@ class NonDynamicallyQuantizableLinear(Linear):
 
 
 class Bilinear(Module):
-    """y = x₁ᵀ A x₂ + b."""
+    """y = x₁ᵀ A x₂ + b.
+
+    >>> import wengert
+    >>> wengert.nn.Bilinear(2, 3, 4)(wengert.ones(5, 2), wengert.ones(5, 3)).shape
+    wengert.Size([5, 4])
+    """
 
     def __init__(
         self,
@@ -158,7 +168,12 @@ class Bilinear(Module):
 
 
 class Flatten(Module):
-    """Makes the dimensions from `start_dim` to `end_dim` one."""
+    """Makes the dimensions from `start_dim` to `end_dim` one.
+
+    >>> import wengert
+    >>> wengert.nn.Flatten()(wengert.ones(2, 3, 4)).shape
+    wengert.Size([2, 12])
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -175,7 +190,12 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Makes one dimension several."""
+    """Makes one dimension several.
+
+    >>> import wengert
+    >>> wengert.nn.Unflatten(1, (3, 4))(wengert.ones(2, 12)).shape
+    wengert.Size([2, 3, 4])
+    """
 
     def __init__(self, dim: Any, unflattened_size: Any) -> None:
         super().__init__()

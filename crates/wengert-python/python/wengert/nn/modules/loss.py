@@ -54,7 +54,12 @@ _WEIGHTED = {"weight": None, **_OLD, "reduction": "mean"}
 
 
 class L1Loss(_Loss, fn="l1_loss", options=_PLAIN):
-    """|x − y|."""
+    """|x − y|.
+
+    >>> import wengert
+    >>> wengert.nn.L1Loss()(wengert.tensor([1.0, 2.0]), wengert.tensor([0.0, 4.0]))
+    tensor(1.5000)
+    """
 
 
 class MSELoss(_Loss, fn="mse_loss", options=_PLAIN):
@@ -67,11 +72,21 @@ class MSELoss(_Loss, fn="mse_loss", options=_PLAIN):
 
 
 class SmoothL1Loss(_Loss, fn="smooth_l1_loss", options={**_PLAIN, "beta": 1.0}):
-    """½ (x − y)² / β where |x − y| < β, otherwise |x − y| − ½ β."""
+    """½ (x − y)² / β where |x − y| < β, otherwise |x − y| − ½ β.
+
+    >>> import wengert
+    >>> wengert.nn.SmoothL1Loss()(wengert.tensor([1.0, 2.0]), wengert.tensor([0.5, 4.0]))
+    tensor(0.8125)
+    """
 
 
 class HuberLoss(_Options, fn="huber_loss", options={"reduction": "mean", "delta": 1.0}):
-    """½ (x − y)² where |x − y| ≤ δ, otherwise δ (|x − y| − ½ δ)."""
+    """½ (x − y)² where |x − y| ≤ δ, otherwise δ (|x − y| − ½ δ).
+
+    >>> import wengert
+    >>> wengert.nn.HuberLoss(delta=1.0)(wengert.tensor([1.0, 2.0]), wengert.tensor([0.5, 4.0]))
+    tensor(0.8125)
+    """
 
     def extra_repr(self) -> str:
         """Nothing, as in PyTorch."""
@@ -83,7 +98,12 @@ class CrossEntropyLoss(
     fn="cross_entropy",
     options={"weight": None, "size_average": None, "ignore_index": -100, "reduce": None, "reduction": "mean", "label_smoothing": 0.0},
 ):
-    """−log softmax(x)[target], for class numbers or probabilities as targets."""
+    """−log softmax(x)[target], for class numbers or probabilities as targets.
+
+    >>> import wengert
+    >>> wengert.nn.CrossEntropyLoss()(wengert.tensor([[2.0, 0.0], [0.0, 1.0]]), wengert.tensor([0, 1]))
+    tensor(0.2201)
+    """
 
 
 class NLLLoss(
@@ -91,26 +111,52 @@ class NLLLoss(
     fn="nll_loss",
     options={"weight": None, "size_average": None, "ignore_index": -100, "reduce": None, "reduction": "mean"},
 ):
-    """−x[target], for log-probabilities x."""
+    """−x[target], for log-probabilities x.
+
+    >>> import wengert
+    >>> wengert.nn.NLLLoss()(wengert.tensor([[-0.1, -2.0]]), wengert.tensor([0]))
+    tensor(0.1000)
+    """
 
 
 class NLLLoss2d(
     NLLLoss,
     options={"weight": None, "size_average": None, "ignore_index": -100, "reduce": None, "reduction": "mean"},
 ):
-    """`NLLLoss` under its old name."""
+    """`NLLLoss` under its old name.
+
+    >>> import wengert
+    >>> wengert.nn.NLLLoss2d()(-wengert.ones(1, 2, 3, 3), wengert.zeros(1, 3, 3, dtype=wengert.int64))
+    tensor(1.)
+    """
 
 
 class BCELoss(_Loss, fn="binary_cross_entropy", options=_WEIGHTED):
-    """−(y ln x + (1 − y) ln(1 − x)), for probabilities x."""
+    """−(y ln x + (1 − y) ln(1 − x)), for probabilities x.
+
+    >>> import wengert
+    >>> wengert.nn.BCELoss()(wengert.tensor([0.9, 0.2]), wengert.tensor([1.0, 0.0]))
+    tensor(0.1643)
+    """
 
 
 class BCEWithLogitsLoss(_Loss, fn="binary_cross_entropy_with_logits", options={**_WEIGHTED, "pos_weight": None}):
-    """The same for logits, which is safe where probabilities are near 0 or 1."""
+    """The same for logits, which is safe where probabilities are near 0 or 1.
+
+    >>> import wengert
+    >>> wengert.nn.BCEWithLogitsLoss()(wengert.tensor([2.0, -1.0]), wengert.tensor([1.0, 0.0]))
+    tensor(0.2201)
+    """
 
 
 class KLDivLoss(_Loss, fn="kl_div", options={**_PLAIN, "log_target": False}):
-    """y (ln y − x), for log-probabilities x."""
+    """y (ln y − x), for log-probabilities x.
+
+    >>> import wengert
+    >>> p, q = wengert.tensor([[0.5, 0.5]]), wengert.tensor([[0.25, 0.75]])
+    >>> wengert.nn.KLDivLoss(reduction='batchmean')(q.log(), p)
+    tensor(0.1438)
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # 'batchmean' is a reduction that only this loss has.
@@ -125,11 +171,21 @@ class PoissonNLLLoss(
     fn="poisson_nll_loss",
     options={"log_input": True, "full": False, "size_average": None, "eps": 1e-8, "reduce": None, "reduction": "mean"},
 ):
-    """exp(x) − y x, for the logarithm x of a Poisson distribution's rate."""
+    """exp(x) − y x, for the logarithm x of a Poisson distribution's rate.
+
+    >>> import wengert
+    >>> wengert.nn.PoissonNLLLoss()(wengert.tensor([0.0, 1.0]), wengert.tensor([1.0, 2.0]))
+    tensor(0.8591)
+    """
 
 
 class GaussianNLLLoss(_Options, fn="gaussian_nll_loss", options={"full": False, "eps": 1e-6, "reduction": "mean"}):
-    """½ (ln σ² + (x − y)² / σ²)."""
+    """½ (ln σ² + (x − y)² / σ²).
+
+    >>> import wengert
+    >>> wengert.nn.GaussianNLLLoss()(wengert.tensor([0.0]), wengert.tensor([1.0]), wengert.tensor([1.0]))
+    tensor(0.5000)
+    """
 
     def forward(self, input: Tensor, target: Tensor, var: Any) -> Tensor:
         """The loss, given the variances σ²."""
@@ -141,27 +197,57 @@ class GaussianNLLLoss(_Options, fn="gaussian_nll_loss", options={"full": False, 
 
 
 class HingeEmbeddingLoss(_Loss, fn="hinge_embedding_loss", options={"margin": 1.0, **_PLAIN}):
-    """x where y = 1, max(0, margin − x) where y = −1."""
+    """x where y = 1, max(0, margin − x) where y = −1.
+
+    >>> import wengert
+    >>> wengert.nn.HingeEmbeddingLoss()(wengert.tensor([0.5, 0.25]), wengert.tensor([1.0, -1.0]))
+    tensor(0.6250)
+    """
 
 
 class SoftMarginLoss(_Loss, fn="soft_margin_loss", options=_PLAIN):
-    """ln(1 + exp(−y x))."""
+    """ln(1 + exp(−y x)).
+
+    >>> import wengert
+    >>> wengert.nn.SoftMarginLoss()(wengert.tensor([1.0, -1.0]), wengert.tensor([1.0, -1.0]))
+    tensor(0.3133)
+    """
 
 
 class MarginRankingLoss(_Loss, fn="margin_ranking_loss", options={"margin": 0.0, **_PLAIN}):
-    """max(0, −y (x₁ − x₂) + margin)."""
+    """max(0, −y (x₁ − x₂) + margin).
+
+    >>> import wengert
+    >>> wengert.nn.MarginRankingLoss(margin=0.5)(wengert.tensor([1.0]), wengert.tensor([0.8]), wengert.tensor([1.0]))
+    tensor(0.3000)
+    """
 
 
 class CosineEmbeddingLoss(_Loss, fn="cosine_embedding_loss", options={"margin": 0.0, **_PLAIN}):
-    """1 − cos(x₁, x₂) where y = 1, max(0, cos(x₁, x₂) − margin) where y = −1."""
+    """1 − cos(x₁, x₂) where y = 1, max(0, cos(x₁, x₂) − margin) where y = −1.
+
+    >>> import wengert
+    >>> wengert.nn.CosineEmbeddingLoss()(wengert.tensor([[1.0, 0.0]]), wengert.tensor([[1.0, 1.0]]), wengert.tensor([1.0]))
+    tensor(0.2929)
+    """
 
 
 class MultiLabelMarginLoss(_Loss, fn="multilabel_margin_loss", options=_PLAIN):
-    """The margin between every class that is in the target and every one that is not."""
+    """The margin between every class that is in the target and every one that is not.
+
+    >>> import wengert
+    >>> wengert.nn.MultiLabelMarginLoss()(wengert.tensor([[0.1, 0.2, 0.4]]), wengert.tensor([[2, -1, 0]]))
+    tensor(0.5000)
+    """
 
 
 class MultiLabelSoftMarginLoss(_Loss, fn="multilabel_soft_margin_loss", options=_WEIGHTED):
-    """Binary cross-entropy of each class's logit, and the mean over classes."""
+    """Binary cross-entropy of each class's logit, and the mean over classes.
+
+    >>> import wengert
+    >>> wengert.nn.MultiLabelSoftMarginLoss()(wengert.tensor([[1.0, -1.0]]), wengert.tensor([[1.0, 0.0]]))
+    tensor(0.3133)
+    """
 
 
 class MultiMarginLoss(
@@ -169,7 +255,12 @@ class MultiMarginLoss(
     fn="multi_margin_loss",
     options={"p": 1, "margin": 1.0, "weight": None, **_PLAIN},
 ):
-    """max(0, margin − x[y] + x[i])ᵖ over all other classes i."""
+    """max(0, margin − x[y] + x[i])ᵖ over all other classes i.
+
+    >>> import wengert
+    >>> wengert.nn.MultiMarginLoss()(wengert.tensor([[0.1, 0.2, 0.4]]), wengert.tensor([2]))
+    tensor(0.5000)
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -190,11 +281,23 @@ class TripletMarginLoss(
         "reduction": "mean",
     },
 ):
-    """max(0, ‖a − p‖ − ‖a − n‖ + margin)."""
+    """max(0, ‖a − p‖ − ‖a − n‖ + margin).
+
+    >>> import wengert
+    >>> a, p, n = wengert.tensor([[0.0]]), wengert.tensor([[1.0]]), wengert.tensor([[1.5]])
+    >>> wengert.nn.TripletMarginLoss()(a, p, n)
+    tensor(0.5000)
+    """
 
 
 class TripletMarginWithDistanceLoss(Module):
-    """max(0, d(a, p) − d(a, n) + margin) with a distance of one's own."""
+    """max(0, d(a, p) − d(a, n) + margin) with a distance of one's own.
+
+    >>> import wengert
+    >>> a, p, n = wengert.tensor([[0.0]]), wengert.tensor([[1.0]]), wengert.tensor([[1.5]])
+    >>> wengert.nn.TripletMarginWithDistanceLoss(distance_function=lambda x, y: (x - y).abs().sum(-1))(a, p, n)
+    tensor(0.5000)
+    """
 
     def __init__(
         self,
@@ -231,6 +334,11 @@ class CTCLoss(_Options, fn="ctc_loss", options={"blank": 0, "reduction": "mean",
     """−log of the probability of all alignments of a sequence with its labels.
 
     Source: Graves et al., Connectionist Temporal Classification, 2006.
+
+    >>> import wengert
+    >>> chances = wengert.full((4, 1, 3), 1 / 3).log()
+    >>> wengert.nn.CTCLoss()(chances, wengert.tensor([[1, 2]]), [4], [2])
+    tensor(0.8432)
     """
 
     def extra_repr(self) -> str:

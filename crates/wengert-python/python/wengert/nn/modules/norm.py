@@ -140,25 +140,47 @@ class BatchNorm1d(_BatchNorm):
     """Batch normalisation of [N, C] or [N, C, L].
 
     Source: Ioffe and Szegedy, Batch Normalization, 2015.
+
+    >>> import wengert
+    >>> x = wengert.randn(8, 3)
+    >>> wengert.nn.BatchNorm1d(3)(x).mean().abs().item() < 1e-6
+    True
     """
 
     _ranks = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch normalisation of [N, C, H, W]."""
+    """Batch normalisation of [N, C, H, W].
+
+    >>> import wengert
+    >>> x = wengert.randn(8, 3, 4, 4)
+    >>> wengert.nn.BatchNorm2d(3)(x).mean().abs().item() < 1e-6
+    True
+    """
 
     _ranks = (4,)
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch normalisation of [N, C, D, H, W]."""
+    """Batch normalisation of [N, C, D, H, W].
+
+    >>> import wengert
+    >>> x = wengert.randn(8, 3, 4, 4, 4)
+    >>> wengert.nn.BatchNorm3d(3)(x).mean().abs().item() < 1e-6
+    True
+    """
 
     _ranks = (5,)
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch normalisation of any number of dimensions from two on, over all processes: there is one."""
+    """Batch normalisation of any number of dimensions from two on, over all processes: there is one.
+
+    >>> import wengert
+    >>> wengert.nn.SyncBatchNorm(3)(wengert.randn(8, 3)).shape
+    wengert.Size([8, 3])
+    """
 
     def __init__(
         self,
@@ -234,19 +256,34 @@ class _InstanceNorm(_Norm):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """Instance normalisation of [N, C, L] or [C, L]."""
+    """Instance normalisation of [N, C, L] or [C, L].
+
+    >>> import wengert
+    >>> wengert.nn.InstanceNorm1d(3)(wengert.randn(2, 3, 4)).shape
+    wengert.Size([2, 3, 4])
+    """
 
     _ranks = (2, 3)
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Instance normalisation of [N, C, H, W] or [C, H, W]."""
+    """Instance normalisation of [N, C, H, W] or [C, H, W].
+
+    >>> import wengert
+    >>> wengert.nn.InstanceNorm2d(3)(wengert.randn(2, 3, 4, 4)).shape
+    wengert.Size([2, 3, 4, 4])
+    """
 
     _ranks = (3, 4)
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Instance normalisation of [N, C, D, H, W] or [C, D, H, W]."""
+    """Instance normalisation of [N, C, D, H, W] or [C, D, H, W].
+
+    >>> import wengert
+    >>> wengert.nn.InstanceNorm3d(3)(wengert.randn(2, 3, 4, 4, 4)).shape
+    wengert.Size([2, 3, 4, 4, 4])
+    """
 
     _ranks = (4, 5)
 
@@ -259,6 +296,10 @@ class LayerNorm(_Affine):
     """y = (x − mean) / √(var + ε) · weight + bias over the last dimensions.
 
     Source: Ba, Kiros and Hinton, Layer Normalization, 2016.
+
+    >>> import wengert
+    >>> wengert.nn.LayerNorm(2)(wengert.tensor([[1.0, 3.0]])).detach().round(decimals=3)
+    tensor([[-1.,  1.]])
     """
 
     def __init__(
@@ -291,6 +332,10 @@ class RMSNorm(_Affine):
     """y = x / √(mean(x²) + ε) · weight over the last dimensions.
 
     Source: Zhang and Sennrich, Root Mean Square Layer Normalization, 2019.
+
+    >>> import wengert
+    >>> wengert.nn.RMSNorm(2, eps=0.0)(wengert.tensor([[3.0, 4.0]])).detach()
+    tensor([[0.8485, 1.1314]])
     """
 
     def __init__(
@@ -321,6 +366,10 @@ class GroupNorm(_Affine):
     """Each group of channels with mean 0 and variance 1, scaled and shifted by channel.
 
     Source: Wu and He, Group Normalization, 2018.
+
+    >>> import wengert
+    >>> wengert.nn.GroupNorm(2, 4)(wengert.randn(1, 4, 3)).shape
+    wengert.Size([1, 4, 3])
     """
 
     def __init__(
@@ -358,7 +407,12 @@ class GroupNorm(_Affine):
 class LocalResponseNorm(
     _Options, fn="local_response_norm", options={"size": ..., "alpha": 1e-4, "beta": 0.75, "k": 1.0}
 ):
-    """Each number divided by what its neighbours in channels sum up to."""
+    """Each number divided by what its neighbours in channels sum up to.
+
+    >>> import wengert
+    >>> wengert.nn.LocalResponseNorm(2)(wengert.ones(1, 4, 3)).shape
+    wengert.Size([1, 4, 3])
+    """
 
     def extra_repr(self) -> str:
         """The options."""
@@ -366,4 +420,9 @@ class LocalResponseNorm(
 
 
 class CrossMapLRN2d(LocalResponseNorm, options={"size": ..., "alpha": 1e-4, "beta": 0.75, "k": 1}):
-    """`LocalResponseNorm` under its old name."""
+    """`LocalResponseNorm` under its old name.
+
+    >>> import wengert
+    >>> wengert.nn.CrossMapLRN2d(2)(wengert.ones(1, 4, 3, 3)).shape
+    wengert.Size([1, 4, 3, 3])
+    """

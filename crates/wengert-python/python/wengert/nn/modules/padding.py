@@ -54,7 +54,13 @@ class _ZeroPad(_ConstantPad):
 def _family(base: type, kind: str, what: str, mode: str) -> list:
     made = []
     for rank in (1, 2, 3):
-        doc = f"Pads the last {rank} dimension{'s' if rank > 1 else ''} {what}."
+        value, size = (", 0.5" if kind == "ConstantPad" else ""), ", 3" * rank
+        doc = f"""Pads the last {rank} dimension{"s" if rank > 1 else ""} {what}.
+
+        >>> import wengert
+        >>> wengert.nn.{kind}{rank}d(1{value})(wengert.ones(1, 1{size})).shape
+        wengert.Size([1, 1{", 5" * rank}])
+        """
         body = {"_rank": rank, "_mode": mode, "__doc__": doc, "__module__": __name__}
         made.append(type(f"{kind}{rank}d", (base,), body))
     return made

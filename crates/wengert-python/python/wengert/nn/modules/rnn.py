@@ -254,7 +254,14 @@ class RNNBase(Module):
 
 
 class RNN(RNNBase):
-    """h' = tanh(W x + b + U h + c), over sequences [L, N, in] (or [N, L, in] with `batch_first`)."""
+    """h' = tanh(W x + b + U h + c), over sequences [L, N, in] (or [N, L, in] with `batch_first`).
+
+    >>> import wengert
+    >>> layer = wengert.nn.RNN(2, 3, batch_first=True)
+    >>> y, h = layer(wengert.ones(1, 5, 2))
+    >>> y.shape, h.shape
+    (wengert.Size([1, 5, 3]), wengert.Size([1, 1, 3]))
+    """
 
     def __init__(
         self,
@@ -287,6 +294,12 @@ class LSTM(RNNBase):
     """Long short-term memory, over sequences [L, N, in] (or [N, L, in] with `batch_first`).
 
     Source: Hochreiter and Schmidhuber, Long Short-Term Memory, 1997.
+
+    >>> import wengert
+    >>> layer = wengert.nn.LSTM(2, 3, batch_first=True)
+    >>> y, (h, c) = layer(wengert.ones(1, 5, 2))
+    >>> y.shape, h.shape, c.shape
+    (wengert.Size([1, 5, 3]), wengert.Size([1, 1, 3]), wengert.Size([1, 1, 3]))
     """
 
     def __init__(
@@ -315,6 +328,12 @@ class GRU(RNNBase):
     """Gated recurrent units, over sequences [L, N, in] (or [N, L, in] with `batch_first`).
 
     Source: Cho et al., Learning Phrase Representations using RNN Encoder-Decoder, 2014.
+
+    >>> import wengert
+    >>> layer = wengert.nn.GRU(2, 3, batch_first=True)
+    >>> y, h = layer(wengert.ones(1, 5, 2))
+    >>> y.shape, h.shape
+    (wengert.Size([1, 5, 3]), wengert.Size([1, 1, 3]))
     """
 
     def __init__(
@@ -393,7 +412,12 @@ class RNNCellBase(Module):
 
 
 class RNNCell(RNNCellBase):
-    """One step of `RNN`."""
+    """One step of `RNN`.
+
+    >>> import wengert
+    >>> wengert.nn.RNNCell(2, 3)(wengert.ones(1, 2)).shape
+    wengert.Size([1, 3])
+    """
 
     _mode = "RNN_TANH"
 
@@ -418,7 +442,13 @@ class RNNCell(RNNCellBase):
 
 
 class LSTMCell(RNNCellBase):
-    """One step of `LSTM`."""
+    """One step of `LSTM`.
+
+    >>> import wengert
+    >>> h, c = wengert.nn.LSTMCell(2, 3)(wengert.ones(1, 2))
+    >>> h.shape, c.shape
+    (wengert.Size([1, 3]), wengert.Size([1, 3]))
+    """
 
     _mode = "LSTM"
 
@@ -428,7 +458,12 @@ class LSTMCell(RNNCellBase):
 
 
 class GRUCell(RNNCellBase):
-    """One step of `GRU`."""
+    """One step of `GRU`.
+
+    >>> import wengert
+    >>> wengert.nn.GRUCell(2, 3)(wengert.ones(1, 2)).shape
+    wengert.Size([1, 3])
+    """
 
     _mode = "GRU"
 

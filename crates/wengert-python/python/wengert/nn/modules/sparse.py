@@ -44,7 +44,13 @@ class _Table(Module):
 
 
 class Embedding(_Table):
-    """A row of `weight` for each number."""
+    """A row of `weight` for each number.
+
+    >>> import wengert
+    >>> layer = wengert.nn.Embedding(10, 3)
+    >>> layer(wengert.tensor([1, 5])).shape
+    wengert.Size([2, 3])
+    """
 
     def __init__(
         self,
@@ -121,7 +127,13 @@ class Embedding(_Table):
 
 
 class EmbeddingBag(_Table):
-    """The sum, mean or maximum of the rows for each bag of numbers."""
+    """The sum, mean or maximum of the rows for each bag of numbers.
+
+    >>> import wengert
+    >>> layer = wengert.nn.EmbeddingBag(10, 3, mode='sum')
+    >>> layer(wengert.tensor([[1, 5], [2, 2]])).shape
+    wengert.Size([2, 3])
+    """
 
     def __init__(
         self,

@@ -91,7 +91,13 @@ class _Layer(Module):
 
 
 class TransformerEncoderLayer(_Layer):
-    """Self-attention and a small network."""
+    """Self-attention and a small network.
+
+    >>> import wengert
+    >>> layer = wengert.nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+    >>> layer(wengert.randn(1, 3, 4)).shape
+    wengert.Size([1, 3, 4])
+    """
 
     def forward(
         self,
@@ -106,7 +112,13 @@ class TransformerEncoderLayer(_Layer):
 
 
 class TransformerDecoderLayer(_Layer):
-    """Self-attention, attention to the encoder's result, and a small network."""
+    """Self-attention, attention to the encoder's result, and a small network.
+
+    >>> import wengert
+    >>> layer = wengert.nn.TransformerDecoderLayer(4, 2, 8, batch_first=True)
+    >>> layer(wengert.randn(1, 3, 4), wengert.randn(1, 5, 4)).shape
+    wengert.Size([1, 3, 4])
+    """
 
     _attentions = ("self_attn", "multihead_attn")
 
@@ -128,7 +140,13 @@ class TransformerDecoderLayer(_Layer):
 
 
 class TransformerEncoder(Module):
-    """Encoder layers one after the other, each a copy of the one given."""
+    """Encoder layers one after the other, each a copy of the one given.
+
+    >>> import wengert
+    >>> layer = wengert.nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+    >>> wengert.nn.TransformerEncoder(layer, 2)(wengert.randn(1, 3, 4)).shape
+    wengert.Size([1, 3, 4])
+    """
 
     def __init__(
         self,
@@ -161,7 +179,13 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoder(Module):
-    """Decoder layers one after the other, each a copy of the one given."""
+    """Decoder layers one after the other, each a copy of the one given.
+
+    >>> import wengert
+    >>> layer = wengert.nn.TransformerDecoderLayer(4, 2, 8, batch_first=True)
+    >>> wengert.nn.TransformerDecoder(layer, 2)(wengert.randn(1, 3, 4), wengert.randn(1, 5, 4)).shape
+    wengert.Size([1, 3, 4])
+    """
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__()
@@ -197,7 +221,13 @@ class TransformerDecoder(Module):
 
 
 class Transformer(Module):
-    """An encoder, and a decoder that attends to its result."""
+    """An encoder, and a decoder that attends to its result.
+
+    >>> import wengert
+    >>> model = wengert.nn.Transformer(4, 2, 1, 1, 8, batch_first=True)
+    >>> model(wengert.randn(1, 5, 4), wengert.randn(1, 3, 4)).shape
+    wengert.Size([1, 3, 4])
+    """
 
     def __init__(
         self,

@@ -11,19 +11,40 @@ from .options import _functional, _Options
 
 
 class PixelShuffle(_Options, fn="pixel_shuffle", options={"upscale_factor": ...}):
-    """Makes channels pixels: [.., C r², H, W] becomes [.., C, H r, W r]."""
+    """Makes channels pixels: [.., C r², H, W] becomes [.., C, H r, W r].
+
+    >>> import wengert
+    >>> wengert.nn.PixelShuffle(2)(wengert.arange(4.0).reshape(1, 4, 1, 1))
+    tensor([[[[0., 1.],
+              [2., 3.]]]])
+    """
 
 
 class PixelUnshuffle(_Options, fn="pixel_unshuffle", options={"downscale_factor": ...}):
-    """Makes pixels channels: undoes `PixelShuffle`."""
+    """Makes pixels channels: undoes `PixelShuffle`.
+
+    >>> import wengert
+    >>> wengert.nn.PixelUnshuffle(2)(wengert.arange(4.0).reshape(1, 1, 2, 2)).shape
+    wengert.Size([1, 4, 1, 1])
+    """
 
 
 class ChannelShuffle(_Options, fn="channel_shuffle", options={"groups": ...}):
-    """Deals the channels of each group out to all."""
+    """Deals the channels of each group out to all.
+
+    >>> import wengert
+    >>> wengert.nn.ChannelShuffle(2)(wengert.arange(4.0).reshape(1, 4, 1, 1)).flatten()
+    tensor([0., 2., 1., 3.])
+    """
 
 
 class Upsample(Module):
-    """Makes sequences, images or volumes larger."""
+    """Makes sequences, images or volumes larger.
+
+    >>> import wengert
+    >>> wengert.nn.Upsample(scale_factor=2)(wengert.tensor([[[1.0, 2.0]]]))
+    tensor([[[1., 1., 2., 2.]]])
+    """
 
     def __init__(
         self,
@@ -60,14 +81,25 @@ class Upsample(Module):
 
 
 class UpsamplingNearest2d(Upsample):
-    """`Upsample` to the nearest pixel."""
+    """`Upsample` to the nearest pixel.
+
+    >>> import wengert
+    >>> wengert.nn.UpsamplingNearest2d(scale_factor=2)(wengert.tensor([[[[1.0, 2.0]]]]))
+    tensor([[[[1., 1., 2., 2.],
+              [1., 1., 2., 2.]]]])
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, mode="nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
-    """`Upsample` between four pixels, corners kept."""
+    """`Upsample` between four pixels, corners kept.
+
+    >>> import wengert
+    >>> wengert.nn.UpsamplingBilinear2d(size=(1, 3))(wengert.tensor([[[[1.0, 2.0]]]]))
+    tensor([[[[1.0000, 1.5000, 2.0000]]]])
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)
@@ -77,15 +109,35 @@ _UNFOLD = {"kernel_size": ..., "dilation": 1, "padding": 0, "stride": 1}
 
 
 class Unfold(_Options, fn="unfold", options=_UNFOLD):
-    """The windows of images as columns."""
+    """The windows of images as columns.
+
+    >>> import wengert
+    >>> wengert.nn.Unfold(kernel_size=2)(wengert.arange(9.0).reshape(1, 1, 3, 3))
+    tensor([[[0., 1., 3., 4.],
+             [1., 2., 4., 5.],
+             [3., 4., 6., 7.],
+             [4., 5., 7., 8.]]])
+    """
 
 
 class Fold(_Options, fn="fold", options={"output_size": ..., **_UNFOLD}):
-    """Columns put back as windows, and summed where they overlap."""
+    """Columns put back as windows, and summed where they overlap.
+
+    >>> import wengert
+    >>> wengert.nn.Fold((3, 3), kernel_size=2)(wengert.ones(1, 4, 4))
+    tensor([[[[1., 2., 1.],
+              [2., 4., 2.],
+              [1., 2., 1.]]]])
+    """
 
 
 class CosineSimilarity(_Options, fn="cosine_similarity", options={"dim": 1, "eps": 1e-8}):
-    """x₁ · x₂ / (‖x₁‖ ‖x₂‖) along a dimension."""
+    """x₁ · x₂ / (‖x₁‖ ‖x₂‖) along a dimension.
+
+    >>> import wengert
+    >>> wengert.nn.CosineSimilarity(dim=0)(wengert.tensor([1.0, 0.0]), wengert.tensor([1.0, 1.0]))
+    tensor(0.7071)
+    """
 
     _hidden = ("dim", "eps")
 
@@ -95,7 +147,12 @@ class CosineSimilarity(_Options, fn="cosine_similarity", options={"dim": 1, "eps
 
 
 class PairwiseDistance(_Options, fn="pairwise_distance", options={"p": 2.0, "eps": 1e-6, "keepdim": False}):
-    """‖x₁ − x₂ + ε‖ₚ along the last dimension."""
+    """‖x₁ − x₂ + ε‖ₚ along the last dimension.
+
+    >>> import wengert
+    >>> wengert.nn.PairwiseDistance()(wengert.tensor([[0.0, 0.0]]), wengert.tensor([[3.0, 4.0]]))
+    tensor([5.0000])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -19,7 +19,12 @@ def _grads(parameters: Any) -> list:
 def get_total_norm(
     tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
 ) -> Tensor:
-    """The p-norm of all numbers in these tensors together."""
+    """The p-norm of all numbers in these tensors together.
+
+    >>> import wengert
+    >>> wengert.nn.utils.get_total_norm([wengert.tensor([3.0]), wengert.tensor([4.0])])
+    tensor(5.)
+    """
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     p = float(norm_type)
     if not tensors:
@@ -47,7 +52,15 @@ def get_total_norm(
 def clip_grads_with_norm_(
     parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
-    """Scales gradients, whose norm is known, down to `max_norm`."""
+    """Scales gradients, whose norm is known, down to `max_norm`.
+
+    >>> import wengert
+    >>> w = wengert.tensor([3.0, 4.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> wengert.nn.utils.clip_grads_with_norm_([w], 5.0, wengert.tensor(10.0))
+    >>> w.grad
+    tensor([3.0000, 4.0000])
+    """
     scale = min(float(max_norm) / (float(total_norm) + 1e-6), 1.0)
     total = float(total_norm)
     if math.isnan(total):
@@ -66,7 +79,14 @@ def clip_grad_norm_(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """Scales all gradients down so that their norm, taken together, is at most `max_norm`; returns what it was."""
+    """Scales all gradients down so that their norm, taken together, is at most `max_norm`; returns what it was.
+
+    >>> import wengert
+    >>> w = wengert.tensor([3.0, 4.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> wengert.nn.utils.clip_grad_norm_([w], 5.0), w.grad
+    (tensor(10.), tensor([3.0000, 4.0000]))
+    """
     parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     total = get_total_norm([p.grad for p in _grads(parameters)], norm_type, error_if_nonfinite)
     clip_grads_with_norm_(parameters, max_norm, total)
@@ -77,7 +97,15 @@ clip_grad_norm = clip_grad_norm_
 
 
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float, foreach: bool | None = None) -> None:
-    """Clamps every gradient to ±`clip_value`."""
+    """Clamps every gradient to ±`clip_value`.
+
+    >>> import wengert
+    >>> w = wengert.tensor([3.0, 4.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> wengert.nn.utils.clip_grad_value_([w], 7.0)
+    >>> w.grad
+    tensor([6., 7.])
+    """
     clip_value = float(clip_value)
     with no_grad():
         for p in _grads(parameters):

@@ -56,10 +56,24 @@ def _fuse(layer: Any, bn: Any, outputs: int) -> Any:
 
 
 def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:
-    """A convolution that does what a convolution and a batch norm do; both must be in `eval` mode."""
+    """A convolution that does what a convolution and a batch norm do; both must be in `eval` mode.
+
+    >>> import wengert
+    >>> conv, norm = wengert.nn.Conv2d(1, 2, 3).eval(), wengert.nn.BatchNorm2d(2).eval()
+    >>> x = wengert.randn(1, 1, 4, 4)
+    >>> wengert.allclose(wengert.nn.utils.fuse_conv_bn_eval(conv, norm)(x), norm(conv(x)), atol=1e-5)
+    True
+    """
     return _fuse(conv, bn, 1 if transpose else 0)
 
 
 def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
-    """A linear layer that does what a linear layer and a batch norm do; both must be in `eval` mode."""
+    """A linear layer that does what a linear layer and a batch norm do; both must be in `eval` mode.
+
+    >>> import wengert
+    >>> linear, norm = wengert.nn.Linear(3, 2).eval(), wengert.nn.BatchNorm1d(2).eval()
+    >>> x = wengert.randn(4, 3)
+    >>> wengert.allclose(wengert.nn.utils.fuse_linear_bn_eval(linear, norm)(x), norm(linear(x)), atol=1e-5)
+    True
+    """
     return _fuse(linear, bn, 0)

@@ -12,7 +12,12 @@ _Packed = namedtuple("PackedSequence", ["data", "batch_sizes", "sorted_indices",
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
-    """The permutation that undoes another."""
+    """The permutation that undoes another.
+
+    >>> import wengert
+    >>> wengert.nn.utils.rnn.invert_permutation(wengert.tensor([2, 0, 1]))
+    tensor([1, 2, 0])
+    """
     return None if permutation is None else permutation.argsort()
 
 
@@ -48,7 +53,12 @@ class PackedSequence(_Packed):
 def pack_padded_sequence(
     input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
-    """Packs padded sequences [L, N, ·] (or [N, L, ·] with `batch_first`) of these lengths."""
+    """Packs padded sequences [L, N, ·] (or [N, L, ·] with `batch_first`) of these lengths.
+
+    >>> import wengert
+    >>> wengert.nn.utils.rnn.pack_padded_sequence(wengert.tensor([[1, 2], [3, 0]]), [2, 1], batch_first=True).batch_sizes
+    tensor([2, 1])
+    """
     lengths = lengths if isinstance(lengths, Tensor) else _C.tensor(list(lengths))
     order = None
     if not enforce_sorted:
@@ -79,7 +89,14 @@ def pack_padded_sequence(
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The padded sequences and their lengths again."""
+    """The padded sequences and their lengths again.
+
+    >>> import wengert
+    >>> packed = wengert.nn.utils.rnn.pack_sequence([wengert.tensor([1, 2]), wengert.tensor([3])])
+    >>> wengert.nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+    (tensor([[1, 2],
+            [3, 0]]), tensor([2, 1]))
+    """
     sizes = [int(n) for n in sequence.batch_sizes.tolist()]
     if total_length is not None and total_length < len(sizes):
         raise ValueError(
@@ -107,7 +124,13 @@ def pad_packed_sequence(
 def pad_sequence(
     sequences: Iterable[Tensor], batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
 ) -> Tensor:
-    """Sequences of different lengths, padded to the longest: [L, N, ·] (or [N, L, ·] with `batch_first`)."""
+    """Sequences of different lengths, padded to the longest: [L, N, ·] (or [N, L, ·] with `batch_first`).
+
+    >>> import wengert
+    >>> wengert.nn.utils.rnn.pad_sequence([wengert.tensor([1, 2]), wengert.tensor([3])], batch_first=True)
+    tensor([[1, 2],
+            [3, 0]])
+    """
     if padding_side not in ("left", "right"):
         raise ValueError(f"padding_side should be 'left' or 'right', and is {padding_side!r}")
     if not isinstance(sequences, (list, tuple, Tensor)):
@@ -128,19 +151,35 @@ def pad_sequence(
 
 
 def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False) -> list:
-    """The sequences without their padding."""
+    """The sequences without their padding.
+
+    >>> import wengert
+    >>> wengert.nn.utils.rnn.unpad_sequence(wengert.tensor([[1, 2], [3, 0]]), wengert.tensor([2, 1]), batch_first=True)
+    [tensor([1, 2]), tensor([3])]
+    """
     if not batch_first:
         padded_sequences = padded_sequences.transpose(0, 1)
     return [row[: int(n)] for row, n in zip(padded_sequences.unbind(0), lengths.tolist())]
 
 
 def pack_sequence(sequences: list, enforce_sorted: bool = True) -> PackedSequence:
-    """Packs sequences of different lengths."""
+    """Packs sequences of different lengths.
+
+    >>> import wengert
+    >>> wengert.nn.utils.rnn.pack_sequence([wengert.tensor([1, 2]), wengert.tensor([3])]).data
+    tensor([1, 3, 2])
+    """
     lengths = _C.tensor([s.shape[0] for s in sequences])
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list:
-    """The sequences again."""
+    """The sequences again.
+
+    >>> import wengert
+    >>> packed = wengert.nn.utils.rnn.pack_sequence([wengert.tensor([1, 2]), wengert.tensor([3])])
+    >>> wengert.nn.utils.rnn.unpack_sequence(packed)
+    [tensor([1, 2]), tensor([3])]
+    """
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)

@@ -60,6 +60,11 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
     """Makes a weight g v / ‖v‖, with its length `weight_g` and direction `weight_v` as parameters.
 
     Source: Salimans and Kingma, Weight Normalization, 2016.
+
+    >>> import wengert
+    >>> layer = wengert.nn.utils.weight_norm(wengert.nn.Linear(2, 3))
+    >>> layer(wengert.ones(1, 2)).shape
+    wengert.Size([1, 3])
     """
     weight = module._parameters[name]
     del module._parameters[name]
@@ -119,6 +124,11 @@ def spectral_norm(
     """Divides a weight by its largest singular value, estimated by power iteration.
 
     Source: Miyato et al., Spectral Normalization for Generative Adversarial Networks, 2018.
+
+    >>> import wengert
+    >>> layer = wengert.nn.utils.spectral_norm(wengert.nn.Linear(2, 3))
+    >>> layer(wengert.ones(1, 2)).shape
+    wengert.Size([1, 3])
     """
     if n_power_iterations <= 0:
         raise ValueError(

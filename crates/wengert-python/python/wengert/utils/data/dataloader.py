@@ -26,7 +26,12 @@ def _rebuild(like: Any, values: list) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """NumPy arrays as tensors, in whatever they are held."""
+    """NumPy arrays as tensors, in whatever they are held.
+
+    >>> import wengert
+    >>> wengert.utils.data.default_convert({'x': 'text', 'y': [1]})
+    {'x': 'text', 'y': [1]}
+    """
     if isinstance(data, (Tensor, str, bytes)):
         return data
     if hasattr(data, "__array__"):
@@ -90,7 +95,12 @@ _worker = threading.local()
 
 
 def get_worker_info() -> WorkerInfo | None:
-    """In a worker of a `DataLoader`, which one it is; otherwise None."""
+    """In a worker of a `DataLoader`, which one it is; otherwise None.
+
+    >>> import wengert
+    >>> print(wengert.utils.data.get_worker_info())
+    None
+    """
     return getattr(_worker, "info", None)
 
 

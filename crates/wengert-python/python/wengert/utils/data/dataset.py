@@ -15,7 +15,17 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Dataset(Generic[T_co]):
-    """Samples that are found by a key. Subclasses define `__getitem__`, and `__len__` where they know it."""
+    """Samples that are found by a key. Subclasses define `__getitem__`, and `__len__` where they know it.
+
+    >>> import wengert
+    >>> class Squares(wengert.utils.data.Dataset):
+    ...     def __len__(self):
+    ...         return 4
+    ...     def __getitem__(self, i):
+    ...         return i * i
+    >>> [batch.tolist() for batch in wengert.utils.data.DataLoader(Squares(), batch_size=2)]
+    [[0, 1], [4, 9]]
+    """
 
     def __getitem__(self, index: Any) -> T_co:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
@@ -25,7 +35,15 @@ class Dataset(Generic[T_co]):
 
 
 class IterableDataset(Dataset[T_co]):
-    """Samples that come one after the other. Subclasses define `__iter__`."""
+    """Samples that come one after the other. Subclasses define `__iter__`.
+
+    >>> import wengert
+    >>> class Count(wengert.utils.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         yield from (1, 2, 3)
+    >>> [batch.tolist() for batch in wengert.utils.data.DataLoader(Count(), batch_size=2)]
+    [[1, 2], [3]]
+    """
 
     def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
@@ -35,7 +53,13 @@ class IterableDataset(Dataset[T_co]):
 
 
 class TensorDataset(Dataset):
-    """Tensors whose first dimension counts the samples."""
+    """Tensors whose first dimension counts the samples.
+
+    >>> import wengert
+    >>> data = wengert.utils.data.TensorDataset(wengert.arange(4), wengert.arange(4) * 10)
+    >>> len(data), data[1]
+    (4, (tensor(1), tensor(10)))
+    """
 
     def __init__(self, *tensors: Tensor) -> None:
         if any(t.shape[0] != tensors[0].shape[0] for t in tensors):
@@ -50,7 +74,12 @@ class TensorDataset(Dataset):
 
 
 class StackDataset(Dataset):
-    """Data sets side by side: samples are tuples, or dicts, of theirs."""
+    """Data sets side by side: samples are tuples, or dicts, of theirs.
+
+    >>> import wengert
+    >>> wengert.utils.data.StackDataset(image=[1, 2], label=[0, 1])[1]
+    {'image': 2, 'label': 1}
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if bool(args) == bool(kwargs):
@@ -71,7 +100,14 @@ class StackDataset(Dataset):
 
 
 class ConcatDataset(Dataset):
-    """Data sets one after the other."""
+    """Data sets one after the other.
+
+    >>> import wengert
+    >>> data = wengert.utils.data.TensorDataset(wengert.arange(4), wengert.arange(4) * 10)
+    >>> both = wengert.utils.data.ConcatDataset([data, data])
+    >>> len(both), both[5]
+    (8, (tensor(1), tensor(10)))
+    """
 
     def __init__(self, datasets: Iterable[Dataset]) -> None:
         self.datasets = list(datasets)
@@ -94,7 +130,15 @@ class ConcatDataset(Dataset):
 
 
 class ChainDataset(IterableDataset):
-    """Iterable data sets one after the other."""
+    """Iterable data sets one after the other.
+
+    >>> import wengert
+    >>> class Count(wengert.utils.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         yield from (1, 2)
+    >>> list(wengert.utils.data.ChainDataset([Count(), Count()]))
+    [1, 2, 1, 2]
+    """
 
     def __init__(self, datasets: Iterable[Dataset]) -> None:
         self.datasets = datasets
@@ -108,7 +152,13 @@ class ChainDataset(IterableDataset):
 
 
 class Subset(Dataset):
-    """Some samples of a data set, by their indices."""
+    """Some samples of a data set, by their indices.
+
+    >>> import wengert
+    >>> data = wengert.utils.data.TensorDataset(wengert.arange(4), wengert.arange(4) * 10)
+    >>> wengert.utils.data.Subset(data, [3, 0])[0]
+    (tensor(3), tensor(30))
+    """
 
     def __init__(self, dataset: Dataset, indices: Any) -> None:
         self.dataset = dataset
@@ -124,7 +174,13 @@ class Subset(Dataset):
 
 
 def random_split(dataset: Dataset, lengths: Any, generator: Any = None) -> list:
-    """Deals the samples out at random into subsets of these lengths, or of these parts of the whole."""
+    """Deals the samples out at random into subsets of these lengths, or of these parts of the whole.
+
+    >>> import wengert
+    >>> data = wengert.utils.data.TensorDataset(wengert.arange(4), wengert.arange(4) * 10)
+    >>> [len(part) for part in wengert.utils.data.random_split(data, [3, 1])]
+    [3, 1]
+    """
     total = len(dataset)  # type: ignore[arg-type]
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1 + 1e-9 and any(n < 1 or isinstance(n, float) for n in lengths):
         for i, part in enumerate(lengths):

@@ -24,7 +24,12 @@ class Sampler(Generic[T_co]):
 
 
 class SequentialSampler(Sampler[int]):
-    """First to last."""
+    """First to last.
+
+    >>> import wengert
+    >>> list(wengert.utils.data.SequentialSampler('abc'))
+    [0, 1, 2]
+    """
 
     def __init__(self, data_source: Any) -> None:
         self.data_source = data_source
@@ -37,7 +42,12 @@ class SequentialSampler(Sampler[int]):
 
 
 class RandomSampler(Sampler[int]):
-    """In random order, or each drawn anew with `replacement`."""
+    """In random order, or each drawn anew with `replacement`.
+
+    >>> import wengert
+    >>> sorted(wengert.utils.data.RandomSampler('abc'))
+    [0, 1, 2]
+    """
 
     def __init__(
         self, data_source: Any, replacement: bool = False, num_samples: int | None = None, generator: Any = None
@@ -72,7 +82,12 @@ class RandomSampler(Sampler[int]):
 
 
 class SubsetRandomSampler(Sampler[int]):
-    """These indices in random order."""
+    """These indices in random order.
+
+    >>> import wengert
+    >>> sorted(wengert.utils.data.SubsetRandomSampler([2, 5, 7]))
+    [2, 5, 7]
+    """
 
     def __init__(self, indices: Any, generator: Any = None) -> None:
         self.indices = indices
@@ -87,7 +102,12 @@ class SubsetRandomSampler(Sampler[int]):
 
 
 class WeightedRandomSampler(Sampler[int]):
-    """Each index with a probability in proportion to its weight."""
+    """Each index with a probability in proportion to its weight.
+
+    >>> import wengert
+    >>> list(wengert.utils.data.WeightedRandomSampler([0.0, 1.0], num_samples=3))
+    [1, 1, 1]
+    """
 
     def __init__(self, weights: Any, num_samples: int, replacement: bool = True, generator: Any = None) -> None:
         if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
@@ -110,7 +130,12 @@ class WeightedRandomSampler(Sampler[int]):
 
 
 class BatchSampler(Sampler[list]):
-    """Lists of `batch_size` indices of another sampler."""
+    """Lists of `batch_size` indices of another sampler.
+
+    >>> import wengert
+    >>> list(wengert.utils.data.BatchSampler(range(5), batch_size=2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
+    """
 
     def __init__(self, sampler: Iterable, batch_size: int, drop_last: bool) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:

@@ -58,7 +58,13 @@ def _resized(x: Tensor, size: tuple[int, int], mode: str) -> Tensor:
 
 
 class Compose:
-    """One change after the other."""
+    """One change after the other.
+
+    >>> import wengert
+    >>> wengert.utils.data.transforms.Compose([wengert.utils.data.transforms.CenterCrop(2), wengert.utils.data.transforms.Lambda(lambda x: x * 2)])(wengert.ones(1, 4, 4))
+    tensor([[[2., 2.],
+             [2., 2.]]])
+    """
 
     def __init__(self, transforms: Sequence[Callable]) -> None:
         self.transforms = list(transforms)
@@ -70,7 +76,12 @@ class Compose:
 
 
 class Lambda:
-    """Any function."""
+    """Any function.
+
+    >>> import wengert
+    >>> wengert.utils.data.transforms.Lambda(lambda x: x + 1)(wengert.zeros(2))
+    tensor([1., 1.])
+    """
 
     def __init__(self, lambd: Callable) -> None:
         self.lambd = lambd
@@ -82,6 +93,11 @@ class Lambda:
 class ToTensor:
     """An array `[height, width, channels]` of bytes as float32 `[channels, height, width]`, from 0 to 1; of other numbers,
     only turned.
+
+    >>> import wengert
+    >>> import numpy
+    >>> wengert.utils.data.transforms.ToTensor()(numpy.full((1, 1, 3), 255, dtype='uint8')).flatten()
+    tensor([1., 1., 1.])
     """
 
     def __call__(self, x: Any) -> Tensor:
@@ -92,7 +108,12 @@ class ToTensor:
 
 
 class Normalize:
-    """(x − mean) / std for each channel."""
+    """(x − mean) / std for each channel.
+
+    >>> import wengert
+    >>> wengert.utils.data.transforms.Normalize([1.0], [2.0])(wengert.tensor([[[3.0]]]))
+    tensor([[[1.]]])
+    """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> None:
         if any(s == 0 for s in std):
@@ -105,7 +126,14 @@ class Normalize:
 
 
 class Pad:
-    """A margin: one number, or left/right and top/bottom, or left, top, right, bottom."""
+    """A margin: one number, or left/right and top/bottom, or left, top, right, bottom.
+
+    >>> import wengert
+    >>> wengert.utils.data.transforms.Pad(1)(wengert.ones(1, 1, 1))
+    tensor([[[0., 0., 0.],
+             [0., 1., 0.],
+             [0., 0., 0.]]])
+    """
 
     def __init__(self, padding: int | Sequence[int], fill: float = 0, padding_mode: str = "constant") -> None:
         sides = [padding] if isinstance(padding, int) else list(padding)
@@ -120,7 +148,12 @@ class Pad:
 
 
 class CenterCrop:
-    """The middle of the picture, with zeros around it where it is larger than the picture."""
+    """The middle of the picture, with zeros around it where it is larger than the picture.
+
+    >>> import wengert
+    >>> wengert.utils.data.transforms.CenterCrop(2)(wengert.ones(3, 4, 4)).shape
+    wengert.Size([3, 2, 2])
+    """
 
     def __init__(self, size: int | Sequence[int]) -> None:
         self.size = _pair(size)
@@ -136,7 +169,12 @@ class CenterCrop:
 
 
 class RandomCrop:
-    """A part of this size from anywhere in the picture with `padding` around it."""
+    """A part of this size from anywhere in the picture with `padding` around it.
+
+    >>> import wengert
+    >>> wengert.utils.data.transforms.RandomCrop(2)(wengert.ones(3, 4, 4)).shape
+    wengert.Size([3, 2, 2])
+    """
 
     def __init__(
         self,
@@ -163,7 +201,12 @@ class RandomCrop:
 
 
 class Resize:
-    """Another size: height and width, or that of the smaller side; smoothed where it becomes smaller."""
+    """Another size: height and width, or that of the smaller side; smoothed where it becomes smaller.
+
+    >>> import wengert
+    >>> wengert.utils.data.transforms.Resize((2, 2))(wengert.ones(3, 4, 4)).shape
+    wengert.Size([3, 2, 2])
+    """
 
     def __init__(self, size: int | Sequence[int], interpolation: str = "bilinear") -> None:
         self.size, self.mode = size, interpolation
@@ -180,7 +223,12 @@ class Resize:
 
 
 class RandomResizedCrop:
-    """A part with a share of the area and a ratio of width and height from these ranges, brought to `size`."""
+    """A part with a share of the area and a ratio of width and height from these ranges, brought to `size`.
+
+    >>> import wengert
+    >>> wengert.utils.data.transforms.RandomResizedCrop(2)(wengert.ones(3, 4, 4)).shape
+    wengert.Size([3, 2, 2])
+    """
 
     def __init__(
         self,
@@ -206,7 +254,12 @@ class RandomResizedCrop:
 
 
 class RandomHorizontalFlip:
-    """Turned left to right with probability p."""
+    """Turned left to right with probability p.
+
+    >>> import wengert
+    >>> wengert.utils.data.transforms.RandomHorizontalFlip(p=1.0)(wengert.tensor([[[1.0, 2.0]]]))
+    tensor([[[2., 1.]]])
+    """
 
     def __init__(self, p: float = 0.5) -> None:
         self.p = p
@@ -216,7 +269,13 @@ class RandomHorizontalFlip:
 
 
 class RandomVerticalFlip:
-    """Turned upside down with probability p."""
+    """Turned upside down with probability p.
+
+    >>> import wengert
+    >>> wengert.utils.data.transforms.RandomVerticalFlip(p=1.0)(wengert.tensor([[[1.0], [2.0]]]))
+    tensor([[[2.],
+             [1.]]])
+    """
 
     def __init__(self, p: float = 0.5) -> None:
         self.p = p
@@ -226,7 +285,12 @@ class RandomVerticalFlip:
 
 
 class RandomApply:
-    """These changes with probability p."""
+    """These changes with probability p.
+
+    >>> import wengert
+    >>> wengert.utils.data.transforms.RandomApply([wengert.utils.data.transforms.Lambda(lambda x: x + 1)], p=1.0)(wengert.zeros(2))
+    tensor([1., 1.])
+    """
 
     def __init__(self, transforms: Sequence[Callable], p: float = 0.5) -> None:
         self.change, self.p = Compose(transforms), p
@@ -240,6 +304,10 @@ class RandomErasing:
     `value`, or random numbers where that is "random".
 
     Zhong et al., Random Erasing Data Augmentation, 2017.
+
+    >>> import wengert
+    >>> wengert.utils.data.transforms.RandomErasing(p=1.0)(wengert.ones(1, 8, 8)).min()
+    tensor(0.)
     """
 
     def __init__(
