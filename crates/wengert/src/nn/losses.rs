@@ -3,6 +3,8 @@
 use crate::ops::Reduction;
 use crate::ops::functional as F;
 use crate::tensor::Tensor;
+use std::fmt;
+use std::sync::Arc;
 
 macro_rules! losses {
     ($(
@@ -208,5 +210,61 @@ impl CTCLoss {
             self.reduction,
             self.zero_infinity,
         )
+    }
+}
+
+/// [`TripletMarginLoss`] with a distance of one's own: see
+/// [`triplet_margin_with_distance_loss`](F::triplet_margin_with_distance_loss).
+#[derive(Clone)]
+pub struct TripletMarginWithDistanceLoss {
+    distance: Arc<Distance>,
+    /// The margin; 1 by default.
+    pub margin: f64,
+    /// Takes the negative's distance to the positive where that is smaller.
+    pub swap: bool,
+    /// What becomes of the single losses; their mean by default.
+    pub reduction: Reduction,
+}
+
+type Distance = dyn Fn(&Tensor, &Tensor) -> Tensor + Send + Sync;
+
+impl TripletMarginWithDistanceLoss {
+    /// With this distance; PyTorch's default is [`pairwise_distance`](F::pairwise_distance).
+    pub fn new(
+        distance: impl Fn(&Tensor, &Tensor) -> Tensor + Send + Sync + 'static,
+    ) -> TripletMarginWithDistanceLoss {
+        TripletMarginWithDistanceLoss {
+            distance: Arc::new(distance),
+            margin: 1.0,
+            swap: false,
+            reduction: Reduction::Mean,
+        }
+    }
+
+    /// The loss.
+    ///
+    /// # Panics
+    /// If the shapes do not fit, or the margin is not positive.
+    #[track_caller]
+    pub fn forward(&self, anchor: &Tensor, positive: &Tensor, negative: &Tensor) -> Tensor {
+        F::triplet_margin_with_distance_loss(
+            anchor,
+            positive,
+            negative,
+            &*self.distance,
+            self.margin,
+            self.swap,
+            self.reduction,
+        )
+    }
+}
+
+impl fmt::Debug for TripletMarginWithDistanceLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TripletMarginWithDistanceLoss")
+            .field("margin", &self.margin)
+            .field("swap", &self.swap)
+            .field("reduction", &self.reduction)
+            .finish_non_exhaustive()
     }
 }

@@ -340,3 +340,35 @@ impl Layer for GroupNorm {
         F::group_norm(x, self.groups, self.weight.as_ref(), self.bias.as_ref(), self.eps)
     }
 }
+
+/// x `[n, channels, ..]` divided by (k + α/size Σ x²)^β, the sum over `size` neighbouring channels (Krizhevsky et al., 2012).
+#[derive(Clone, Debug, Module)]
+pub struct LocalResponseNorm {
+    /// How many channels are neighbours.
+    pub size: usize,
+    /// α; 1e-4 by default.
+    pub alpha: f64,
+    /// β; 0.75 by default.
+    pub beta: f64,
+    /// k; 1 by default.
+    pub k: f64,
+}
+
+impl LocalResponseNorm {
+    /// Over so many channels, with PyTorch's defaults.
+    pub fn new(size: usize) -> LocalResponseNorm {
+        LocalResponseNorm {
+            size,
+            alpha: 1e-4,
+            beta: 0.75,
+            k: 1.0,
+        }
+    }
+}
+
+impl Layer for LocalResponseNorm {
+    #[track_caller]
+    fn forward(&self, x: &Tensor) -> Tensor {
+        F::local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+    }
+}

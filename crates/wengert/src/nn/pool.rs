@@ -169,6 +169,129 @@ adaptive! {
     AdaptiveAvgPool3d adaptive_avg_pool3d;
 }
 
+macro_rules! others {
+    ($($sizes:literal $power:ident $lp:ident $unpool:ident $unpool_function:ident $max:ident;)*) => {$(
+        #[doc = concat!("The power mean, without its division, of each window of x `[n, channels, ", $sizes, "]`: (Σ xᵖ)^(1/p).")]
+        #[derive(Clone, Debug)]
+        pub struct $power {
+            norm_type: f64,
+            kernel: Sizes,
+            stride: Option<Sizes>,
+            ceil: bool,
+        }
+
+        impl $power {
+            /// Of this p, with this kernel, whose size is the stride too.
+            pub fn new(norm_type: f64, kernel_size: impl Into<Sizes>) -> $power {
+                $power { norm_type, kernel: kernel_size.into(), stride: None, ceil: false }
+            }
+
+            /// With this stride.
+            #[must_use]
+            pub fn stride(self, stride: impl Into<Sizes>) -> $power {
+                $power { stride: Some(stride.into()), ..self }
+            }
+
+            /// Lets the last window reach beyond the input.
+            #[must_use]
+            pub fn ceil_mode(self, ceil: bool) -> $power {
+                $power { ceil, ..self }
+            }
+        }
+
+        impl Module for $power {
+            fn parts<'a>(&'a self, _: &mut dyn FnMut(&str, Part<'a>)) {}
+        }
+
+        impl Layer for $power {
+            #[track_caller]
+            fn forward(&self, x: &Tensor) -> Tensor {
+                F::$lp(x, self.norm_type, self.kernel.clone(), self.stride.clone(), self.ceil)
+            }
+        }
+
+        #[doc = concat!("Undoes [`", stringify!($max), "`]: zeros, with the numbers of x `[n, channels, ", $sizes, "]` at the places where they were the largest.")]
+        #[derive(Clone, Debug)]
+        pub struct $unpool {
+            kernel: Sizes,
+            stride: Option<Sizes>,
+            padding: Sizes,
+        }
+
+        impl $unpool {
+            /// With the pooling's kernel, whose size is the stride too, and no padding.
+            pub fn new(kernel_size: impl Into<Sizes>) -> $unpool {
+                $unpool { kernel: kernel_size.into(), stride: None, padding: 0.into() }
+            }
+
+            /// With the pooling's stride.
+            #[must_use]
+            pub fn stride(self, stride: impl Into<Sizes>) -> $unpool {
+                $unpool { stride: Some(stride.into()), ..self }
+            }
+
+            /// With the pooling's padding.
+            #[must_use]
+            pub fn padding(self, padding: impl Into<Sizes>) -> $unpool {
+                $unpool { padding: padding.into(), ..self }
+            }
+
+            /// The result, for the places that the pooling gives with its result; of the sizes `output_size`, where these do
+            /// not follow from the pooling's.
+            ///
+            /// # Panics
+            /// If the indices have another shape than x, or one is out of range.
+            #[track_caller]
+            pub fn forward(&self, x: &Tensor, indices: &Tensor, output_size: Option<Sizes>) -> Tensor {
+                let (kernel, padding) = (self.kernel.clone(), self.padding.clone());
+                F::$unpool_function(x, indices, kernel, self.stride.clone(), padding, output_size)
+            }
+        }
+
+        impl Module for $unpool {
+            fn parts<'a>(&'a self, _: &mut dyn FnMut(&str, Part<'a>)) {}
+        }
+    )*};
+}
+others! {
+    "length" LPPool1d lp_pool1d MaxUnpool1d max_unpool1d MaxPool1d;
+    "height, width" LPPool2d lp_pool2d MaxUnpool2d max_unpool2d MaxPool2d;
+    "depth, height, width" LPPool3d lp_pool3d MaxUnpool3d max_unpool3d MaxPool3d;
+}
+
+macro_rules! fractional {
+    ($($sizes:literal $name:ident $function:ident;)*) => {$(
+        #[doc = concat!("The largest of windows at random places of x `[n, channels, ", $sizes, "]` (Graham, 2014).")]
+        #[derive(Clone, Debug)]
+        pub struct $name {
+            kernel: Sizes,
+            output: Sizes,
+        }
+
+        impl $name {
+            /// With this kernel, down to this size.
+            pub fn new(kernel_size: impl Into<Sizes>, output_size: impl Into<Sizes>) -> $name {
+                $name { kernel: kernel_size.into(), output: output_size.into() }
+            }
+        }
+
+        impl Module for $name {
+            fn parts<'a>(&'a self, _: &mut dyn FnMut(&str, Part<'a>)) {}
+        }
+
+        impl Layer for $name {
+            #[track_caller]
+            fn forward(&self, x: &Tensor) -> Tensor {
+                F::$function(x, self.kernel.clone(), self.output.clone(), None).0
+            }
+        }
+    )*};
+}
+fractional! {
+    "height, width" FractionalMaxPool2d fractional_max_pool2d;
+    "depth, height, width" FractionalMaxPool3d fractional_max_pool3d;
+}
+
 /// Pictures (and rows, and volumes) made larger or smaller; see [`interpolate`](F::interpolate).
 #[derive(Clone, Debug)]
 pub struct Upsample {

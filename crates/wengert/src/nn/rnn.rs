@@ -1,8 +1,9 @@
 //! Recurrent layers.
 
+use super::cell::{Kind, Weights};
 use super::{Mode, Module, Part};
 use crate::ops::functional as F;
-use crate::ops::{cat, linear, stack};
+use crate::ops::{cat, stack};
 use crate::tensor::Tensor;
 use std::fmt;
 use wengert_array::{Error, ErrorKind, Result, raise};
@@ -35,33 +36,6 @@ impl Default for RecurrentOptions {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
-    Tanh,
-    Relu,
-    Lstm,
-    Gru,
-}
-
-impl Kind {
-    /// How many vectors the weights make of one.
-    fn gates(self) -> usize {
-        match self {
-            Kind::Tanh | Kind::Relu => 1,
-            Kind::Gru => 3,
-            Kind::Lstm => 4,
-        }
-    }
-}
-
-/// The weights of one direction of one layer. Matrices lie as `[in, out]`.
-#[derive(Clone)]
-struct Cell {
-    w_ih: Tensor,
-    w_hh: Tensor,
-    biases: Option<[Tensor; 2]>,
-}
-
 #[derive(Clone)]
 struct Recurrent {
     kind: Kind,
@@ -69,33 +43,22 @@ struct Recurrent {
     hidden: usize,
     options: RecurrentOptions,
     /// Layer by layer, in each the directions.
-    cells: Vec<Cell>,
+    cells: Vec<Weights>,
     mode: Mode,
 }
 
 impl Recurrent {
     #[track_caller]
     fn new(op: &str, kind: Kind, input: usize, hidden: usize, options: RecurrentOptions) -> Recurrent {
-        if options.num_layers == 0 || hidden == 0 {
-            raise(Error::new(
-                ErrorKind::Value,
-                op,
-                "needs at least one layer, and a hidden size of at least 1",
-            ));
+        if options.num_layers == 0 {
+            raise(Error::new(ErrorKind::Value, op, "needs at least one layer"));
         }
-        let bound = 1.0 / (hidden as f64).sqrt();
-        let draw = |shape: &[usize]| Tensor::uniform(shape, -bound, bound).requires_grad_(true);
         let directions = 1 + usize::from(options.bidirectional);
-        let gates = kind.gates() * hidden;
         let mut cells = Vec::new();
         for layer in 0..options.num_layers {
             let inputs = if layer == 0 { input } else { hidden * directions };
             for _ in 0..directions {
-                cells.push(Cell {
-                    w_ih: draw(&[inputs, gates]),
-                    w_hh: draw(&[hidden, gates]),
-                    biases: options.bias.then(|| [draw(&[gates]), draw(&[gates])]),
-                });
+                cells.push(Weights::new(op, kind, inputs, hidden, options.bias));
             }
         }
         let mode = Mode::new();
@@ -116,13 +79,10 @@ impl Recurrent {
     fn show<'a>(&'a self, show: &mut dyn FnMut(&str, Part<'a>)) {
         for (i, cell) in self.cells.iter().enumerate() {
             let (layer, reverse) = (i / self.directions(), i % self.directions() == 1);
-            let name = |what: &str| format!("{what}_l{layer}{}", if reverse { "_reverse" } else { "" });
-            show(&name("weight_ih"), Part::Transposed(&cell.w_ih));
-            show(&name("weight_hh"), Part::Transposed(&cell.w_hh));
-            if let Some([ih, hh]) = &cell.biases {
-                show(&name("bias_ih"), Part::Parameter(ih));
-                show(&name("bias_hh"), Part::Parameter(hh));
-            }
+            cell.show(
+                &format!("_l{layer}{}", if reverse { "_reverse" } else { "" }),
+                show,
+            );
         }
         show("mode", Part::Mode(&self.mode));
     }
@@ -180,49 +140,23 @@ impl Recurrent {
         Ok(())
     }
 
-    /// One step, from the part of it that the input makes: the new state, of which the first is the output.
-    #[track_caller]
-    fn step(&self, cell: &Cell, of_input: &Tensor, state: &[Tensor]) -> Vec<Tensor> {
-        let h = &state[0];
-        let of_state = linear(h, &cell.w_hh, cell.biases.as_ref().map(|b| &b[1]));
-        let n = self.hidden;
-        let part = |t: &Tensor, i: usize| t.narrow(-1, i * n, n);
-        match self.kind {
-            Kind::Tanh => vec![(of_input + of_state).tanh()],
-            Kind::Relu => vec![(of_input + of_state).relu()],
-            Kind::Lstm => {
-                let gates = of_input + of_state;
-                let (input, forget) = (part(&gates, 0).sigmoid(), part(&gates, 1).sigmoid());
-                let (new, output) = (part(&gates, 2).tanh(), part(&gates, 3).sigmoid());
-                let c = forget * &state[1] + input * new;
-                vec![output * c.tanh(), c]
-            }
-            Kind::Gru => {
-                let gate = |i| (part(of_input, i) + part(&of_state, i)).sigmoid();
-                let (reset, keep) = (gate(0), gate(1));
-                let new = (part(of_input, 2) + reset * part(&of_state, 2)).tanh();
-                vec![&new + keep * (h - &new)]
-            }
-        }
-    }
-
     /// One direction of one layer over x `[time, batch, in]`: the outputs of each step, and the last state.
     #[track_caller]
     fn run(
         &self,
-        cell: &Cell,
+        cell: &Weights,
         x: &Tensor,
         masks: &[Option<Tensor>],
         mut state: Vec<Tensor>,
         reverse: bool,
     ) -> (Tensor, Vec<Tensor>) {
         // All that the input contributes, in one product.
-        let of_input = linear(x, &cell.w_ih, cell.biases.as_ref().map(|b| &b[0])).unbind(0);
+        let of_input = cell.of_input(x).unbind(0);
         let time = masks.len();
         let mut outputs = vec![None; time];
         for i in 0..time {
             let t = if reverse { time - 1 - i } else { i };
-            let new = self.step(cell, &of_input[t], &state);
+            let new = cell.step(self.kind, &of_input[t], &state);
             // Beyond the end of a sequence its state stays, and its output is zero.
             match &masks[t] {
                 None => {
@@ -270,7 +204,7 @@ impl Recurrent {
                 Some(Tensor::from_vec(mask, [batch, 1]))
             })
             .collect();
-        let parts = if self.kind == Kind::Lstm { 2 } else { 1 };
+        let parts = self.kind.states();
         let start = |i: usize| -> Vec<Tensor> {
             match state {
                 Some(state) => state

@@ -1,7 +1,7 @@
 //! Transformers.
 
 use super::attention::Masks;
-use super::{Dropout, Layer, LayerNorm, Linear, Module, MultiheadAttention};
+use super::{Dropout, Layer, LayerNorm, Linear, Module, MultiheadAttention, Part, init};
 use crate::tensor::Tensor;
 
 /// What layers of a transformer can be made with. PyTorch's defaults: 2048 inner units, dropout 0.1, relu, time first,
@@ -254,5 +254,55 @@ impl TransformerDecoder {
             Some(norm) => norm.forward(&x),
             None => x,
         }
+    }
+}
+
+/// An encoder, and a decoder that looks at what it makes (Vaswani et al., 2017).
+#[derive(Clone, Debug, Module)]
+pub struct Transformer {
+    /// What reads the source.
+    pub encoder: TransformerEncoder,
+    /// What writes the target.
+    pub decoder: TransformerDecoder,
+}
+
+impl Transformer {
+    /// Of so many layers each, with a normalisation at the end; PyTorch's defaults are a width of 512, 8 heads, and 6 layers. Matrices
+    /// are drawn by Xavier's uniform, as PyTorch does.
+    ///
+    /// # Panics
+    /// If the heads do not divide the width.
+    #[track_caller]
+    pub fn new(width: usize, heads: usize, layers: [usize; 2], options: TransformerOptions) -> Transformer {
+        let model = Transformer {
+            encoder: TransformerEncoder::new(layers[0], width, heads, options.clone(), true),
+            decoder: TransformerDecoder::new(layers[1], width, heads, options, true),
+        };
+        model.apply(&mut |_, part| {
+            if let Part::Parameter(t) | Part::Transposed(t) = part
+                && t.dim() > 1
+                && let Ok(weight) = init::Weight::try_from(part)
+            {
+                init::xavier_uniform_(weight, 1.0);
+            }
+        });
+        model
+    }
+
+    /// What the decoder makes of the target, of its shape.
+    ///
+    /// # Panics
+    /// If shapes do not fit.
+    #[track_caller]
+    pub fn forward(
+        &self,
+        source: &Tensor,
+        target: &Tensor,
+        source_masks: Masks<'_>,
+        target_masks: Masks<'_>,
+        memory_masks: Masks<'_>,
+    ) -> Tensor {
+        let memory = self.encoder.forward(source, source_masks);
+        self.decoder.forward(target, &memory, target_masks, memory_masks)
     }
 }

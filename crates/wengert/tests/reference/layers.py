@@ -97,4 +97,30 @@ case("embedding", nn.Embedding(6, 3, padding_idx=2), [torch.tensor([[1, 2], [5, 
 case("embedding_bag", nn.EmbeddingBag(6, 3, mode="sum"), [torch.tensor([[1, 2], [5, 1]])])
 case("bilinear", nn.Bilinear(3, 4, 2), [r(5, 3), r(5, 4)])
 case("weight_norm", nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)), [r(4, 3)])
+case("rnn_cell", nn.RNNCell(3, 4, nonlinearity="relu"), [r(2, 3)])
+case("lstm_cell", nn.LSTMCell(3, 4), [r(2, 3), r(2, 4), r(2, 4)], lambda m, x, h, c: m(x, (h, c)))
+case("gru_cell", nn.GRUCell(3, 4, bias=False), [r(3), r(4)])
+case("adaptive", nn.AdaptiveLogSoftmaxWithLoss(8, 20, [4, 10], div_value=2.0, head_bias=True),
+     [r(5, 8), torch.tensor([0, 19, 5, 3, 12])], lambda m, x, t: [*m(x, t), m.log_prob(x), m.predict(x)])
+case("transformer", nn.Transformer(4, 2, 1, 2, **options), [r(5, 2, 4), r(3, 2, 4)],
+     lambda m, s, t: m(s, t, tgt_mask=causal[:3, :3], tgt_is_causal=True))
+for n in (1, 2, 3):
+    x, sides = r(1, 2, *[4, 5, 3][:n]), (1, 2, 2, 0, 1, 1)[: 2 * n]
+    case(f"constant_pad{n}", getattr(nn, f"ConstantPad{n}d")(sides, 1.5), [x])
+    for kind in ("Zero", "Reflection", "Replication", "Circular"):
+        case(f"{kind.lower()}_pad{n}", getattr(nn, f"{kind}Pad{n}d")(sides if kind != "Reflection" else 1), [x.detach()])
+    x = r(1, 2, *[4, 6, 4][:n])
+    case(f"lp_pool{n}", getattr(nn, f"LPPool{n}d")(3.0, 2, ceil_mode=True), [x.detach().abs()])
+    pooled, places = getattr(nn.functional, f"max_pool{n}d")(x, 2, return_indices=True)
+    case(f"max_unpool{n}", getattr(nn, f"MaxUnpool{n}d")(2), [pooled, places])
+case("unfold", nn.Unfold((2, 3), dilation=(1, 2), padding=1, stride=2), [r(2, 3, 5, 6)])
+case("fold", nn.Fold((5, 6), (2, 3), dilation=(1, 2), padding=1, stride=2), [r(2, 18, 6)])
+case("pixel_shuffle", nn.PixelShuffle(2), [r(1, 8, 2, 3)])
+case("pixel_unshuffle", nn.PixelUnshuffle(2), [r(1, 2, 4, 6)])
+case("channel_shuffle", nn.ChannelShuffle(2), [r(1, 6, 2)])
+case("local_response_norm", nn.LocalResponseNorm(3, alpha=0.1), [r(2, 5, 3)])
+case("cosine", nn.CosineSimilarity(), [r(3, 4), r(3, 4)])
+case("distance", nn.PairwiseDistance(), [r(3, 4), r(3, 4)])
+case("triplet", nn.TripletMarginWithDistanceLoss(distance_function=lambda a, b: (a - b).abs().sum(-1), swap=True),
+     [r(3, 4), r(3, 4), r(3, 4)])
 save_file({k: v.contiguous() for k, v in out.items()}, HERE / "layers.safetensors", metadata={"torch": torch.__version__})

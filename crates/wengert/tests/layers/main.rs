@@ -2,6 +2,8 @@
 //!
 //! `reference/layers.py` made the numbers with PyTorch, in f64.
 
+mod rearrange;
+
 use std::path::Path;
 use wengert::io::load_safetensors;
 use wengert::nn::*;
@@ -551,7 +553,7 @@ fn what_does_not_fit_is_refused() {
         (
             &|| drop(LSTM::new(3, 0)),
             ErrorKind::Value,
-            "needs at least one layer, and a hidden size of at least 1",
+            "needs a hidden size of at least 1",
         ),
         (
             &|| drop(MultiheadAttention::new(8, 3)),
