@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 STUBS = HERE / "python" / "wengert" / "_C.pyi"
 
 HEAD = '''# Written by crates/wengert-python/stubs.py: change that, and run it.
-from builtins import bool as _bool, float as _float, int as _int, str as _str
+from builtins import bool as _bool, complex as _complex, float as _float, int as _int, str as _str
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self, TypeAlias, final
 
@@ -24,7 +24,7 @@ from ._modes import (
 )
 from ._size import Size
 
-_Number: TypeAlias = _bool | _int | _float
+_Number: TypeAlias = _bool | _int | _float | _complex
 _TensorLike: TypeAlias = Any
 _Dims: TypeAlias = _int | Sequence[_int]
 _DType: TypeAlias = dtype
@@ -48,6 +48,16 @@ PARAMETERS = {
     "bias": "Tensor",
     "gradient": "Tensor",
     "tensors": "Sequence[Tensor]",
+    "n_fft": "_int",
+    "hop_length": "_int",
+    "win_length": "_int",
+    "window": "Tensor",
+    "center": "_bool",
+    "normalized": "_bool",
+    "onesided": "_bool",
+    "return_complex": "_bool",
+    "pad_mode": "_str",
+    "length": "_int",
     "alpha": "_Number",
     "fill_value": "_Number",
     "keepdim": "_bool",
@@ -108,11 +118,12 @@ RETURNS = {
     "load_csv": "Table", "read_csv": "Table", "decode": "_str", "update": "None", "total": "_int", "accuracy": "_float",
     "precision": "_float", "recall": "_float", "f1": "_float", "macro_f1": "_float", "top_k_accuracy": "_float",
     "r2_score": "_float", "mean_absolute_error": "_float", "perplexity": "_float",
+    "to_real": "_DType", "to_complex": "_DType",
     "save_image": "None", "write": "None", "resumed": "None", "count": "_int", "operations": "list[Any]", "stop": "None",
 }  # fmt: skip
 
 DUNDERS = {
-    "__len__": "_int", "__bool__": "_bool", "__float__": "_float", "__int__": "_int", "__index__": "_int",
+    "__len__": "_int", "__bool__": "_bool", "__float__": "_float", "__complex__": "_complex", "__int__": "_int", "__index__": "_int",
     "__repr__": "_str", "__str__": "_str", "__format__": "_str", "__hash__": "_int", "__contains__": "_bool",
     "__iter__": "Iterator[Tensor]", "__setitem__": "None", "__dlpack_device__": "tuple[_int, _int]",
     "__array__": "Any", "__array_namespace__": "Any", "__dlpack__": "Any", "__buffer__": "memoryview",
@@ -122,7 +133,7 @@ DUNDERS = {
 PROPERTIES = {
     "shape": "Size", "dtype": "_DType", "device": "_Place", "ndim": "_int", "itemsize": "_int", "nbytes": "_int",
     "is_cuda": "_bool", "is_sparse": "_bool", "requires_grad": "_bool", "is_leaf": "_bool", "grad_fn": "Node | None",
-    "grad": "Tensor | None", "data": "Tensor", "T": "Tensor", "mT": "Tensor", "is_floating_point": "_bool",
+    "grad": "Tensor | None", "data": "Tensor", "T": "Tensor", "mT": "Tensor", "real": "Tensor", "imag": "Tensor", "is_floating_point": "_bool",
     "columns": "list[_str]", "rows": "list[list[_str]]",
     "is_complex": "_bool", "is_signed": "_bool", "type": "_str", "index": "_int | None", "origin": "_str | None",
     "saved_bytes": "_int", "operations": "tuple[_str, ...]", "next_functions": "Any",
@@ -222,7 +233,7 @@ def define_class(name, cls, module):
     for key, value in sorted(cls.__dict__.items()):
         if key in SKIP or key.startswith("__pyo3"):
             continue
-        if inspect.isgetsetdescriptor(value):
+        if inspect.isgetsetdescriptor(value) or isinstance(value, property):
             kind = PROPERTIES.get(key, "Any")
             lines += [f"    @property", f"    def {key}(self) -> {kind}: ..."]
             if key in SETTABLE:

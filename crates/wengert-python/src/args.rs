@@ -3,7 +3,8 @@
 use crate::dtype::DTypeArg;
 use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyTuple};
+use pyo3::types::{PyBool, PyComplex, PyComplexMethods, PyFloat, PyInt, PyList, PyTuple};
+use wengert::num_complex::Complex64;
 pub(crate) use wengert::ops::shape::Few;
 use wengert::{Array, DType, Shape, Tensor};
 
@@ -95,7 +96,7 @@ impl Number {
     /// no number.
     pub(crate) fn ready(self, t: &Tensor) -> Tensor {
         match (self, t.dtype()) {
-            (Number::Float(_), d) if !d.is_float() => t.to(DType::F32),
+            (Number::Float(_), d) if !d.is_differentiable() => t.to(DType::F32),
             (Number::Int(_), DType::Bool) => t.to(DType::I64),
             _ => t.clone(),
         }
@@ -119,7 +120,7 @@ impl<'py> FromPyObject<'_, 'py> for Number {
             };
         }
         if let Some(t) = as_tensor(&obj) {
-            if t.numel() == 1 {
+            if t.numel() == 1 && !t.dtype().is_complex() {
                 return Ok(match t.dtype() {
                     DType::Bool => Number::Bool(t.item() != 0.0),
                     d if d.is_integer() => Number::Int(t.to_vec::<i64>()[0]),
@@ -127,7 +128,8 @@ impl<'py> FromPyObject<'_, 'py> for Number {
                 });
             }
             return Err(PyTypeError::new_err(format!(
-                "expected a number, and got a tensor of shape {}",
+                "expected a real number, and got a {} tensor of shape {}",
+                t.dtype(),
                 t.shape()
             )));
         }
@@ -136,7 +138,10 @@ impl<'py> FromPyObject<'_, 'py> for Number {
             if let Ok(i) = obj.call_method0("__index__").and_then(|i| i.extract::<i64>()) {
                 return Ok(Number::Int(i));
             }
-            if let Ok(f) = obj.extract::<f64>() {
+            // A complex one would give its real part, with a warning.
+            if (!obj.hasattr("imag")? || obj.getattr("imag")?.eq(0)?)
+                && let Ok(f) = obj.extract::<f64>()
+            {
                 return Ok(Number::Float(f));
             }
         }
@@ -150,6 +155,7 @@ impl<'py> FromPyObject<'_, 'py> for Number {
 /// The other side of an operation: a number or a tensor (or what can become one).
 pub(crate) enum Operand {
     Number(Number),
+    Complex(Complex64),
     Tensor(Tensor),
 }
 
@@ -158,9 +164,10 @@ impl Operand {
     pub(crate) fn tensor(&self, with: &Tensor) -> Tensor {
         match self {
             Operand::Tensor(t) => t.clone(),
+            Operand::Complex(z) => Tensor::complex_scalar(*z, with.dtype().complex()),
             Operand::Number(n) => {
                 let dtype = match (n, with.dtype()) {
-                    (Number::Float(_), d) if !d.is_float() => DType::F32,
+                    (Number::Float(_), d) if !d.is_differentiable() => DType::F32,
                     (Number::Int(_), DType::Bool) => DType::I64,
                     (_, d) => d,
                 };
@@ -180,8 +187,17 @@ impl<'py> FromPyObject<'_, 'py> for Operand {
         if let Ok(n) = obj.extract::<Number>() {
             return Ok(Operand::Number(n));
         }
+        if let Some(z) = complex(&obj) {
+            return Ok(Operand::Complex(z));
+        }
         crate::create::from_python(&obj, None).map(Operand::Tensor)
     }
+}
+
+/// A Python complex number.
+pub(crate) fn complex(obj: &Bound<'_, PyAny>) -> Option<Complex64> {
+    let z = obj.cast::<PyComplex>().ok()?;
+    Some(Complex64::new(z.real(), z.imag()))
 }
 
 /// One dimension or several.

@@ -1,6 +1,6 @@
 //! Making tensors: from Python's numbers and lists, from arrays, of one value, of ranges.
 
-use crate::args::{Dtype, Number, SizeArg, TensorLike, as_tensor, shape_of, varargs};
+use crate::args::{Dtype, Number, Operand, SizeArg, TensorLike, as_tensor, shape_of, varargs};
 use crate::dtype::{DTypeArg, DeviceArg};
 use crate::errors::{exception, value_error};
 use crate::give::Give;
@@ -8,6 +8,7 @@ use crate::guard::guard;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyMapping, PyString, PyTuple};
+use wengert::num_complex::Complex64;
 use wengert::{Array, DType, Error, ErrorKind, Shape, Tensor};
 
 /// The numbers of nested lists, in row-major order.
@@ -15,6 +16,8 @@ use wengert::{Array, DType, Error, ErrorKind, Shape, Tensor};
 struct Flat {
     dims: Vec<usize>,
     numbers: Vec<Number>,
+    /// Their imaginary parts, once one of them has one.
+    imag: Vec<f64>,
     /// The widest dtype of a tensor among the numbers.
     dtype: Option<DType>,
 }
@@ -39,6 +42,16 @@ impl Flat {
                     return Err(ragged(obj.py(), depth));
                 }
                 self.numbers.push(number);
+                if !self.imag.is_empty() {
+                    self.imag.push(0.0);
+                }
+                return Ok(());
+            }
+            if let Some(z) = crate::args::complex(obj) {
+                if self.dims.len() > depth {
+                    return Err(ragged(obj.py(), depth));
+                }
+                self.complex(&[z]);
                 return Ok(());
             }
             if let Ok(array) = crate::interop::array_of(obj) {
@@ -83,6 +96,13 @@ impl Flat {
                 return Err(ragged(py, depth));
             }
             self.dtype = Some(self.dtype.map_or(a.dtype(), |d| d.promote(a.dtype())));
+            if a.dtype().is_complex() {
+                self.complex(&a.to_vec::<Complex64>());
+                return Ok(());
+            }
+            if !self.imag.is_empty() {
+                self.imag.resize(self.imag.len() + a.numel(), 0.0);
+            }
             match a.dtype() {
                 DType::Bool => self
                     .numbers
@@ -98,10 +118,22 @@ impl Flat {
         })
     }
 
+    fn complex(&mut self, numbers: &[Complex64]) {
+        self.imag.resize(self.numbers.len(), 0.0);
+        self.numbers.extend(numbers.iter().map(|z| Number::Float(z.re)));
+        self.imag.extend(numbers.iter().map(|z| z.im));
+    }
+
     fn finish(self, dtype: Option<DType>) -> Array {
+        if !self.imag.is_empty() {
+            let re: Vec<f64> = self.numbers.iter().map(|n| n.f64()).collect();
+            let [re, im] = [re, self.imag].map(|part| Array::from_slice(&part, &self.dims[..]));
+            let kind = self.dtype.map_or(DType::C64, |d| d.promote(DType::C64));
+            return Array::join(&re, &im).cast(dtype.unwrap_or(kind));
+        }
         let mut kind = self.dtype.unwrap_or(DType::Bool);
         for n in &self.numbers {
-            if self.dtype.is_none_or(|d| !d.is_float()) {
+            if self.dtype.is_none_or(|d| !d.is_differentiable()) {
                 kind = kind.promote(n.dtype());
             }
         }
@@ -212,6 +244,23 @@ fn filled(
     finish(py, t, requires_grad)
 }
 
+fn filled_with(
+    py: Python<'_>,
+    shape: Shape,
+    value: &Operand,
+    dtype: DType,
+    requires_grad: bool,
+) -> PyResult<Py<PyAny>> {
+    if let Operand::Number(n) = value {
+        return filled(py, shape, n.f64(), dtype, requires_grad);
+    }
+    let one = Tensor::full_as([], 0.0, dtype.complex());
+    let t = guard(py, shape.checked_numel().unwrap_or(0), || {
+        value.tensor(&one).detach().to(dtype).expand(shape).contiguous()
+    })?;
+    finish(py, t, requires_grad)
+}
+
 /// The shape of `zeros(2, 3)`, `zeros((2, 3))` or `zeros(size=(2, 3))`.
 pub(crate) fn size_of(args: &Bound<'_, PyTuple>, size: Option<SizeArg>, op: &str) -> PyResult<Shape> {
     match size {
@@ -261,15 +310,25 @@ full_of! {
 fn full(
     py: Python<'_>,
     size: SizeArg,
-    fill_value: Number,
+    fill_value: Operand,
     dtype: Dtype,
     device: Option<DeviceArg>,
     requires_grad: bool,
     out: Option<crate::args::NoOut>,
 ) -> PyResult<Py<PyAny>> {
     let (_, _) = (device, out);
-    let dtype = dtype.map_or(fill_value.dtype(), |d| d.0);
-    filled(py, size.0, fill_value.f64(), dtype, requires_grad)
+    let kind = match &fill_value {
+        Operand::Number(n) => n.dtype(),
+        Operand::Complex(_) => DType::C64,
+        Operand::Tensor(t) => t.dtype(),
+    };
+    filled_with(
+        py,
+        size.0,
+        &fill_value,
+        dtype.map_or(kind, |d| d.0),
+        requires_grad,
+    )
 }
 
 /// Elements that all are `fill_value`, in the shape of `input`.
@@ -278,14 +337,14 @@ fn full(
 fn full_like(
     py: Python<'_>,
     input: TensorLike,
-    fill_value: Number,
+    fill_value: Operand,
     dtype: Dtype,
     device: Option<DeviceArg>,
     requires_grad: bool,
 ) -> PyResult<Py<PyAny>> {
     let _ = device;
     let dtype = dtype.map_or(input.0.dtype(), |d| d.0);
-    filled(py, input.0.shape(), fill_value.f64(), dtype, requires_grad)
+    filled_with(py, input.0.shape(), &fill_value, dtype, requires_grad)
 }
 
 /// The numbers from `start` up to, and without, `end`, by steps of `step`.

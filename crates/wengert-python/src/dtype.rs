@@ -10,7 +10,7 @@ use wengert::DType;
 #[pyclass(frozen, name = "dtype", module = "wengert")]
 pub(crate) struct PyDType(pub(crate) DType);
 
-const ALL: [DType; 10] = [
+const ALL: [DType; 12] = [
     DType::Bool,
     DType::U8,
     DType::I8,
@@ -21,9 +21,11 @@ const ALL: [DType; 10] = [
     DType::BF16,
     DType::F32,
     DType::F64,
+    DType::C64,
+    DType::C128,
 ];
 
-static OBJECTS: PyOnceLock<[Py<PyDType>; 10]> = PyOnceLock::new();
+static OBJECTS: PyOnceLock<[Py<PyDType>; 12]> = PyOnceLock::new();
 
 /// There is one object for each dtype, so `is` compares them.
 pub(crate) fn object(py: Python<'_>, dtype: DType) -> PyResult<&Py<PyDType>> {
@@ -54,10 +56,18 @@ impl PyDType {
     fn is_floating_point(&self) -> bool {
         self.0.is_float()
     }
-    /// Never: there are no complex numbers.
+    /// Whether elements are complex numbers.
     #[getter]
     fn is_complex(&self) -> bool {
-        false
+        self.0.is_complex()
+    }
+    /// The dtype of the parts of a complex one; any other itself.
+    fn to_real(&self, py: Python<'_>) -> PyResult<Py<PyDType>> {
+        Ok(object(py, self.0.real())?.clone_ref(py))
+    }
+    /// The complex dtype whose parts hold these elements.
+    fn to_complex(&self, py: Python<'_>) -> PyResult<Py<PyDType>> {
+        Ok(object(py, self.0.complex())?.clone_ref(py))
     }
     /// Whether elements may be negative.
     #[getter]
@@ -71,7 +81,7 @@ impl PyDType {
     }
 }
 
-/// A dtype as argument: a `wengert.dtype`, one of Python's `float`, `int`, `bool`, or a name.
+/// A dtype as argument: a `wengert.dtype`, one of Python's `float`, `complex`, `int`, `bool`, or a name.
 #[derive(Clone, Copy)]
 pub(crate) struct DTypeArg(pub(crate) DType);
 
@@ -87,6 +97,9 @@ impl<'py> FromPyObject<'_, 'py> for DTypeArg {
         }
         if obj.is(py.get_type::<pyo3::types::PyBool>()) {
             return Ok(DTypeArg(DType::Bool));
+        }
+        if obj.is(py.get_type::<pyo3::types::PyComplex>()) {
+            return Ok(DTypeArg(DType::C64));
         }
         if obj.is(py.get_type::<pyo3::types::PyInt>()) {
             return Ok(DTypeArg(DType::I64));
@@ -184,6 +197,8 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
         ("long", DType::I64),
         ("int", DType::I32),
         ("short", DType::I16),
+        ("cfloat", DType::C64),
+        ("cdouble", DType::C128),
     ] {
         m.add(other, object(py, dtype)?)?;
     }

@@ -312,7 +312,7 @@ fn _apply_function<'py>(
     let differentiable: Vec<bool> = outputs
         .iter()
         .map(|y| {
-            crate::args::as_tensor(y).is_some_and(|t| t.dtype().is_float())
+            crate::args::as_tensor(y).is_some_and(|t| t.dtype().is_differentiable())
                 && !constant.iter().any(|c| c.is(y))
         })
         .collect();

@@ -17,14 +17,22 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyMemoryView};
 use std::ffi::{CStr, c_int, c_void};
-use wengert::{Array, DType, Error, ErrorKind, Shape, Tensor};
+use wengert::num_complex::{Complex32, Complex64};
+use wengert::{Array, DType, Element, Error, ErrorKind, Shape, Tensor};
 use wengert_array::with_element;
 
 // ---- in: the buffer protocol ----
 
 /// The dtype of a buffer's elements.
 fn dtype_of(format: &[u8], width: usize) -> Option<DType> {
+    // Two letters say that a number is complex.
+    let format = match format {
+        [b'<' | b'=' | b'@', rest @ ..] if rest.len() == 2 => rest,
+        whole => whole,
+    };
     let code = match format {
+        b"Zf" => return Some(DType::C64),
+        b"Zd" => return Some(DType::C128),
         [b'<' | b'=' | b'@', code] | [code] => *code,
         _ => return None,
     };
@@ -108,16 +116,29 @@ unsafe fn shared(
         return Array::from_slice(&flags, dims);
     }
     if !aligned || dims.numel() == 0 {
-        return with_element!(dtype, T => {
-            let mut data: Vec<T> = Vec::with_capacity(dims.numel());
-            // SAFETY: as the caller promises; bools were dealt with.
-            unsafe { read(first, &dims, strides, &mut data) };
-            Array::from_slice(&data, dims)
-        });
+        // SAFETY: as the caller promises; bools were dealt with.
+        return unsafe {
+            match dtype {
+                DType::C64 => copied::<Complex32>(first, dims, strides),
+                DType::C128 => copied::<Complex64>(first, dims, strides),
+                real => with_element!(real, T => copied::<T>(first, dims, strides)),
+            }
+        };
     }
     let strides: Vec<isize> = strides.iter().map(|s| s / width).collect();
     // SAFETY: as the caller promises, and aligned.
     unsafe { Array::from_foreign(first, dims, &strides, dtype, owner) }
+}
+
+/// The elements copied.
+///
+/// # Safety
+/// As for [`read`], and all are values of `T`.
+unsafe fn copied<T: Element>(first: *const u8, dims: Shape, strides: &[isize]) -> Array {
+    let mut data: Vec<T> = Vec::with_capacity(dims.numel());
+    // SAFETY: as the caller promises.
+    unsafe { read(first, &dims, strides, &mut data) };
+    Array::from_slice(&data, dims)
 }
 
 /// Appends the elements in row-major order.
@@ -241,6 +262,8 @@ fn format_of(dtype: DType) -> Option<&'static CStr> {
         DType::F16 => c"e",
         DType::F32 => c"f",
         DType::F64 => c"d",
+        DType::C64 => c"Zf",
+        DType::C128 => c"Zd",
         _ => return None,
     })
 }
@@ -547,6 +570,7 @@ mod dlpack {
             DType::Bool => 6,
             DType::U8 => 1,
             DType::BF16 => 4,
+            d if d.is_complex() => 5,
             d if d.is_float() => 2,
             _ => 0,
         };
@@ -569,6 +593,8 @@ mod dlpack {
             (2, 32, 1) => DType::F32,
             (2, 64, 1) => DType::F64,
             (4, 16, 1) => DType::BF16,
+            (5, 64, 1) => DType::C64,
+            (5, 128, 1) => DType::C128,
             _ => return None,
         })
     }

@@ -118,12 +118,12 @@ binaries! {
     nb_add: |x, y| add_(x, y, ONE), |x, y| add_(x, y, ONE);
     nb_subtract: |x, y| sub_(x, y, ONE), |x, y| match y {
         Operand::Number(n) => n.f64() - n.ready(x),
-        Operand::Tensor(y) => y - x,
+        y => y.tensor(x) - x,
     };
     nb_multiply: mul_, mul_;
     nb_true_divide: div_, |x, y| match y {
         Operand::Number(n) => n.f64() / n.ready(x),
-        Operand::Tensor(y) => y / x,
+        y => y.tensor(x) / x,
     };
     nb_matrix_multiply: |x, y| x.matmul(&y.tensor(x)), |x, y| y.tensor(x).matmul(x);
 }

@@ -11,7 +11,8 @@ use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+use pyo3::types::{PyComplex, PyDict, PyList, PyTuple, PyType};
+use wengert::num_complex::Complex64;
 use wengert::{Array, DType, Shape, Tensor};
 
 pub(crate) use crate::state::PyTensor;
@@ -185,9 +186,9 @@ impl PyTensor {
     fn is_floating_point(&self) -> bool {
         self.get().dtype().is_float()
     }
-    /// Never: there are no complex numbers.
+    /// Whether elements are complex numbers.
     fn is_complex(&self) -> bool {
-        false
+        self.get().dtype().is_complex()
     }
     /// Whether elements may be negative.
     fn is_signed(&self) -> bool {
@@ -361,18 +362,30 @@ impl PyTensor {
         match t.dtype() {
             DType::Bool => nested(py, &t.to_vec::<bool>(), &dims),
             d if d.is_integer() => nested(py, &t.to_vec::<i64>(), &dims),
+            d if d.is_complex() => nested(py, &t.to_vec::<Complex64>(), &dims),
             _ => nested(py, &t.to_vec::<f64>(), &dims),
         }
     }
     fn __float__(&self, py: Python<'_>) -> PyResult<f64> {
         let array = self.look(Tensor::array);
+        if array.dtype().is_complex() && array.numel() == 1 && array.imag().item() != Some(0.0) {
+            let text = array.to_vec::<Complex64>()[0];
+            return Err(value_error(py, "float", format!("{text} is no real number")));
+        }
         array.item().ok_or_else(|| not_one(py, &array))
+    }
+    fn __complex__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyComplex>> {
+        let array = self.look(Tensor::array);
+        match array.to_vec::<Complex64>()[..] {
+            [z] => Ok(PyComplex::from_doubles(py, z.re, z.im)),
+            _ => Err(not_one(py, &array)),
+        }
     }
     fn __int__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         Ok(self.item(py)?.bind(py).call_method0("__int__")?.unbind())
     }
     fn __index__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        if self.get().dtype().is_float() {
+        if self.get().dtype().is_differentiable() {
             return Err(PyTypeError::new_err("only integer tensors can be an index"));
         }
         self.__int__(py)
@@ -389,7 +402,7 @@ impl PyTensor {
                 ),
             ));
         }
-        Ok(t.item() != 0.0)
+        Ok(t.ne(0.0).item() != 0.0)
     }
     fn __len__(&self) -> PyResult<usize> {
         match self.look(|t| t.with_shape(|shape| shape.first().copied())) {
@@ -511,6 +524,7 @@ pub(crate) fn element(py: Python<'_>, array: &Array) -> PyResult<Py<PyAny>> {
         // Large integers are no f64s.
         (DType::I64, _) => array.to_vec::<i64>()[0].into_py_any(py),
         (d, Some(v)) if d.is_integer() => (v as i64).into_py_any(py),
+        (d, _) if d.is_complex() && array.numel() == 1 => array.to_vec::<Complex64>()[0].into_py_any(py),
         (_, Some(v)) => v.into_py_any(py),
         (_, None) => Err(not_one(py, array)),
     }

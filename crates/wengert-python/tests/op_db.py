@@ -4,6 +4,7 @@
     python tests/op_db.py --only 'linalg|svd'  # operators whose name matches
     python tests/op_db.py --cap 0              # all samples of each operator, not the first few
     python tests/op_db.py --missing            # only what is missing or fails, by area
+    python tests/op_db.py --complex            # samples of complex numbers
     python tests/op_db.py --write              # renew the list of what must pass
 
 PyTorch's operator database (`torch.testing._internal.common_methods_invocations.op_db`) holds sample inputs for some
@@ -27,6 +28,7 @@ import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXPECTED = os.path.join(HERE, "op_db_expected.txt")
+EXPECTED_COMPLEX = os.path.join(HERE, "op_db_complex.txt")
 CAP = 24
 
 # What no user of either calls: internals, and what belongs to formats and devices that do not exist here.
@@ -135,9 +137,11 @@ class Slow(Exception):
 class Driver:
     """Runs samples through both."""
 
-    def __init__(self, cap: int = CAP, gradients: bool = True) -> None:
+    def __init__(self, cap: int = CAP, gradients: bool = True, complex_numbers: bool = False) -> None:
         import torch
         import wengert
+
+        self.complex_numbers = complex_numbers
 
         self.torch, self.wengert = torch, wengert
         self.cap, self.gradients = cap, gradients
@@ -388,6 +392,8 @@ class Driver:
 
     def dtypes_of(self, op) -> list:
         torch = self.torch
+        if self.complex_numbers:
+            return [d for d in (torch.complex64, torch.complex128) if d in op.dtypes]
         floats = [d for d in (torch.float32, torch.float64) if d in op.dtypes]
         if floats:
             return floats
@@ -406,7 +412,7 @@ class Driver:
             outcome.missing = True
             return outcome
         for dtype in self.dtypes_of(op):
-            grad = op.supports_autograd and dtype.is_floating_point
+            grad = op.supports_autograd and (dtype.is_floating_point or dtype.is_complex)
             torch.manual_seed(0)
             try:
                 with warnings.catch_warnings():
@@ -474,10 +480,10 @@ def _alarm(*_):
     raise Slow("took more than 30 s")
 
 
-def run(only: str | None = None, cap: int = CAP, gradients: bool = True, show=None) -> list:
+def run(only: str | None = None, cap: int = CAP, gradients: bool = True, show=None, complex_numbers: bool = False) -> list:
     """The outcomes of all operators whose name matches."""
     signal.signal(signal.SIGALRM, _alarm)
-    driver = Driver(cap, gradients)
+    driver = Driver(cap, gradients, complex_numbers)
     outcomes = []
     for op in operators(only):
         outcome = driver.operator(op)
@@ -502,11 +508,11 @@ def summary(outcomes: list) -> str:
     )
 
 
-def expected() -> dict:
+def expected(path: str = EXPECTED) -> dict:
     """How many samples of each operator must pass."""
-    if not os.path.exists(EXPECTED):
+    if not os.path.exists(path):
         return {}
-    with open(EXPECTED, encoding="utf-8") as file:
+    with open(path, encoding="utf-8") as file:
         lines = (line.split() for line in file if line.strip() and not line.startswith("#"))
         return {name: int(passed) for name, passed in lines}
 
@@ -519,6 +525,7 @@ def main() -> None:
     parser.add_argument("--no-grad", action="store_true", help="values only")
     parser.add_argument("--missing", action="store_true", help="only what is missing or fails, by area")
     parser.add_argument("--all-notes", action="store_true", help="every failing sample, not the first of each operator")
+    parser.add_argument("--complex", action="store_true", help="samples of complex64 and complex128, of the operators that take them")
     parser.add_argument("--write", action="store_true", help="renew the list of what must pass")
     args = parser.parse_args()
 
@@ -529,7 +536,7 @@ def main() -> None:
                 for note in outcome.notes[1:]:
                     print(" " * 62, note)
 
-    outcomes = run(args.only, args.cap, not args.no_grad, show)
+    outcomes = run(args.only, args.cap, not args.no_grad, show, args.complex)
     if args.missing:
         for title in ("elementwise and reductions", "shape and index", "neural", "linear algebra and FFT"):
             here = [o for o in outcomes if area(o.name) == title]
@@ -539,7 +546,7 @@ def main() -> None:
                     print("  " + o.line())
     print("\n" + summary(outcomes))
     if args.write:
-        with open(EXPECTED, "w", encoding="utf-8") as file:
+        with open(EXPECTED_COMPLEX if args.complex else EXPECTED, "w", encoding="utf-8") as file:
             file.write(f"# Samples (of at most {args.cap} for each dtype) that pass: see op_db.py.\n")
             for o in sorted(outcomes, key=lambda o: o.name):
                 if o.passed:

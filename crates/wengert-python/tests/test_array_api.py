@@ -36,10 +36,13 @@ def test_names():
     with pytest.raises(ValueError):
         wengert.ones(1).__array_namespace__(api_version="1999.01")
     assert (xp.pi, xp.e, xp.inf) == (math.pi, math.e, math.inf) and math.isnan(xp.nan) and xp.newaxis is None
-    for name in ("bool", "int8", "int16", "int32", "int64", "uint8", "float32", "float64"):
+    for name in ("bool", "int8", "int16", "int32", "int64", "uint8", "float32", "float64", "complex64", "complex128"):
         assert getattr(xp, name) is getattr(wengert, name)
-    with pytest.raises(AttributeError, match="complex"):
-        xp.fft.rfft
+    for name in "fft ifft fftn ifftn rfft irfft rfftn irfftn hfft ihfft fftfreq rfftfreq fftshift ifftshift".split():
+        assert hasattr(xp.fft, name)
+    z = xp.asarray([1 + 2j, 3.0])
+    assert z.dtype is xp.complex64 and xp.isdtype(z.dtype, "complex floating") and xp.real(z).dtype is xp.float32
+    assert xp.result_type(xp.float64, 1j) is xp.complex128
 
 
 def test_names_of_the_strict_reference():

@@ -22,6 +22,8 @@ METHODS = {
     "from_array": "wengert.tensor",
     "array": "numpy()",
     "to_vec": "tolist()",
+    "item_complex": "item()",
+    "complex_scalar": "wengert.tensor(1j)",
     "with_value": "for the bindings",
     "source": "grad_fn",
     "as_parameter": "_as_parameter",

@@ -75,7 +75,7 @@ def test_random_numbers_go_on_after_a_fork():
 
 
 def test_what_is_absent_says_so():
-    with pytest.raises(AttributeError, match="wengert.fft.* has no attribute 'rfft': transforms need complex numbers"):
-        wengert.fft.rfft
+    with pytest.raises(AttributeError, match="wengert.fft.* has no attribute 'rfft3'"):
+        wengert.fft.rfft3
     with pytest.raises(AttributeError, match="has no attribute 'nothing'$"):
         wengert.nothing

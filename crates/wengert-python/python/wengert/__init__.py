@@ -25,6 +25,8 @@ from . import _methods  # noqa: E402, F401
 from ._C import *  # noqa: E402, F403
 from ._C import Tensor, __version__  # noqa: E402, F401
 
+e, inf, nan, newaxis, pi = 2.718281828459045, 1e999, 1e999 - 1e999, None, 3.141592653589793
+
 # Loaded when first asked for, so that `import wengert` takes no longer than its native part.
 _modules = frozenset(
     (
@@ -81,7 +83,6 @@ _elsewhere.update(
         "empty_permuted",
         "constant_pad_nd",
         "grid_sampler",
-        "real",
         "lu",
         "lu_unpack",
         "lu_solve",
@@ -194,8 +195,8 @@ def is_floating_point(input):
 
 
 def is_complex(input):
-    """Whether the elements of `input` are complex numbers: there are none."""
-    return False
+    """Whether the elements of `input` are complex numbers."""
+    return input.is_complex()
 
 
 def get_default_dtype():

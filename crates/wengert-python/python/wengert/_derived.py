@@ -84,11 +84,6 @@ def grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners):
 
 
 
-def real(input):
-    """The real part: itself."""
-    return input
-
-
 def lu(A, pivot=True, get_infos=False, out=None):
     """L and U of P A = L U in one matrix, and the exchanges of rows that are P: see `linalg.lu_factor`."""
     y = linalg.lu_factor_ex(A, pivot=pivot, out=out)

@@ -98,7 +98,7 @@ ops! {
         }
     };
     /// Matrices with rows and columns exchanged, and conjugated where they are complex.
-    fn adjoint(input) => input.transpose(-2, -1);
+    fn adjoint(input) => input.adjoint();
     /// So many parts along `dim`, or the parts between these places.
     fn tensor_split(input, indices_or_sections: SectionsArg, dim: isize = 0) => input.tensor_split(indices_or_sections.0, dim);
     /// Parts of these sizes along `dim`.
@@ -193,13 +193,14 @@ impl PyTensor {
     /// Matrices with rows and columns exchanged, and conjugated where they are complex.
     #[getter]
     fn mH(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.mT(py)
+        let x = self.get();
+        guard(py, 0, || x.mt().conj())?.give(py)
     }
     /// A matrix with rows and columns exchanged, and conjugated where it is complex.
     #[getter]
     fn H(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let x = self.get();
-        guard(py, 0, || x.t())?.give(py)
+        guard(py, 0, || x.t().conj())?.give(py)
     }
 }
 

@@ -26,6 +26,10 @@ pub(crate) fn add_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
             scaled = Operand::Number(Number::Float(alpha.f64() * n.f64()));
             &scaled
         }
+        (alpha, Operand::Complex(z)) => {
+            scaled = Operand::Complex(z * alpha.f64());
+            &scaled
+        }
         (alpha, Operand::Tensor(t)) => {
             scaled = Operand::Tensor(alpha.ready(t) * alpha.f64());
             &scaled
@@ -35,6 +39,7 @@ pub(crate) fn add_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
         Operand::Tensor(t) => x + t,
         Operand::Number(n @ Number::Bool(_)) => x + n.tensor(x.dtype()),
         Operand::Number(n) => n.ready(x) + n.f64(),
+        Operand::Complex(_) => x + other.tensor(x),
     }
 }
 
@@ -42,6 +47,7 @@ pub(crate) fn sub_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
     match (alpha, other) {
         (Number::Int(1), Operand::Tensor(t)) => x - t,
         (Number::Int(1), Operand::Number(n)) => n.ready(x) - n.f64(),
+        (Number::Int(1), other) => x - other.tensor(x),
         (Number::Int(a), other) => add_(x, other, Number::Int(-a)),
         (a, other) => add_(x, other, Number::Float(-a.f64())),
     }
@@ -52,6 +58,7 @@ pub(crate) fn mul_(x: &Tensor, other: &Operand) -> Tensor {
         Operand::Tensor(t) => x * t,
         Operand::Number(n @ Number::Bool(_)) => x * n.tensor(x.dtype()),
         Operand::Number(n) => n.ready(x) * n.f64(),
+        Operand::Complex(_) => x * other.tensor(x),
     }
 }
 
@@ -59,6 +66,7 @@ pub(crate) fn div_(x: &Tensor, other: &Operand) -> Tensor {
     match other {
         Operand::Tensor(t) => x / t,
         Operand::Number(n) => n.ready(x) / n.f64(),
+        Operand::Complex(_) => x / other.tensor(x),
     }
 }
 
@@ -97,7 +105,7 @@ fn pow_(x: &Tensor, p: &Operand) -> Tensor {
             )
         }
         Operand::Number(n) => n.ready(x).powf(n.f64()),
-        Operand::Tensor(t) => x.pow(t),
+        other => x.pow(&other.tensor(x)),
     }
 }
 
@@ -151,7 +159,7 @@ ops! {
     /// `max(x, 0)`.
     fn relu(input) / relu_ => input.relu();
     /// The largest integer not above each element.
-    fn floor(input) / floor_ => if input.dtype().is_float() { input.floor() } else { input.clone() };
+    fn floor(input) / floor_ => if input.dtype().is_differentiable() { input.floor() } else { input.clone() };
     /// The larger of the two, elementwise and broadcast.
     fn maximum(input, other: TensorLike) => input.maximum(&other.0);
     /// The smaller of the two, elementwise and broadcast.
@@ -204,6 +212,10 @@ fn r#where(
             (Operand::Number(a), Operand::Number(b)) => {
                 let d = a.dtype().promote(b.dtype());
                 (a.tensor(d), b.tensor(d))
+            }
+            (a, b) => {
+                let number = Tensor::full_as([], 0.0, DType::C64);
+                (a.tensor(&number), b.tensor(&number))
             }
         };
         wengert::where_(&condition.0, &a, &b)
@@ -413,10 +425,30 @@ impl PyTensor {
     fn char<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         converted(slf, Some(DTypeArg(DType::I8)), false)
     }
-    /// The real part: itself.
+    /// The real part; a real tensor itself.
     #[getter]
-    fn real<'py>(slf: Bound<'py, Self>) -> Bound<'py, Self> {
-        slf
+    fn real<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let x = slf.get().get();
+        match x.dtype().is_complex() {
+            true => Ok(guard(slf.py(), 0, || x.real())?
+                .give(slf.py())?
+                .into_bound(slf.py())),
+            false => Ok(slf.clone().into_any()),
+        }
+    }
+    /// The imaginary part of a complex tensor.
+    #[getter]
+    fn imag(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let x = self.get();
+        guard(py, 0, || x.imag())?.give(py)
+    }
+    /// As complex64.
+    fn cfloat<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        converted(slf, Some(DTypeArg(DType::C64)), false)
+    }
+    /// As complex128.
+    fn cdouble<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        converted(slf, Some(DTypeArg(DType::C128)), false)
     }
     /// Summed to the sizes given, which must broadcast to the shape that it has.
     #[pyo3(signature = (*size))]
@@ -501,6 +533,8 @@ fn type_name(dtype: DType) -> &'static str {
         DType::F16 => "wengert.HalfTensor",
         DType::BF16 => "wengert.BFloat16Tensor",
         DType::F64 => "wengert.DoubleTensor",
+        DType::C64 => "wengert.ComplexFloatTensor",
+        DType::C128 => "wengert.ComplexDoubleTensor",
         _ => "wengert.FloatTensor",
     }
 }

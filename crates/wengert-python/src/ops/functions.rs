@@ -35,7 +35,7 @@ fn clamp_(x: &Tensor, low: &Limit, high: &Limit) -> Tensor {
 
 /// Infinities and NaN are for floating-point numbers; integers are compared as they are.
 fn float_of(x: &Tensor) -> Tensor {
-    if x.dtype().is_float() {
+    if x.dtype().is_differentiable() {
         x.clone()
     } else {
         x.to(DType::F32)
@@ -45,7 +45,7 @@ fn float_of(x: &Tensor) -> Tensor {
 /// The other side of a function that is computed in floating point: a number need not fit among integers.
 fn float_operand(other: &Operand, x: &Tensor) -> Tensor {
     match other {
-        Operand::Number(n) if !x.dtype().is_float() => n.tensor(DType::F32),
+        Operand::Number(n) if !x.dtype().is_differentiable() => n.tensor(DType::F32),
         other => other.tensor(x),
     }
 }
@@ -60,7 +60,11 @@ fn ldexp_(x: &Tensor, exponent: &Tensor) -> Tensor {
 }
 
 fn not_integer(x: &Tensor, f: impl Fn(&Tensor) -> Tensor) -> Tensor {
-    if x.dtype().is_float() { f(x) } else { x.clone() }
+    if x.dtype().is_differentiable() {
+        f(x)
+    } else {
+        x.clone()
+    }
 }
 
 ops! {
@@ -210,17 +214,20 @@ ops! {
     fn laguerre_polynomial_l(input, n: Operand) => input.laguerre_polynomial_l(&float_operand(&n, input));
     /// Legendre's polynomial of degree n.
     fn legendre_polynomial_p(input, n: Operand) => input.legendre_polynomial_p(&float_operand(&n, input));
-    /// π for negative numbers, 0 for others.
+    /// The angle from the positive numbers, in radians: of real numbers π for negative ones, 0 for others.
     fn angle(input) => input.angle();
-    /// Whether it is a real number: all are.
-    fn isreal(input) => Tensor::full_as(input.shape(), 1.0, DType::Bool);
-    /// Itself: there are no complex numbers.
-    fn conj(input) => input.clone();
-    /// Itself: there are no complex numbers.
-    fn conj_physical(input) => input.clone();
-    /// Itself: there are no complex numbers.
+    /// Whether the imaginary part is zero.
+    fn isreal(input) => match input.dtype().is_complex() {
+        true => input.imag().eq(0.0),
+        false => Tensor::full_as(input.shape(), 1.0, DType::Bool),
+    };
+    /// The complex conjugate; of real numbers themselves.
+    fn conj(input) => input.conj();
+    /// The complex conjugate; of real numbers themselves.
+    fn conj_physical(input) / conj_physical_ => input.conj();
+    /// Itself: conjugates are computed at once.
     fn resolve_conj(input) => input.clone();
-    /// Itself: there are no complex numbers.
+    /// Itself: negatives are computed at once.
     fn resolve_neg(input) => input.clone();
     /// The smallest integer not below x.
     fn ceil(input) / ceil_ => not_integer(input, Tensor::ceil);
@@ -234,8 +241,8 @@ ops! {
     fn frac(input) / frac_ => input.frac();
     /// 1, 0 or −1 as x is above, at or below zero.
     fn sign(input) / sign_ => input.sign();
-    /// 1, 0 or −1 as x is above, at or below zero.
-    fn sgn(input) / sgn_ => input.sign();
+    /// `x / |x|`, and 0 at 0.
+    fn sgn(input) / sgn_ => input.sgn();
     /// Whether the sign is negative, also of a zero.
     fn signbit(input) => input.signbit();
     /// `|a|` with the sign of b.

@@ -90,6 +90,7 @@ fn value_for(value: &Operand, x: &Tensor) -> Tensor {
     match value {
         Operand::Tensor(t) => t.clone(),
         Operand::Number(n) => n.tensor(x.dtype()),
+        Operand::Complex(_) => value.tensor(x),
     }
 }
 
@@ -143,6 +144,7 @@ fn scatter_of(x: &Tensor, dim: isize, index: &Tensor, src: &Operand, reduce: Opt
     let src = match src {
         Operand::Tensor(t) => t.clone(),
         Operand::Number(n) => n.tensor(x.dtype()).expand(index.shape()),
+        Operand::Complex(_) => src.tensor(x).expand(index.shape()),
     };
     Ok(match reduce {
         None => x.scatter(dim, index, &src),

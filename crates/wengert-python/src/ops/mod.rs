@@ -2,6 +2,7 @@
 
 mod activation;
 mod arrange;
+mod complex;
 pub(crate) mod elementwise;
 mod functional;
 mod functions;
@@ -25,6 +26,7 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     reduce::register(m)?;
     shape::register(m)?;
     arrange::register(m)?;
+    complex::register(m)?;
     index::register(m)?;
     sort::register(m)?;
     window::register(m)?;

@@ -11,7 +11,7 @@ use wengert::{DType, Tensor};
 fn sum_of(x: &Tensor, d: Dims, keepdim: bool, dtype: Dtype) -> Tensor {
     let x = match (dtype, x.dtype()) {
         (Some(_), _) => cast(x, dtype),
-        (None, d) if !d.is_float() => x.to(DType::I64),
+        (None, d) if !d.is_differentiable() => x.to(DType::I64),
         _ => x.clone(),
     };
     let y = match d {

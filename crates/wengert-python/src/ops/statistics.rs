@@ -310,6 +310,10 @@ fn quantiles(
     // A number is not rounded to float32 on its way.
     let (values, single) = match q {
         Operand::Number(n) => (vec![n.f64()], true),
+        Operand::Complex(z) => {
+            let message = format!("q must be a real number, and is {z}");
+            return Err(Error::new(ErrorKind::DType, op, message));
+        }
         Operand::Tensor(q) if q.dim() > 1 => {
             let message = format!(
                 "q must be a number or one-dimensional, and has shape {}",

@@ -213,6 +213,12 @@ fn seed(y: &Tensor, op: &str) -> Result<Tensor> {
             .note("a gradient is that of one number; of several numbers, say which by weights")
             .help("reduce it with `.sum()` or `.mean()`, or call `backward_with(&dy)`"));
     }
+    if y.dtype().is_complex() {
+        let message = format!("needs a real result to start from, and got {}", y.dtype());
+        return Err(Error::new(ErrorKind::Graph, op, message)
+            .note("a complex number has no slope in the sense of steepest ascent")
+            .help("take `.real()` or `.abs()` of it, or call `backward_with(&dy)`"));
+    }
     Ok(Tensor::constant(Array::full(y.shape(), 1.0, y.dtype())))
 }
 

@@ -19,7 +19,7 @@ enum Kind {
     U32,
 }
 
-const KINDS: [(&str, Kind); 12] = [
+const KINDS: [(&str, Kind); 14] = [
     ("b1", Kind::Ours(DType::Bool)),
     ("u1", Kind::Ours(DType::U8)),
     ("i1", Kind::Ours(DType::I8)),
@@ -29,6 +29,8 @@ const KINDS: [(&str, Kind); 12] = [
     ("f2", Kind::Ours(DType::F16)),
     ("f4", Kind::Ours(DType::F32)),
     ("f8", Kind::Ours(DType::F64)),
+    ("c8", Kind::Ours(DType::C64)),
+    ("c16", Kind::Ours(DType::C128)),
     ("u2", Kind::U16),
     ("u4", Kind::U32),
     // What some write for bytes.

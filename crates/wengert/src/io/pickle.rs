@@ -223,6 +223,8 @@ impl<'a> Machine<'a> {
         let dtype = match class.rsplit('.').next().unwrap_or(class) {
             "FloatStorage" => Some(DType::F32),
             "DoubleStorage" => Some(DType::F64),
+            "ComplexFloatStorage" => Some(DType::C64),
+            "ComplexDoubleStorage" => Some(DType::C128),
             "HalfStorage" => Some(DType::F16),
             "BFloat16Storage" => Some(DType::BF16),
             "LongStorage" => Some(DType::I64),
@@ -516,6 +518,8 @@ pub fn torch_dtype(name: &str) -> Option<DType> {
         DType::BF16,
         DType::F32,
         DType::F64,
+        DType::C64,
+        DType::C128,
     ];
     let name = name.strip_prefix("torch.")?;
     all.into_iter().find(|d| d.name() == name)

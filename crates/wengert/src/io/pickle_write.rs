@@ -162,6 +162,8 @@ impl Archive {
         let class = match array.dtype() {
             DType::F32 => "FloatStorage",
             DType::F64 => "DoubleStorage",
+            DType::C64 => "ComplexFloatStorage",
+            DType::C128 => "ComplexDoubleStorage",
             DType::F16 => "HalfStorage",
             DType::BF16 => "BFloat16Storage",
             DType::I64 => "LongStorage",

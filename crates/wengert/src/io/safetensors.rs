@@ -12,7 +12,7 @@ use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape};
 /// As the format's own library limits it.
 const LONGEST_HEADER: u64 = 100_000_000;
 
-const NAMES: [(DType, &str); 10] = [
+const NAMES: [(DType, &str); 11] = [
     (DType::Bool, "BOOL"),
     (DType::U8, "U8"),
     (DType::I8, "I8"),
@@ -23,6 +23,7 @@ const NAMES: [(DType, &str); 10] = [
     (DType::BF16, "BF16"),
     (DType::F32, "F32"),
     (DType::F64, "F64"),
+    (DType::C64, "C64"),
 ];
 
 /// How long the header is, as the first eight bytes of a file of `total` bytes say, if they can say so.

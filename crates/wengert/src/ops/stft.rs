@@ -209,13 +209,13 @@ impl Stft {
         }
         let columns = spectra.transpose(-2, -1);
         let parts = match (half, complex) {
-            (true, false) => fft::irfft(&columns, Some(self.n_fft), -1, self.norm()),
+            // Of a spectrum with both sides, the first says all of a real signal.
+            (_, false) => fft::irfft(&columns, Some(self.n_fft), -1, self.norm()),
             (true, true) => raise(Error::new(
                 ErrorKind::Value,
                 "istft",
                 "a complex signal has no one-sided spectrum",
             )),
-            (false, false) => fft::ifft(&columns, None, -1, self.norm()).real(),
             (false, true) => fft::ifft(&columns, None, -1, self.norm()),
         };
         let signal = self.overlapped(&(parts * &window));

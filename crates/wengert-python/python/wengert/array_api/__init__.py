@@ -1,7 +1,7 @@
-"""The namespace of the Python array API standard, 2024.12, as far as real numbers go.
+"""The namespace of the Python array API standard, 2024.12.
 
 `x.__array_namespace__()` gives it, so that code written for any array library finds its names here. Everything is
-recorded and differentiated as always. What the standard has and this has not: complex numbers and `fft`, unsigned
+recorded and differentiated as always. What the standard has and this has not: unsigned
 integers of more than 8 bits, and the attribute `size`, which is PyTorch's method (take `math.prod(x.shape)`).
 
 >>> import wengert
@@ -11,7 +11,7 @@ integers of more than 8 bits, and the attribute `size`, which is PyTorch's metho
 tensor([[3., 7.]])
 """
 
-from .. import _C
+from .. import _C, fft  # noqa: F401
 from .._C import (  # noqa: F401
     Tensor,
     abs,
@@ -29,6 +29,8 @@ from .._C import (  # noqa: F401
     bitwise_xor,
     bool,
     ceil,
+    complex64,
+    complex128,
     conj,
     copysign,
     cos,
@@ -43,6 +45,7 @@ from .._C import (  # noqa: F401
     greater,
     greater_equal,
     hypot,
+    imag,
     int8,
     int16,
     int32,
@@ -69,6 +72,7 @@ from .._C import (  # noqa: F401
     not_equal,
     positive,
     pow,
+    real,
     reciprocal,
     remainder,
     round,
@@ -169,17 +173,6 @@ inf = float("inf")
 nan = float("nan")
 newaxis = None
 pi = 3.141592653589793
-
-
-def __getattr__(name):
-    if name in ("complex64", "complex128", "imag", "fft"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}: tensors hold no complex numbers")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def real(x, /):
-    """The real part: itself."""
-    return x
 
 
 def __dir__():

@@ -13,10 +13,10 @@ _KINDS = {
     "unsigned integer": ("uint8",),
     "integral": (*_INTEGERS, "uint8"),
     "real floating": ("float32", "float64"),
-    "complex floating": (),
-    "numeric": (*_INTEGERS, "uint8", "float32", "float64"),
+    "complex floating": ("complex64", "complex128"),
+    "numeric": (*_INTEGERS, "uint8", "float32", "float64", "complex64", "complex128"),
 }
-_SCALARS = (bool, int, float)
+_SCALARS = (bool, int, float, complex)
 
 
 def astype(x, dtype, /, *, copy=True, device=None):
@@ -106,7 +106,7 @@ class __array_namespace_info__:
 
     def default_dtypes(self, *, device=None):
         """The dtypes of new tensors."""
-        return {"real floating": _C.float32, "complex floating": None, "integral": _C.int64, "indexing": _C.int64}
+        return {"real floating": _C.float32, "complex floating": _C.complex64, "integral": _C.int64, "indexing": _C.int64}
 
     def dtypes(self, *, device=None, kind=None):
         """The dtypes by name, all or those of a kind."""
