@@ -60,6 +60,20 @@ impl Array {
         Array::of(Buffer::uninit(bytes), Layout::contiguous(shape), dtype)
     }
 
+    /// As [`uninit`](Array::uninit), in the shape of this array, which is contiguous: its layout is known.
+    #[inline]
+    pub(crate) fn uninit_like(&self, dtype: DType) -> Array {
+        assert!(
+            self.is_contiguous(),
+            "only a contiguous layout fits a buffer of its own"
+        );
+        Array::of(
+            Buffer::uninit(self.numel() * dtype.size()),
+            self.0.layout.from_start(),
+            dtype,
+        )
+    }
+
     #[inline]
     fn of(buffer: Buffer, layout: Layout, dtype: DType) -> Array {
         Array(Handle::new(Inner {

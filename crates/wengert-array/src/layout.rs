@@ -68,13 +68,26 @@ impl Shape {
     /// Strides, in elements, of a row-major array of this shape.
     #[inline]
     pub fn strides(&self) -> Small<isize> {
-        let mut strides = Small::from_elem(1, self.rank());
         let mut step = 1isize;
-        for (stride, &size) in strides.iter_mut().zip(&self.0).rev() {
-            *stride = step;
+        let mut next = |&size: &usize| {
+            let stride = step;
             step *= size.max(1) as isize;
+            stride
+        };
+        match &self.0 {
+            Small::Few(n, sizes) => {
+                let mut strides = [0; 4];
+                for (stride, size) in strides.iter_mut().zip(sizes).take(*n as usize).rev() {
+                    *stride = next(size);
+                }
+                Small::Few(*n, strides)
+            }
+            Small::Many(sizes) => {
+                let mut strides: Vec<isize> = sizes.iter().rev().map(next).collect();
+                strides.reverse();
+                Small::Many(strides.into())
+            }
         }
-        strides
     }
 
     /// The shape with size `size` at dimension `d`.
@@ -186,6 +199,15 @@ impl Layout {
             strides,
             offset: 0,
             contiguous: true,
+        }
+    }
+
+    /// This, which is contiguous, from the buffer's start.
+    #[inline]
+    pub(crate) fn from_start(&self) -> Layout {
+        Layout {
+            offset: 0,
+            ..self.clone()
         }
     }
 

@@ -5,8 +5,8 @@ use std::cell::UnsafeCell;
 /// A value that is looked at or exchanged for a few instructions, by threads that hold the interpreter's lock.
 ///
 /// Every operand of every operation is read through one: a lock of its own would cost two exchanges with memory
-/// each time. That there is a lock is certain: the module says that it needs it, and an interpreter built without one
-/// then takes one.
+/// each time. That there is a lock is certain: the module says that it needs it, an interpreter built without one
+/// then takes one, and where that is forbidden the module does not load.
 pub(crate) struct Held<T>(UnsafeCell<T>);
 
 // SAFETY: `with` is called by threads that hold the interpreter's lock only, so by one at a time.

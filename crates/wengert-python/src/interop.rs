@@ -268,12 +268,13 @@ fn format_of(dtype: DType) -> Option<&'static CStr> {
     })
 }
 
-fn without_history(t: &PyTensor, how: &str) -> PyResult<Array> {
+/// The elements, for `how` to hand on; or why not.
+fn without_history(t: &PyTensor, how: &str, help: &str) -> Result<Array, String> {
     let t = t.get();
     if t.requires_grad() {
-        return Err(PyRuntimeError::new_err(format!(
-            "{how}: this tensor requires a gradient, which would be lost\n  help: `.detach().{how}()`"
-        )));
+        return Err(format!(
+            "{how}: this tensor requires a gradient, which would be lost\n  help: `{help}`"
+        ));
     }
     Ok(t.array())
 }
@@ -297,7 +298,7 @@ impl PyTensor {
                 "the memory of a tensor is read-only to others\n  help: copy it: `numpy.array(x)`",
             ));
         }
-        let array = without_history(slf.get(), "numpy").map_err(|e| PyBufferError::new_err(e.to_string()))?;
+        let array = without_history(slf.get(), "buffer", ".detach()").map_err(PyBufferError::new_err)?;
         let Some(format) = format_of(array.dtype()) else {
             return Err(PyBufferError::new_err(format!(
                 "there is no buffer format for {}\n  help: convert it first: `.float()`",
@@ -357,7 +358,7 @@ impl PyTensor {
             let plain = object(py, slf.get().get().detach())?;
             return asarray(py)?.call1((PyMemoryView::from(plain.as_any())?,));
         }
-        without_history(slf.get(), "numpy")?;
+        without_history(slf.get(), "numpy", ".detach().numpy()").map_err(PyRuntimeError::new_err)?;
         asarray(py)?.call1((PyMemoryView::from(slf.as_any())?,))
     }
 
@@ -433,7 +434,7 @@ impl PyTensor {
         if dl_device.is_some_and(|(kind, _)| kind != CPU) {
             return Err(PyBufferError::new_err("the elements are on the CPU"));
         }
-        let array = without_history(self, "numpy").map_err(|e| PyBufferError::new_err(e.to_string()))?;
+        let array = without_history(self, "__dlpack__", ".detach()").map_err(PyBufferError::new_err)?;
         let array = if copy == Some(true) {
             wengert::kernels::copy(&array)
         } else {

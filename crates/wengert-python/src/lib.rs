@@ -55,11 +55,20 @@ mod tensor;
 mod threads;
 mod train;
 
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 
 // An interpreter without a lock takes one again for this module: `held` counts on it.
 #[pymodule(gil_used = true)]
 fn _C(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    // Who turns the lock off whatever modules say turns it off for this one, too.
+    if let Ok(enabled) = m.py().import("sys")?.getattr("_is_gil_enabled")
+        && !enabled.call0()?.is_truthy()?
+    {
+        return Err(PyImportError::new_err(
+            "wengert needs the interpreter's lock, which PYTHON_GIL=0 or -X gil=0 turns off",
+        ));
+    }
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     errors::register(m)?;
     dtype::register(m)?;

@@ -51,6 +51,15 @@ def test_names_of_the_strict_reference():
         assert not [n for n in FUNCTIONS if not hasattr(strict, n)]
 
 
+def test_what_is_missing():
+    """All that the strict reference has of the newest standard, but for what docs/python.md says."""
+    strict = pytest.importorskip("array_api_strict")
+    names = {n for n in dir(strict) if not n.startswith("_") and "flags" not in n.lower()} - {"Device", "ModuleType", "fft", "linalg"}
+    assert names - set(dir(xp)) <= {"complex64", "complex128", "imag", "uint16", "uint32", "uint64"}
+    names = {n for n in vars(strict.linalg)["__all__"]}
+    assert names - set(dir(xp.linalg)) <= {"eig", "eigvals"}
+
+
 def close(ours, theirs):
     if isinstance(theirs, (tuple, list)):
         assert len(ours) == len(theirs)

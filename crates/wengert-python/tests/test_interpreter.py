@@ -1,6 +1,8 @@
 """What the interpreter expects of objects: cycles are collected, objects keep their identity, views of bytes, hooks."""
 
 import gc
+import subprocess
+import sys
 import weakref
 
 import pytest
@@ -262,3 +264,10 @@ def test_one_device_for_parallel_models():
     assert list(wrapped.state_dict())[0] == "module.0.weight"
     with pytest.raises(ValueError, match="2D"):
         nn.SyncBatchNorm(3)(wengert.ones(3))
+
+
+def test_the_lock_cannot_be_turned_off():
+    """What counts on the interpreter's lock does not load where there is none."""
+    code = "import sys; sys._is_gil_enabled = lambda: {}\ntry:\n    import wengert\nexcept ImportError as error:\n    print(error)\nelse:\n    print('loaded')"
+    run = lambda on: subprocess.run([sys.executable, "-c", code.format(on)], capture_output=True, text=True, check=True).stdout
+    assert run(True) == "loaded\n" and "PYTHON_GIL" in run(False)

@@ -2,7 +2,7 @@
 
 use super::contract;
 use super::pair::Pair;
-use super::pointwise::{Kind, Map, Pointwise, broadcast, promote};
+use super::pointwise::{Kind, Map, Pointwise, alike, broadcast, promote};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -45,6 +45,9 @@ fn sum<B: Body<2, 0, 1>>(body: &B, x: [Array; 2], y: &Meta) -> Array {
 }
 
 fn infer_sum(op: &str, x: [In<'_>; 2]) -> Result<Meta> {
+    if alike(&x) && x[0].dtype != DType::Bool {
+        return Ok(x[0].with_shape(x[0].shape));
+    }
     let dtype = promote(x.iter().map(|x| (x.dtype, x.shape.rank())));
     if op == "sub" && dtype == DType::Bool {
         return Err(

@@ -49,6 +49,9 @@ impl Op for MatMul {
             return Err(cannot_multiply(a, b));
         }
         dtypes("matmul", &x)?;
+        if let ([m, _], [_, n]) = (&a[..], &b[..]) {
+            return Ok(x[0].with_shape([*m, *n]));
+        }
         let Some(lead) = batch(a).broadcast(&batch(b)) else {
             let message = format!("cannot multiply {a} by {b}");
             let note = format!(

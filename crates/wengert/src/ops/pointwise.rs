@@ -144,8 +144,25 @@ pub(crate) fn compute(kind: Kind, x: impl Iterator<Item = (DType, usize)>) -> DT
     }
 }
 
+/// Whether all inputs have one shape and one dtype, as they mostly do: then there is little to be found out.
+#[inline]
+pub(crate) fn alike(x: &[In<'_>]) -> bool {
+    x[1..]
+        .iter()
+        .all(|other| other.dtype == x[0].dtype && other.shape == x[0].shape)
+}
+
 /// What a rule of this kind makes of its inputs' shapes and dtypes.
 pub(crate) fn infer(name: &str, kind: Kind, x: &[In<'_>]) -> Result<Meta> {
+    if alike(x)
+        && match kind {
+            Kind::Arithmetic => true,
+            Kind::Float => x[0].dtype.is_float(),
+            _ => false,
+        }
+    {
+        return Ok(x[0].with_shape(x[0].shape));
+    }
     let shape = broadcast(x)?;
     if kind == Kind::Choose && x[0].dtype != DType::Bool {
         let message = format!("the condition must be bool, and is {}", x[0].dtype);

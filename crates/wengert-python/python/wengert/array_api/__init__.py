@@ -121,6 +121,7 @@ from ._dtypes import (  # noqa: F401
 )
 from ._shape import (  # noqa: F401
     broadcast_arrays,
+    broadcast_shapes,
     broadcast_to,
     concat,
     expand_dims,
@@ -151,6 +152,7 @@ from ._reduce import (  # noqa: F401
     min,
     nonzero,
     prod,
+    isin,
     searchsorted,
     sort,
     std,

@@ -125,6 +125,16 @@ def nonzero(x, /):
     return _C.nonzero(x, as_tuple=True)
 
 
+def isin(x1, x2, /, *, invert=False):
+    """Whether each element of `x1` is among those of `x2`; of the standard that comes after 2024.12.
+
+    >>> import wengert
+    >>> wengert.array_api.isin(wengert.tensor([1, 2, 3]), wengert.tensor([3, 1]))
+    tensor([ True, False,  True])
+    """
+    return _C.isin(x1, x2, invert=invert)
+
+
 def searchsorted(x1, x2, /, *, side="left", sorter=None):
     """Where the elements of `x2` would go into the sorted `x1`."""
     return _C.searchsorted(x1, x2, side=side, sorter=sorter)

@@ -12,6 +12,17 @@ def broadcast_arrays(*arrays):
     return list(_C.broadcast_tensors(*arrays))
 
 
+def broadcast_shapes(*shapes):
+    """The shape that arrays of these shapes have together; of the standard that comes after 2024.12.
+
+    >>> import wengert
+    >>> wengert.array_api.broadcast_shapes((3, 1), (4,))
+    (3, 4)
+    """
+    one = _C.zeros(())
+    return tuple(_C.broadcast_tensors(one, *(one.expand(tuple(shape)) for shape in shapes))[0].shape)
+
+
 def broadcast_to(x, /, shape):
     """Repeated along dimensions of size one and new leading ones."""
     return x.expand(tuple(shape))
