@@ -2,7 +2,7 @@
 
 use wengert::data::transforms::{normalize, random_crop, random_horizontal_flip};
 use wengert::data::*;
-use wengert::{DType, Error, ErrorKind, Result, Tensor, catch};
+use wengert::{DType, Error, ErrorKind, PadMode, Result, Tensor, catch};
 
 fn numbers(n: usize) -> TensorDataset<2> {
     let x = Tensor::arange(0, n as i64);
@@ -294,6 +294,104 @@ fn transforms_of_pictures() {
     }
     assert!(catch(|| random_crop(&x, [6, 4], 1, &mut random)).is_err());
     assert!(catch(|| normalize(&x, &[1.0, 2.0], &[1.0])).is_err());
+}
+
+#[test]
+fn pictures_cut_surrounded_and_resized() {
+    let x = Tensor::arange(0, 24).to(DType::F32).reshape([1, 4, 6]);
+    let rows = |t: &Tensor| t.to_vec::<f32>();
+    // As torchvision's `center_crop` of the same.
+    assert_eq!(
+        rows(&transforms::center_crop(&x, [2, 3])),
+        [8.0, 9.0, 10.0, 14.0, 15.0, 16.0]
+    );
+    let wide = transforms::center_crop(&x, [1, 9]);
+    assert_eq!(rows(&wide), [0.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0, 0.0, 0.0]);
+    let y = transforms::pad(&x, [1, 0, 2, 1], PadMode::Constant(9.0));
+    assert_eq!(y.shape(), [1, 5, 9]);
+    assert_eq!(rows(&y)[..10], [9.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 9.0, 9.0, 9.0]);
+    let y = transforms::pad(&x, [1, 1, 0, 0], PadMode::Reflect);
+    assert_eq!(rows(&y)[..3], [7.0, 6.0, 7.0]);
+    assert_eq!(transforms::resize(&x, [8, 3], "bilinear").shape(), [1, 8, 3]);
+    assert_eq!(
+        rows(&transforms::resize(&x, [2, 3], "nearest")),
+        [0.0, 2.0, 4.0, 12.0, 14.0, 16.0]
+    );
+    assert_eq!(transforms::resize_smaller(&x, 2, "bilinear").shape(), [1, 2, 3]);
+    assert_eq!(
+        transforms::resize_smaller(&x.transpose(1, 2), 2, "bilinear").shape(),
+        [1, 3, 2]
+    );
+    let bytes = Tensor::from_slice(&[0u8, 255, 51, 102], [1, 2, 2]);
+    let y = transforms::to_tensor(&bytes);
+    assert_eq!((y.shape(), y.dtype()), ([2, 1, 2].into(), DType::F32));
+    assert!(y.allclose(&Tensor::new([0.0, 0.2, 1.0, 0.4]).reshape([2, 1, 2]), 1e-6, 0.0));
+    assert_eq!(transforms::to_tensor(&Tensor::ones([2, 3])).shape(), [1, 2, 3]);
+    let row = Tensor::ones([3]);
+    assert!(catch(|| transforms::center_crop(&row, [1, 1])).is_err());
+    assert!(catch(|| transforms::to_tensor(&row)).is_err());
+    assert!(catch(|| transforms::resize(&x, [2, 2], "best")).is_err());
+}
+
+#[test]
+fn pictures_changed_by_chance() {
+    let x = Tensor::arange(1, 401).to(DType::F32).reshape([1, 20, 20]);
+    let mut random = generator_for(4, 5, 6);
+    let (mut smallest, mut largest, mut erased) = (f64::MAX, f64::MIN, Vec::new());
+    for _ in 0..200 {
+        let part = transforms::random_resized_crop(
+            &x,
+            [5, 7],
+            [0.08, 1.0],
+            [0.75, 4.0 / 3.0],
+            "nearest",
+            &mut random,
+        );
+        assert_eq!(part.shape(), [1, 5, 7]);
+        (smallest, largest) = (smallest.min(part.min().item()), largest.max(part.max().item()));
+        let y = transforms::random_erasing(&x, 0.5, [0.02, 0.33], [0.3, 3.3], Some(0.0), &mut random);
+        let kept = y.eq(&x).logical_or(&y.eq(0.0));
+        assert!(
+            kept.to_vec::<bool>().into_iter().all(|k| k),
+            "what stays is as it was"
+        );
+        erased.push(y.eq(0.0).to(DType::F32).mean().item());
+    }
+    assert!(
+        smallest < 60.0 && largest > 340.0,
+        "parts are from anywhere: {smallest} to {largest}"
+    );
+    let some: Vec<f64> = erased.iter().copied().filter(|share| *share > 0.0).collect();
+    assert!(
+        (60..140).contains(&some.len()),
+        "{} of 200 were changed",
+        some.len()
+    );
+    // A rectangle has whole sides, and so not exactly the share that was drawn.
+    assert!(some.iter().all(|share| (0.01..0.36).contains(share)), "{some:?}");
+    let noise = transforms::random_erasing(&x, 1.0, [0.3, 0.3], [1.0, 1.0], None, &mut random);
+    let changed = noise.ne(&x);
+    assert_eq!(changed.to(DType::F32).sum().item(), 121.0);
+    assert!(
+        noise.min().item() < 0.0,
+        "random numbers, of which some are negative"
+    );
+    // Parts of which none fits are the largest in the middle.
+    let strip = x.narrow(1, 0, 1);
+    let y = transforms::random_resized_crop(&strip, [2, 2], [1.0, 1.0], [1.0, 1.0], "nearest", &mut random);
+    assert_eq!(y.shape(), [1, 2, 2]);
+
+    let change = transforms::Compose::new()
+        .add(|x, random| transforms::random_apply(x, 0.5, random, |x, _| x * 2.0))
+        .add(|x, _| x + 1.0);
+    let factors: Vec<f64> = (0..100)
+        .map(|_| change.apply(&Tensor::ones([1, 1, 1]), &mut random).item() - 1.0)
+        .collect();
+    let doubled = factors.iter().filter(|f| **f == 2.0).count();
+    assert!(factors.iter().all(|f| *f == 1.0 || *f == 2.0) && (25..75).contains(&doubled));
+    // The same generator makes the same picture.
+    let again = || change.apply(&x, &mut generator_for(1, 1, 1)).to_vec::<f32>();
+    assert_eq!(again(), again());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Complex numbers and their parts.
 //!
-//! All that computes with complex numbers is made of real operations (see [`Pair`](super::pair::Pair)); the operations here
+//! All that computes with complex numbers is made of real operations (see [`Pair`]); the operations here
 //! lead from the one to the other.
 
 use super::contract;
