@@ -106,6 +106,7 @@ fn tune(model: &Sentences, steps: usize) -> Result<(), Box<dyn Error>> {
     );
     let batches = Intents::batches(&intents.train, 17, model)?;
     let test = Intents::batches(&intents.test, intents.test.len(), model)?;
+    let theirs = Intents::losses_of_pytorch();
     let started = Instant::now();
     let (width, classes) = (model.config.width, intents.names.len());
     let (head, _) = fine_tune(
@@ -117,7 +118,12 @@ fn tune(model: &Sentences, steps: usize) -> Result<(), Box<dyn Error>> {
         steps,
         |step, loss| {
             if step % 10 == 9 || step == 0 {
-                println!("step {:3}: loss {loss:.4}", step + 1);
+                let beside = theirs.get(step).map(|theirs| format!(", PyTorch's {theirs:.4}"));
+                println!(
+                    "step {:3}: loss {loss:.4}{}",
+                    step + 1,
+                    beside.unwrap_or_default()
+                );
             }
         },
     );

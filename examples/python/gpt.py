@@ -104,7 +104,7 @@ def models(kinds):
     }
 
 
-def run(models):
+def run(example, models):
     asked = letters.options(None)
     torch.manual_seed(0)
     names = letters.Names()
@@ -123,8 +123,11 @@ def run(models):
     with torch.no_grad():
         held_out = loss_of(model, names.all_held_out(plan["context"])).item()
     print(f"loss {sum(last) / len(last):.4f}, {held_out:.4f} held out; {clock.milliseconds():.1f} ms a step")
+    if not (asked.short or asked.steps):
+        theirs = letters.reference(example)
+        print(f"PyTorch, from the same weights and data: {theirs['last']:.4f}, and {theirs['held_out']:.4f} held out")
     print(", ".join(sample(model, names, 20)))
 
 
 if __name__ == "__main__":
-    run(models)
+    run("gpt", models)

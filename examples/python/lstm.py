@@ -28,4 +28,4 @@ def models(kinds):
 
 
 if __name__ == "__main__":
-    run(models)
+    run("lstm", models)

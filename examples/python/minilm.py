@@ -109,8 +109,9 @@ def intents():
     return names, [train[i] for i in sorted(range(len(train)), key=lambda i: i * 23 % len(train))], test
 
 
-def fine_tune(model, width, classes, batches, lr, steps):
-    """A new layer on the encoder, which begins with zeros and is trained with it; and the losses."""
+def fine_tune(model, width, classes, batches, lr, steps, beside=()):
+    """A new layer on the encoder, which begins with zeros and is trained with it; and the losses. `beside` are those of
+    PyTorch's first steps."""
     head = nn.Linear(width, classes)
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
@@ -124,7 +125,8 @@ def fine_tune(model, width, classes, batches, lr, steps):
         optimizer.step()
         losses.append(loss.item())
         if step % 10 == 9 or step == 0:
-            print(f"step {step + 1:3}: loss {losses[-1]:.4f}")
+            theirs = f", PyTorch's {beside[step]:.4f}" if step < len(beside) else ""
+            print(f"step {step + 1:3}: loss {losses[-1]:.4f}{theirs}")
     return head, losses
 
 
@@ -145,7 +147,8 @@ def main(args=None):
     names, train, test = intents()
     batch = lambda part: (*tokens(text for text, _ in part), torch.tensor([number for _, number in part]))
     batches = [batch(train[i : i + 17]) for i in range(0, len(train), 17)]
-    head, losses = fine_tune(model, vectors.shape[1], len(names), batches, 1e-4, options.steps)
+    beside = json.loads((DATA.parent / "reference" / "minilm.json").read_text())["real"]["losses"]
+    head, losses = fine_tune(model, vectors.shape[1], len(names), batches, 1e-4, options.steps, beside)
     ids, mask, target = batch(test)
     table = Confusion(len(names))
     with torch.no_grad():

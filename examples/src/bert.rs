@@ -300,6 +300,14 @@ impl Intents {
         Intents { names, train, test }
     }
 
+    /// The losses of PyTorch's first steps from the real model, in batches of 17; `reference/minilm.py` made them.
+    pub fn losses_of_pytorch() -> Vec<f64> {
+        let all: serde_json::Value =
+            serde_json::from_str(include_str!("../reference/minilm.json")).expect("it is JSON");
+        let losses = all["real"]["losses"].as_array().into_iter().flatten();
+        losses.filter_map(serde_json::Value::as_f64).collect()
+    }
+
     /// Batches of `size` of these.
     pub fn batches(
         of: &[(&str, i64)],
