@@ -254,11 +254,22 @@ fn filled_with(
     if let Operand::Number(n) = value {
         return filled(py, shape, n.f64(), dtype, requires_grad);
     }
+    filled_as(py, shape, value, dtype, requires_grad)?.give(py)
+}
+
+/// A tensor of one number, which may be complex or a 0-d tensor.
+pub(crate) fn filled_as(
+    py: Python<'_>,
+    shape: Shape,
+    value: &Operand,
+    dtype: DType,
+    requires_grad: bool,
+) -> PyResult<Tensor> {
     let one = Tensor::full_as([], 0.0, dtype.complex());
-    let t = guard(py, shape.checked_numel().unwrap_or(0), || {
-        value.tensor(&one).detach().to(dtype).expand(shape).contiguous()
-    })?;
-    finish(py, t, requires_grad)
+    guard(py, shape.checked_numel().unwrap_or(0), || {
+        let t = value.tensor(&one).detach().to(dtype).expand(shape).contiguous();
+        if requires_grad { t.requires_grad_(true) } else { t }
+    })
 }
 
 /// The shape of `zeros(2, 3)`, `zeros((2, 3))` or `zeros(size=(2, 3))`.
@@ -377,8 +388,12 @@ fn arange(
     }
     let t = guard(py, n as usize, || {
         // As in PyTorch, numbers on their way to an integer dtype lose their fractions before they are added.
-        let whole = |v: f64| if dtype.is_float() { v } else { v.trunc() };
-        let wide = if dtype.is_float() { DType::F64 } else { DType::I64 };
+        let whole = |v: f64| if dtype.is_differentiable() { v } else { v.trunc() };
+        let wide = if dtype.is_differentiable() {
+            DType::F64
+        } else {
+            DType::I64
+        };
         Tensor::constant(wengert::kernels::arange(whole(a), whole(s), n as usize, wide).cast(dtype))
     })?;
     finish(py, t, requires_grad)

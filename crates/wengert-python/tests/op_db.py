@@ -115,12 +115,13 @@ class Results:
         self.upstream: list = []
 
     def single(self, torch) -> bool:
-        """Whether there is a float32 among PyTorch's values."""
-        return any(t.dtype == torch.float32 for t in self.values)
+        """Whether there is a float32 or a complex64 among PyTorch's values."""
+        return any(t.dtype in (torch.float32, torch.complex64) for t in self.values)
 
     def as_single(self, torch) -> "Results":
         """With float64 rounded to float32."""
-        rounded = lambda t: t.detach().float() if t is not None and t.dtype == torch.float64 else t  # noqa: E731
+        narrow = {torch.float64: torch.float32, torch.complex128: torch.complex64}
+        rounded = lambda t: t.detach().to(narrow.get(t.dtype, t.dtype)) if t is not None else t  # noqa: E731
         results = Results(self.whole, [rounded(t) for t in self.values])
         results.gradients = None if self.gradients is None else [rounded(g) for g in self.gradients]
         return results
@@ -218,7 +219,7 @@ class Driver:
             target = getattr(target, part, None)
             if target is None:
                 break
-        if target is None and len(path) == 1:
+        if not callable(target) and len(path) == 1:
             target = getattr(self.wengert.Tensor, path[0], None)
         if wrapped or op.name in OTHERWISE:
             there = target is not None or op.name in OTHERWISE
@@ -360,14 +361,15 @@ class Driver:
             self.compare("gradient", m, t)
 
     def doubled(self, value):
-        """Arguments of float32 in float64."""
+        """Arguments of float32 in float64, and of complex64 in complex128."""
         torch = self.torch
+        wide = {torch.float32: torch.float64, torch.complex64: torch.complex128}
         if isinstance(value, torch.Tensor):
-            if value.dtype != torch.float32:
+            if value.dtype not in wide:
                 return value
-            return value.detach().double().requires_grad_(value.requires_grad)
-        if value is torch.float32:
-            return torch.float64
+            return value.detach().to(wide[value.dtype]).requires_grad_(value.requires_grad)
+        if isinstance(value, torch.dtype):
+            return wide.get(value, value)
         if isinstance(value, torch.nn.Module) or (isinstance(value, tuple) and hasattr(value, "_fields")):
             return value
         if isinstance(value, (list, tuple)):
@@ -542,7 +544,7 @@ def main() -> None:
             here = [o for o in outcomes if area(o.name) == title]
             print(f"\n== {title}\nmissing: {' '.join(o.name for o in here if o.missing)}\nfailing:")
             for o in here:
-                if not o.missing and not o.fine:
+                if not o.missing and o.failed:
                     print("  " + o.line())
     print("\n" + summary(outcomes))
     if args.write:

@@ -237,8 +237,9 @@ impl Tensor {
             raise(Error::new(ErrorKind::Value, "arange", message));
         }
         fits([n as usize].into(), "arange");
-        let whole = |v: f64| if dtype.is_float() { v } else { v.trunc() };
-        Tensor::constant(kernels::arange(whole(start), whole(step), n as usize, dtype))
+        let whole = |v: f64| if dtype.is_differentiable() { v } else { v.trunc() };
+        let numbers = kernels::arange(whole(start), whole(step), n as usize, dtype.real());
+        Tensor::constant(numbers.cast(dtype))
     }
 
     /// `n` f32 numbers evenly spaced from `start` to `end`, both included.
@@ -343,7 +344,7 @@ impl Tensor {
 
 /// `n` numbers evenly spaced from `start` to `end`, on their way to `dtype`.
 fn spaced(start: f64, end: f64, n: usize, dtype: DType) -> Vec<f64> {
-    let whole = !dtype.is_float();
+    let whole = !dtype.is_differentiable();
     let (start, end) = if whole {
         (start.trunc(), end.trunc())
     } else {

@@ -2,7 +2,7 @@
 //! refused.
 
 use wengert::num_complex::Complex64;
-use wengert::{DType, Tensor, cat, gradcheck, gradgradcheck};
+use wengert::{DType, Tensor, cat, gradcheck, gradgradcheck, linalg};
 
 type Of = fn(&Tensor) -> Tensor;
 type At = fn(Complex64) -> Complex64;
@@ -97,7 +97,19 @@ fn gradients_of_operations_are_right_twice() {
     let b = z(&[(1.5, 0.5), (-0.5, 2.0), (0.25, -1.0)], &[3]);
     let real = Tensor::from_slice(&[0.5, -1.5, 2.0], [3]);
     let square = z(&[(1.5, 0.5), (-0.5, 2.0), (0.25, -1.0), (1.0, 1.0)], &[2, 2]);
-    let cases: [(&str, Many, Vec<Tensor>); 32] = [
+    let wide = z(
+        &[
+            (0.5, 1.0),
+            (2.0, -1.0),
+            (1.0, 0.25),
+            (-0.5, 0.75),
+            (0.0, 1.5),
+            (1.25, -0.5),
+        ],
+        &[1, 2, 3],
+    );
+    let kernel = z(&[(1.0, -0.5), (0.5, 0.25), (-1.0, 1.0), (0.75, 0.5)], &[1, 2, 2]);
+    let cases: [(&str, Many, Vec<Tensor>); 43] = [
         ("add", |v| &v[0] + &v[1], vec![table(), b.clone()]),
         ("sub real", |v| &v[0] - &v[1], vec![real.clone(), table()]),
         ("mul", |v| &v[0] * &v[1], vec![table(), b.clone()]),
@@ -161,7 +173,38 @@ fn gradients_of_operations_are_right_twice() {
             |v| v[0].addcmul(&v[1], &v[0], 0.5),
             vec![table(), b.clone()],
         ),
-        ("adjoint", |v| v[0].adjoint().matmul(&v[0]), vec![square]),
+        ("adjoint", |v| v[0].adjoint().matmul(&v[0]), vec![square.clone()]),
+        (
+            "solve",
+            |v| linalg::solve(&v[0], &v[1]),
+            vec![square.clone(), square.conj()],
+        ),
+        (
+            "triangular",
+            |v| linalg::solve_triangular(&v[0], &v[1], true, true, false),
+            vec![square.clone(), square.conj()],
+        ),
+        ("inv", |v| v[0].inverse(), vec![square.clone()]),
+        ("pinv", |v| linalg::pinv(&v[0]), vec![table()]),
+        ("power", |v| v[0].matrix_power(-3), vec![square.clone()]),
+        ("exponential", |v| v[0].matrix_exp(), vec![square]),
+        (
+            "vector norm",
+            |v| linalg::vector_norm(&v[0], 3.0, 1, false),
+            vec![table()],
+        ),
+        ("vdot", |v| v[0].vdot(&v[1]), vec![b.clone(), b.square()]),
+        (
+            "covariances",
+            |v| linalg::cov(&v[0], 1.0, None, None),
+            vec![table()],
+        ),
+        (
+            "convolution",
+            |v| wengert::ops::conv::conv1d(&v[0], &v[1], Some(&v[2]), 1, 0, 1, 1),
+            vec![wide, kernel, z(&[(0.5, -2.0)], &[1])],
+        ),
+        ("logsumexp", |v| v[0].logsumexp(1, false), vec![table()]),
     ];
     for (name, f, x) in cases {
         let x: Vec<&Tensor> = x.iter().collect();
@@ -274,6 +317,10 @@ fn what_has_no_meaning_is_refused() {
         (
             &|| Tensor::complex(&Tensor::new([1i64]), &Tensor::new([1i64])),
             "the parts are int64 and int64",
+        ),
+        (
+            &|| linalg::svdvals(&x),
+            "svd: takes no complex numbers, and got complex128",
         ),
         (&|| x.matmul(&x), "cannot multiply [2, 3] by [2, 3]"),
     ] {

@@ -479,12 +479,16 @@ impl Generator {
     }
 
     /// Floats spread evenly over [`low`, `high`), on a grid of 2^24 steps for f32 and narrower types, which
-    /// are then rounded, and of 2^53 for f64.
+    /// are then rounded, and of 2^53 for f64; of complex numbers both parts.
     ///
     /// # Panics
     /// If `dtype` is no floating dtype, or `low` is above `high`, or the range does not fit in the dtype.
     #[track_caller]
     pub fn uniform(&mut self, shape: &Shape, low: f64, high: f64, dtype: DType) -> Array {
+        if dtype.is_complex() {
+            let [re, im] = [(); 2].map(|()| self.uniform(shape, low, high, dtype.real()));
+            return Array::join(&re, &im);
+        }
         #[track_caller]
         fn range<T: Element, C: Float>(low: f64, high: f64) -> Uniform<C> {
             let round = |v: f64| T::store(v).load::<f64>();
@@ -530,12 +534,18 @@ impl Generator {
         }
     }
 
-    /// Floats from the normal distribution with this mean and standard deviation.
+    /// Floats from the normal distribution with this mean and standard deviation; of complex numbers each part has half of
+    /// the variance.
     ///
     /// # Panics
     /// If `dtype` is no floating dtype, or `std` is negative.
     #[track_caller]
     pub fn normal(&mut self, shape: &Shape, mean: f64, std: f64, dtype: DType) -> Array {
+        if dtype.is_complex() {
+            let half = std * std::f64::consts::FRAC_1_SQRT_2;
+            let [re, im] = [mean, 0.0].map(|mean| self.normal(shape, mean, half, dtype.real()));
+            return Array::join(&re, &im);
+        }
         if std.is_nan() || std < 0.0 {
             let message = format!("a standard deviation of {std} makes no sense");
             raise(Error::new(ErrorKind::Value, "normal", message));

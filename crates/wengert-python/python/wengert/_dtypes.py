@@ -25,7 +25,7 @@ def can_cast(from_, to):
     """
 
     def rank(dtype):
-        return 0 if dtype is _C.bool else 2 if dtype.is_floating_point else 1
+        return 0 if dtype is _C.bool else 3 if dtype.is_complex else 2 if dtype.is_floating_point else 1
 
     if to is _C.uint8 and from_ in (_C.int8, _C.int16, _C.int32, _C.int64):
         return True
@@ -62,7 +62,7 @@ def _gradient(x, space, dim, edge_order):
     n = x.shape[dim]
     if n <= edge_order:
         raise RuntimeError(f"gradient: expected each dimension size to be at least edge_order+1, and dimension {dim} has {n}")
-    x = x if x.is_floating_point() else x.to(_C.float32)
+    x = x if x.is_floating_point() or x.is_complex() else x.to(_C.float32)
     x = x.movedim(dim, -1)
     at = space.to(x.dtype) if isinstance(space, _C.Tensor) and space.dim() == 1 else _C.arange(n, dtype=x.dtype) * space
     step = at[1:] - at[:-1]

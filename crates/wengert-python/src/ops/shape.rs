@@ -310,12 +310,25 @@ impl PyTensor {
         &self,
         py: Python<'_>,
         size: SizeArg,
-        fill_value: f64,
+        fill_value: crate::args::Operand,
         dtype: crate::args::Dtype,
         device: Option<crate::dtype::DeviceArg>,
         requires_grad: bool,
     ) -> PyResult<Made> {
         let _ = device;
+        let fill_value = match fill_value {
+            crate::args::Operand::Number(n) => n.f64(),
+            other => {
+                let dtype = dtype.map_or(self.get().dtype(), |d| d.0);
+                return Ok(Made(crate::create::filled_as(
+                    py,
+                    size.0,
+                    &other,
+                    dtype,
+                    requires_grad,
+                )?));
+            }
+        };
         self.new_full_of(py, size.0, fill_value, dtype, requires_grad)
     }
     /// This data in the tensor's dtype.

@@ -38,7 +38,7 @@ fn logspace(
     out: Option<NoOut>,
 ) -> PyResult<Py<PyAny>> {
     let (_, _) = (device, out);
-    let whole = dtype.as_ref().is_some_and(|d| !d.0.is_float());
+    let whole = dtype.as_ref().is_some_and(|d| !d.0.is_differentiable());
     let exponents = if whole { DType::I64 } else { DType::F64 };
     made(py, dtype, requires_grad, move || {
         Tensor::logspace_as(start, end, steps, base, exponents)

@@ -70,7 +70,7 @@ pub(crate) fn or_raise<T>(result: Result<T>) -> T {
 /// That all inputs are floating-point numbers of one dtype.
 pub(crate) fn same_floats(op: &str, x: &[In<'_>]) -> Result<()> {
     let first = x[0].dtype;
-    if first.is_float() && x.iter().all(|x| x.dtype == first) {
+    if first.is_differentiable() && x.iter().all(|x| x.dtype == first) {
         return Ok(());
     }
     let all: Vec<&str> = x.iter().map(|x| x.dtype.name()).collect();
@@ -138,7 +138,7 @@ pub(crate) fn scalar(value: f64, dtype: DType) -> Tensor {
 /// `y`, whatever it is made of, as a function of `x` as well, with slopes of zero: so that a result that does not change with
 /// its input can be differentiated as others can.
 pub(crate) fn tied(y: Tensor, x: &Tensor) -> Tensor {
-    if !(x.requires_grad() && y.dtype().is_float()) {
+    if !(x.requires_grad() && y.dtype().is_differentiable()) {
         return y;
     }
     // A sum of nothing.

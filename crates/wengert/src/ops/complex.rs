@@ -261,11 +261,7 @@ impl Tensor {
         if !self.dtype().is_complex() {
             return self.sign();
         }
-        let z = Pair {
-            re: self.real(),
-            im: Some(self.imag()),
-        };
-        z.sgn().into_tensor()
+        Pair::of(self).sgn().into_tensor()
     }
 
     /// The only element of a tensor of any dtype, as a complex number.

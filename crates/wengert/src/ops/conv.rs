@@ -4,8 +4,9 @@
 
 use super::common::{Sizes, last, numbers, or_raise, same_floats};
 use super::contract;
+use super::pair::Pair;
 use crate::autograd::{Ctx, Precision};
-use crate::op::{Extra, Fixed, In, Op, Sample, Saves, Variadic};
+use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, ConvSpec};
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape};
@@ -168,6 +169,19 @@ fn some_conv(stride: usize, before: usize, after: usize, groups: usize, n: usize
     }
 }
 
+/// Of complex numbers, and with a bias for each channel where there is one.
+fn of_pairs(x: Vec<Tensor>, f: impl Fn(Vec<&Tensor>) -> Tensor) -> Tensor {
+    let [a, b] = [&x[0], &x[1]].map(Pair::of);
+    let y = a.product(&b, |a, b| f(vec![a, b])).into_tensor();
+    match x.get(2) {
+        Some(bias) => {
+            let ones = vec![1; y.dim() - 2];
+            y + bias.reshape([&[bias.numel()][..], &ones].concat())
+        }
+        None => y,
+    }
+}
+
 impl Op for Conv {
     /// The input, the weight, and where there is one the bias.
     type Inputs = Variadic;
@@ -214,6 +228,9 @@ impl Op for Conv {
             grads.push(cx.grad(2, || per_channel(&dy)));
         }
         grads
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|op: &Self, x: Vec<Tensor>| Some(of_pairs(x, |x| op.clone().apply(x))))
     }
     fn samples() -> Vec<Sample<Self>> {
         let bias = numbers(&[4]);
@@ -310,6 +327,9 @@ impl Op for ConvInput {
             grads.push(cx.grad(2, || per_channel(&g)));
         }
         grads
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|op: &Self, x: Vec<Tensor>| Some(of_pairs(x, |x| op.clone().apply(x))))
     }
     fn samples() -> Vec<Sample<Self>> {
         let back = |conv: Conv, size: &[usize]| ConvInput {

@@ -7,6 +7,9 @@ use wengert_array::{Error, ErrorKind, Result, raise};
 /// (Σ |x|ᵖ)^(1/p) along the last dimension, kept. The slope at zero is zero.
 #[track_caller]
 pub(crate) fn vector_norm(x: &Tensor, p: f64, dim: isize) -> Tensor {
+    if x.dtype().is_complex() {
+        return vector_norm(&x.abs(), p, dim);
+    }
     if p == f64::INFINITY {
         return x.abs().amax(dim, true);
     }
@@ -29,7 +32,7 @@ pub(crate) fn vector_norm(x: &Tensor, p: f64, dim: isize) -> Tensor {
 }
 
 fn floats(op: &str, a: &Tensor, b: &Tensor) -> Result<()> {
-    match a.dtype().promote(b.dtype()).is_float() {
+    match a.dtype().promote(b.dtype()).is_differentiable() {
         true => Ok(()),
         false => {
             let message = format!(
@@ -118,5 +121,5 @@ pub fn pdist(x: &Tensor, p: f64) -> Tensor {
 /// If there is no such dimension.
 #[track_caller]
 pub fn normalize(x: &Tensor, p: f64, dim: isize, eps: f64) -> Tensor {
-    x / vector_norm(x, p, dim).maximum(&scalar(eps, x.dtype()))
+    x / vector_norm(x, p, dim).maximum(&scalar(eps, x.dtype().real()))
 }

@@ -2,6 +2,7 @@
 
 use super::common::or_raise;
 use super::contract;
+use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise};
 use crate::op::{Op, Sample, Saves};
 use crate::random::with_generator;
@@ -24,6 +25,10 @@ impl Pointwise<2> for Dropout {
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, [mask, _]: [S; 2], _: S) -> [S; 2] {
         [S::ZERO, S::select(mask.ne(S::ZERO), dy * S::lit(self.0), S::ZERO)]
+    }
+    fn complex(&self, [mask, z]: [Pair; 2]) -> Option<Pair> {
+        z.scale(self.0)
+            .where_(&mask.re, &Pair::of_real(z.re.zeros_like()))
     }
     fn samples() -> Vec<Sample<Map<Self, 2>>> {
         let mask = Array::from_slice(&[true, false, true, true], [2, 2]);

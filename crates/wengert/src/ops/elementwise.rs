@@ -161,11 +161,18 @@ impl Tensor {
         }
     }
 
-    /// The power computed in f64, whatever the dtypes.
+    /// The power computed in f64, or of complex numbers in C128, whatever the dtypes.
     #[track_caller]
     pub fn float_power(&self, exponent: impl Operand) -> Tensor {
-        let x = self.to(DType::F64);
-        x.pow(&exponent.operand(&x).to(DType::F64))
+        let wide = |t: &Tensor| {
+            t.to(if t.dtype().is_complex() {
+                DType::C128
+            } else {
+                DType::F64
+            })
+        };
+        let x = wide(self);
+        x.pow(&wide(&exponent.operand(&x)))
     }
 }
 

@@ -55,6 +55,14 @@ impl Pair {
         Pair { re, im: None }
     }
 
+    /// The parts of a tensor.
+    pub fn of(z: &Tensor) -> Pair {
+        Pair {
+            re: z.real(),
+            im: z.dtype().is_complex().then(|| z.imag()),
+        }
+    }
+
     fn new(re: Tensor, im: Tensor) -> Pair {
         Pair { re, im: Some(im) }
     }
@@ -76,7 +84,7 @@ impl Pair {
         }
     }
 
-    fn each(&self, f: impl Fn(&Tensor) -> Tensor) -> Pair {
+    pub(crate) fn each(&self, f: impl Fn(&Tensor) -> Tensor) -> Pair {
         Pair {
             re: f(&self.re),
             im: self.im.as_ref().map(f),
@@ -377,7 +385,7 @@ impl Pair {
     }
 
     /// What is linear in both factors, on numbers of any parts.
-    fn product(&self, other: &Pair, times: impl Fn(&Tensor, &Tensor) -> Tensor) -> Pair {
+    pub(crate) fn product(&self, other: &Pair, times: impl Fn(&Tensor, &Tensor) -> Tensor) -> Pair {
         let re = times(&self.re, &other.re);
         match (&self.im, &other.im) {
             (None, None) => Pair::of_real(re),

@@ -264,6 +264,10 @@ impl Tensor {
     /// 0 for NaN, and the largest and smallest finite numbers for infinities, where nothing else is given.
     #[track_caller]
     pub fn nan_to_num(&self, nan: Option<f64>, high: Option<f64>, low: Option<f64>) -> Tensor {
+        if self.dtype().is_complex() {
+            let [re, im] = [self.real(), self.imag()].map(|part| part.nan_to_num(nan, high, low));
+            return Tensor::complex(&re, &im);
+        }
         let largest = match self.dtype() {
             DType::F16 => 65504.0,
             DType::BF16 => 3.3895313892515355e38,

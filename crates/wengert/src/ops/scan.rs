@@ -156,7 +156,7 @@ fn cumprod_gradient(x: &Tensor, dy: &Tensor, dim: isize) -> Tensor {
 /// The product along `dim`, which stays: of the halves, for numbers that have no kernel for it.
 fn product(x: &Tensor, dim: isize) -> Tensor {
     match x.size(dim) {
-        0 => x.ones_like().sum_dim(dim, true) + 1.0,
+        0 => x.sum_dim(dim, true) + 1.0,
         1 => x.clone(),
         n => {
             let (a, b) = (x.narrow(dim, 0, n / 2), x.narrow(dim, n / 2, n - n / 2));

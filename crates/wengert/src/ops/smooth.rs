@@ -77,6 +77,10 @@ rules! {
         let d = S::ONE + x.abs();
         dy / (d * d)
     };
+    => complex |z| {
+        let below = z.abs() + 1.0;
+        z.each(|x| x / &below)
+    };
 
     /// `x − tanh x`; dx = dy tanh² x.
     tanhshrink Tanhshrink: Float on real();
@@ -85,6 +89,7 @@ rules! {
         let t = x.tanh();
         dy * (t * t)
     };
+    => complex |z| &z - &z.tanh();
 
     /// `scale x` above 0, else `scale alpha (e^(input_scale x) − 1)`; dx = dy times the slope.
     elu_with Elu { alpha: f64 = 0.7, scale: f64 = 1.25, input_scale: f64 = 1.5 }: Float on real();

@@ -225,7 +225,11 @@ impl Op for LogSumExp {
     const NAME: &'static str = "logsumexp";
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::Y)];
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
-        let dtype = if x.dtype.is_float() { x.dtype } else { DType::F32 };
+        let dtype = if x.dtype.is_differentiable() {
+            x.dtype
+        } else {
+            DType::F32
+        };
         self.0.infer("logsumexp", x, dtype)
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
@@ -248,6 +252,19 @@ impl Op for LogSumExp {
         let y = zero.where_(&y.eq(f64::NEG_INFINITY), &y);
         let weight = (cx.x(0) - self.0.put_back(&y, meta)).exp();
         [Some(self.0.put_back(&dy, meta) * weight)]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|op: &Self, [x]: [Tensor; 1]| {
+            if x.numel() == 0 {
+                return None;
+            }
+            // The largest size, by which all are shifted, unless it is infinite.
+            let dims = op.0.dims.clone();
+            let top = x.detach().real().amax(dims.clone(), true);
+            let top = top.where_(&top.isfinite(), &top.zeros_like());
+            let sum = (x - &top).exp().sum_dim(dims, op.0.keepdim).ln();
+            Some(&sum + top.reshape(sum.shape()))
+        })
     }
     fn samples() -> Vec<Sample<Self>> {
         vec![

@@ -161,9 +161,9 @@ impl Op for Mirror {
 #[track_caller]
 pub fn cholesky_solve(b: &Tensor, l: &Tensor, upper: bool) -> Tensor {
     let (first, second) = if upper {
-        (mt(l), l.clone())
+        (mt(l).conj(), l.clone())
     } else {
-        (l.clone(), mt(l))
+        (l.clone(), mt(l).conj())
     };
     let half = SolveTriangular {
         upper: false,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, Sample, Saves};
 use crate::ops::cat;
 use wengert_array::Meta;
 
@@ -17,7 +17,7 @@ impl Op for MatrixExp {
     const SAVES: &'static [Saves] = &[Saves::x(0)];
     const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
-        square("matrix_exp", &x)?;
+        any_square("matrix_exp", &x)?;
         Ok(x.with_shape(x.shape))
     }
     fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
@@ -30,6 +30,9 @@ impl Op for MatrixExp {
         let below = cat(&[&xt.zeros_like(), &xt], -1);
         let e = MatrixExp.apply([&cat(&[&above, &below], -2)]);
         [Some(e.narrow(-2, 0, n).narrow(-1, n, n))]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|_, [x]: [Tensor; 1]| Some(unembedded(&MatrixExp.apply([&embedded(&x)]), x.size(-1))))
     }
     fn samples() -> Vec<Sample<Self>> {
         let a = Array::from_slice(&[0.0, 1.0, 0.0, 0.0], [2, 2]);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::autograd::Ctx;
-use crate::op::{Extra, Fixed, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, Sample, Saves};
 use crate::ops::common::tied;
 use wengert_array::Meta;
 
@@ -24,7 +24,7 @@ impl Op for Pinv {
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::Y)];
     const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
-        let [m, n] = matrix("pinv", &x)?;
+        let [m, n] = any_matrix("pinv", &x)?;
         Ok(x.with_shape(batch(x.shape).iter().copied().chain([n, m]).collect::<Shape>()))
     }
     fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
@@ -37,6 +37,11 @@ impl Op for Pinv {
         let left = yt.matmul(&y).matmul(&dt);
         let dx = &right - x.matmul(&y.matmul(&right)) + &left - left.matmul(&y).matmul(&x);
         [Some(dx - yt.matmul(&dy).matmul(&yt))]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|op: &Self, [x]: [Tensor; 1]| {
+            Some(unembedded(&op.clone().apply([&embedded(&x)]), x.size(-2)))
+        })
     }
     fn samples() -> Vec<Sample<Self>> {
         let op = || Pinv {

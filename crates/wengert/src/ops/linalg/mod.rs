@@ -55,6 +55,7 @@ use super::contract;
 use crate::autograd::Precision;
 use crate::autograd::autocast::bring;
 use crate::op::{In, Op};
+use crate::ops::cat;
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, kernels, raise};
 
@@ -70,20 +71,49 @@ fn with_last(shape: &Shape, last: &[usize]) -> Shape {
 
 /// Rows and columns of a matrix or of each of a stack, of numbers that decompositions take.
 fn matrix(op: &str, x: &In<'_>) -> Result<[usize; 2]> {
+    if x.dtype.is_complex() {
+        let message = format!("takes no complex numbers, and got {}", x.dtype);
+        return Err(Error::new(ErrorKind::DType, op, message));
+    }
+    any_matrix(op, x)
+}
+
+/// As [`matrix`], of real or complex numbers.
+fn any_matrix(op: &str, x: &In<'_>) -> Result<[usize; 2]> {
     let &[.., m, n] = x.shape.dims() else {
         let message = format!("needs a matrix or a stack of matrices, and got shape {}", x.shape);
         return Err(Error::new(ErrorKind::Shape, op, message));
     };
-    if !matches!(x.dtype, DType::F32 | DType::F64) {
+    if !matches!(x.dtype.real(), DType::F32 | DType::F64) {
         let message = format!("needs float32 or float64, and got {}", x.dtype);
         return Err(Error::new(ErrorKind::DType, op, message).help("convert it: `.to(DType::F32)`"));
     }
     Ok([m, n])
 }
 
+/// Complex matrices A + iB as the real ones [[A, −B], [B, A]], whose sums, products and inverses are of that form again.
+fn embedded(z: &Tensor) -> Tensor {
+    let (re, im) = (z.real(), z.imag());
+    let (top, low) = (cat(&[&re, &-&im], -1), cat(&[&im, &re], -1));
+    cat(&[&top, &low], -2)
+}
+
+/// The complex matrices [[A], [B]], of which A has as many rows as there are complex ones.
+fn unembedded(y: &Tensor, cols: usize) -> Tensor {
+    let n = y.size(-2) / 2;
+    let part = |start| y.narrow(-2, start, n).narrow(-1, 0, cols);
+    Tensor::complex(&part(0), &part(n))
+}
+
 /// The size of a square matrix or of each of a stack.
 fn square(op: &str, x: &In<'_>) -> Result<usize> {
-    match matrix(op, x)? {
+    matrix(op, x)?;
+    any_square(op, x)
+}
+
+/// As [`square`], of real or complex numbers.
+fn any_square(op: &str, x: &In<'_>) -> Result<usize> {
+    match any_matrix(op, x)? {
         [m, n] if m == n => Ok(n),
         _ => {
             let message = format!("needs square matrices, and got shape {}", x.shape);

@@ -24,6 +24,9 @@ use crate::ops::shape::Permute;
 /// If there is no such dimension, the dtype is not a floating-point one, or there is no element to take the largest of.
 #[track_caller]
 pub fn vector_norm(x: &Tensor, p: f64, dims: impl Into<Dims>, keepdim: bool) -> Tensor {
+    if x.dtype().is_complex() {
+        return vector_norm(&x.abs(), p, dims, keepdim);
+    }
     if !x.dtype().is_float() {
         let message = format!("needs floating-point numbers, and got {}", x.dtype());
         raise(Error::new(ErrorKind::DType, "vector_norm", message).help("convert it: `.to(DType::F32)`"));

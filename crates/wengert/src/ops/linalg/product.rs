@@ -64,10 +64,10 @@ impl Tensor {
         self.matmul(other)
     }
 
-    /// The dot product of two vectors; it differs from [`dot`](Tensor::dot) for complex numbers alone.
+    /// The dot product of two vectors, of which complex ones are conjugated in the first.
     #[track_caller]
     pub fn vdot(&self, other: &Tensor) -> Tensor {
-        self.dot(other)
+        self.conj().dot(other)
     }
 
     /// The dot products along the last dimensions: of shape `self.shape[..-1]` followed by `other.shape[..-1]`. With a
@@ -351,5 +351,5 @@ pub fn cross(a: &Tensor, b: &Tensor, dim: isize) -> Tensor {
 /// If the shapes do not broadcast.
 #[track_caller]
 pub fn vecdot(a: &Tensor, b: &Tensor, dim: isize) -> Tensor {
-    (a * b).sum_dim(dim, false)
+    (a.conj() * b).sum_dim(dim, false)
 }

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::autograd::{Ctx, is_recording};
-use crate::op::{Extra, Fixed, Sample, Saves};
+use crate::op::{Complex, Extra, Fixed, Sample, Saves};
 use wengert_array::Meta;
 
 /// The leading dimensions of a system A X = B, if it is one.
 fn system(op: &str, [a, b]: &[In<'_>; 2]) -> Result<Shape> {
-    let n = square(op, a)?;
-    let [rows, _] = matrix(op, b)?;
+    let n = any_square(op, a)?;
+    let [rows, _] = any_matrix(op, b)?;
     if rows != n {
         let message = format!("cannot solve {} X = {}", a.shape, b.shape);
         let note = format!("the right side must have as many rows as the matrices, {n}, and has {rows}");
@@ -69,6 +69,15 @@ impl Op for Solve {
         let da = cx.grad(0, || -db.matmul(&mt(&cx.y())));
         [da, Some(db)]
     }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|_, [a, b]: [Tensor; 2]| {
+            let columns = cat(&[&b.real(), &b.to(b.dtype().complex()).imag()], -2);
+            Some(unembedded(
+                &Solve.apply([&embedded(&a.to(a.dtype().complex())), &columns]),
+                b.size(-1),
+            ))
+        })
+    }
     fn samples() -> Vec<Sample<Self>> {
         let a = Array::from_slice(&[2.0, 1.0, 1.0, 3.0], [2, 2]);
         let many = Array::from_slice(&[2.0, 1.0, 1.0, 3.0, 0.0, 1.0, -2.0, 0.5], [2, 1, 2, 2]);
@@ -126,6 +135,14 @@ impl Op for SolveTriangular {
         });
         [da, Some(db)]
     }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|op: &Self, [a, b]: [Tensor; 2]| {
+            let strict = isize::from(op.unit);
+            let part = if op.upper { a.triu(strict) } else { a.tril(-strict) };
+            let a = if op.unit { part + eye(a.size(-1), &a) } else { part };
+            Some(Solve.apply([&a, &b]))
+        })
+    }
     fn samples() -> Vec<Sample<Self>> {
         let op = |upper, unit| SolveTriangular { upper, unit };
         let a = || Array::from_slice(&[2.0, 1.0, 4.0, 4.0], [2, 2]);
@@ -152,7 +169,7 @@ impl Op for Inverse {
     const SAVES: &'static [Saves] = &[Saves::Y];
     const PRECISION: Precision = Precision::Full;
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
-        square("inv", &x)?;
+        any_square("inv", &x)?;
         Ok(x.with_shape(x.shape))
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
@@ -163,6 +180,9 @@ impl Op for Inverse {
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         let yt = mt(&cx.y());
         [Some(-yt.matmul(&dy).matmul(&yt))]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Made(|_, [x]: [Tensor; 1]| Some(unembedded(&Inverse.apply([&embedded(&x)]), x.size(-1))))
     }
     fn samples() -> Vec<Sample<Self>> {
         let a = Array::from_slice(&[2.0, 1.0, 1.0, 1.0], [2, 2]);

@@ -51,7 +51,7 @@ pub fn cov(x: &Tensor, correction: f64, fweights: Option<&Tensor>, aweights: Opt
         2 => x.clone(),
         _ => x.reshape([1, x.numel()]),
     };
-    let rows = if rows.dtype().is_float() {
+    let rows = if rows.dtype().is_differentiable() {
         rows
     } else {
         rows.to(DType::F32)
@@ -65,7 +65,7 @@ pub fn cov(x: &Tensor, correction: f64, fweights: Option<&Tensor>, aweights: Opt
             raise(Error::new(ErrorKind::Shape, "cov", message));
         }
     }
-    let like = |w: &Tensor| w.to(rows.dtype());
+    let like = |w: &Tensor| w.to(rows.dtype().real());
     let weights = match (fweights.map(like), aweights.map(like)) {
         (Some(f), Some(a)) => Some(f * a),
         (f, a) => f.or(a),
@@ -77,7 +77,7 @@ pub fn cov(x: &Tensor, correction: f64, fweights: Option<&Tensor>, aweights: Opt
         }
         None => (
             rows.mean_dim(1, true),
-            Tensor::full_as([], n as f64, rows.dtype()),
+            Tensor::full_as([], n as f64, rows.dtype().real()),
         ),
     };
     let divisor = match (&weights, aweights) {
@@ -85,14 +85,14 @@ pub fn cov(x: &Tensor, correction: f64, fweights: Option<&Tensor>, aweights: Opt
         _ => total - correction,
     };
     // As in PyTorch, nothing is left to divide by rather than something negative.
-    let zero = Tensor::full_as([], 0.0, rows.dtype());
+    let zero = Tensor::full_as([], 0.0, rows.dtype().real());
     let divisor = divisor.maximum(&zero);
     let centred = &rows - mean;
     let weighted = match &weights {
         Some(w) => &centred * w,
         None => centred.clone(),
     };
-    let c = weighted.matmul(&centred.t()) / divisor;
+    let c = weighted.matmul(&centred.t().conj()) / divisor;
     // As in PyTorch, the covariance of a single variable is a number.
     match rows.size(0) {
         1 => c.reshape(Shape::new(&[])),
@@ -115,9 +115,11 @@ pub fn corrcoef(x: &Tensor) -> Tensor {
         let variance = c.clone();
         return c / variance;
     }
-    let d = diagonal(&c).sqrt();
+    let d = diagonal(&c).real().sqrt();
     let r = c / d.unsqueeze(1) / d.unsqueeze(0);
     // Rounding must not lead beyond ±1.
-    let bound = |b: f64| Tensor::full_as([], b, r.dtype());
-    r.minimum(&bound(1.0)).maximum(&bound(-1.0))
+    match r.dtype().is_complex() {
+        true => Tensor::complex(&r.real().clamp(-1.0, 1.0), &r.imag().clamp(-1.0, 1.0)),
+        false => r.clamp(-1.0, 1.0),
+    }
 }

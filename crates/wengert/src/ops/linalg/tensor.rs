@@ -81,7 +81,7 @@ pub fn vander(x: &Tensor, n: usize) -> Tensor {
         _ => {
             let repeated: Shape = x.shape().iter().copied().chain([n - 1]).collect();
             let powers = x.unsqueeze(-1).expand(repeated).cumprod(-1);
-            crate::ops::cat(&[&ones, &powers], -1)
+            cat(&[&ones, &powers], -1)
         }
     }
 }

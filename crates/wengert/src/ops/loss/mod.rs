@@ -180,7 +180,7 @@ pub(crate) fn same_shapes(op: &str, a: &Shape, b: &Shape) -> Result<()> {
 #[track_caller]
 pub(crate) fn require_same(op: &str, a: &Tensor, b: &Tensor) {
     super::common::or_raise(same_shapes(op, &a.shape(), &b.shape()).and_then(|()| {
-        match a.dtype().promote(b.dtype()).is_float() {
+        match a.dtype().promote(b.dtype()).is_differentiable() {
             true => Ok(()),
             false => {
                 let message = format!(

@@ -4,6 +4,7 @@ use super::{Reduction, require_same};
 use crate::autograd::Precision;
 use crate::op::{Op, Sample, Saves};
 use crate::ops::contract;
+use crate::ops::pair::Pair;
 use crate::ops::pointwise::{Map, Pointwise};
 use crate::tensor::Tensor;
 use wengert_array::real::Real;
@@ -32,6 +33,9 @@ impl Pointwise<2> for L1 {
         let d = x - t;
         let slope = S::select(d.gt(S::ZERO), S::ONE, S::select(d.lt(S::ZERO), -S::ONE, d));
         [dy * slope, -(dy * slope)]
+    }
+    fn complex(&self, [x, t]: [Pair; 2]) -> Option<Pair> {
+        Some(Pair::of_real((&x - &t).abs()))
     }
     fn samples() -> Vec<Sample<Map<Self, 2>>> {
         vec![Sample::new(Map(L1), pair())]
