@@ -86,6 +86,7 @@ _elsewhere.update(
         "lu",
         "lu_unpack",
         "lu_solve",
+        "tri",
         "triangular_solve",
         "svd_lowrank",
         "pca_lowrank",

@@ -84,6 +84,18 @@ def grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners):
 
 
 
+def tri(N, M=None, k=0, *, dtype=None, device=None, requires_grad=False):
+    """Ones on and below diagonal `k` of an N × M matrix, as NumPy's `tri`; zeros above.
+
+    >>> import wengert
+    >>> wengert.tri(2, 3)
+    tensor([[1., 0., 0.],
+            [1., 1., 0.]])
+    """
+    ones = _C.ones(N, N if M is None else M, dtype=dtype or _C.float32)
+    return _C.tril(ones, k).requires_grad_(requires_grad)
+
+
 def lu(A, pivot=True, get_infos=False, out=None):
     """L and U of P A = L U in one matrix, and the exchanges of rows that are P: see `linalg.lu_factor`."""
     y = linalg.lu_factor_ex(A, pivot=pivot, out=out)

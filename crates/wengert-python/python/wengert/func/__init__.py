@@ -17,6 +17,8 @@ __all__ = [
     "jacfwd",
     "jacrev",
     "jvp",
+    "stack_module_state",
+    "value_and_grad",
     "vjp",
     "vmap",
 ]
@@ -137,6 +139,54 @@ def grad_and_value(func, argnums=0, has_aux=False):
         return grads, ((value, level.auxiliary()) if has_aux else value)
 
     return gradient
+
+
+def value_and_grad(func, argnums=0, has_aux=False):
+    """As `grad_and_value`, in the order that its name says, which is JAX's: `(value, grads)`, or `((value, aux), grads)`.
+
+    >>> import wengert
+    >>> wengert.func.value_and_grad(lambda x: (x ** 2).sum())(wengert.tensor([1.0, 2.0]))
+    (tensor(5.), tensor([2., 4.]))
+    """
+    run = grad_and_value(func, argnums, has_aux)
+
+    def gradient(*args, **kwargs):
+        grads, value = run(*args, **kwargs)
+        return value, grads
+
+    return gradient
+
+
+def stack_module_state(models):
+    """The parameters and the buffers of modules alike, each name's stacked along a new first dimension, as leaves: with
+    `functional_call` and `vmap` an ensemble is one function.
+
+    >>> import wengert
+    >>> from wengert import nn
+    >>> models = [nn.Linear(3, 2) for _ in range(4)]
+    >>> params, buffers = wengert.func.stack_module_state(models)
+    >>> params["weight"].shape
+    wengert.Size([4, 2, 3])
+    >>> call = lambda p, x: wengert.func.functional_call(models[0], p, (x,))
+    >>> wengert.vmap(call, in_dims=(0, None))(params, wengert.ones(5, 3)).shape
+    wengert.Size([4, 5, 2])
+    """
+    if not models:
+        raise RuntimeError("stack_module_state: needs at least one model")
+    kinds = {type(m) for m in models}
+    if len(kinds) > 1:
+        raise RuntimeError(f"stack_module_state: the models are of different classes: {', '.join(sorted(k.__name__ for k in kinds))}")
+    if len({m.training for m in models}) > 1:
+        raise RuntimeError("stack_module_state: all models must be in the same mode: train() or eval()")
+
+    def stacked(named):
+        all_of = [dict(named(m)) for m in models]
+        if any(one.keys() != all_of[0].keys() for one in all_of):
+            raise RuntimeError("stack_module_state: the models have different names")
+        leaf = lambda name: _C.stack([one[name].detach() for one in all_of]).requires_grad_(all_of[0][name].requires_grad)  # noqa: E731
+        return {name: leaf(name) for name in all_of[0]}
+
+    return stacked(lambda m: m.named_parameters()), stacked(lambda m: m.named_buffers())
 
 
 def _paired(name, what, given, of):
@@ -343,31 +393,39 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
     >>> wengert.func.functional_call(layer, {'weight': wengert.ones(1, 2)}, (wengert.tensor([3.0, 4.0]),))
     tensor([7.])
     """
+    given = {}
     dicts = parameter_and_buffer_dicts
-    values = {}
-    for part in (dicts if isinstance(dicts, (list, tuple)) else [dicts]):
-        values.update(part)
+    for d in [dicts] if isinstance(dicts, dict) else dicts:
+        if given.keys() & d.keys():
+            raise ValueError(f"{sorted(given.keys() & d.keys())} appeared in multiple dictionaries")
+        given.update(d)
     places = {}
-    for prefix, owner in module.named_modules():
-        for store in (owner._parameters, owner._buffers):
-            for name, held in store.items():
-                if held is not None:
-                    places[f"{prefix}.{name}" if prefix else name] = (store, name, held)
-    unknown = [name for name in values if name not in places]
-    missing = [name for name in places if name not in values]
+    for path, sub in module.named_modules(remove_duplicate=False):
+        for registry in (sub._parameters, sub._buffers):
+            for name, value in registry.items():
+                places[(path + "." if path else "") + name] = (registry, name, value)
+    unknown = [name for name in given if name not in places]
+    missing = [name for name, (_, _, value) in places.items() if value is not None and name not in given]
     if unknown or (strict and missing):
         raise RuntimeError(f"functional_call: names without a place: {unknown}; places without a value: {missing}")
-    exchanged = []
+    new = {}
+    for name, tensor in given.items():
+        places_of = [name]
+        if tie_weights:
+            same = places[name][2]
+            places_of += [n for n, (_, _, v) in places.items() if v is same and same is not None and n not in given]
+        for n in places_of:
+            new[n] = tensor
     try:
-        for name, value in values.items():
-            held = places[name][2]
-            for store, key, other in places.values():
-                # A parameter that is used in two places is exchanged in both.
-                if key in store and (store is places[name][0] and key == places[name][1] or (tie_weights and other is held)):
-                    exchanged.append((store, key, store[key]))
-                    store[key] = value
-        args = () if args is None else args if isinstance(args, tuple) else (args,)
+        for name, tensor in new.items():
+            registry, key, _ = places[name]
+            registry[key] = tensor
+        if args is None:
+            args = ()
+        elif not isinstance(args, tuple):
+            args = (args,)
         return module(*args, **(kwargs or {}))
     finally:
-        for store, key, held in reversed(exchanged):
-            store[key] = held
+        for name in new:
+            registry, key, value = places[name]
+            registry[key] = value
