@@ -407,7 +407,7 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
     unknown = [name for name in given if name not in places]
     missing = [name for name, (_, _, value) in places.items() if value is not None and name not in given]
     if unknown or (strict and missing):
-        raise RuntimeError(f"functional_call: names without a place: {unknown}; places without a value: {missing}")
+        raise RuntimeError("functional_call: " + (f"Unexpected key(s): {unknown}" if unknown else f"Missing key(s): {missing}"))
     new = {}
     for name, tensor in given.items():
         places_of = [name]
