@@ -1,7 +1,8 @@
 """What one operation costs from Python beside PyTorch, on four elements: forward, with a record, and backward.
 
 Both are timed in turn in one run, and the least of many short repeats counts, so that a busy machine disturbs both
-alike. Run it in an environment that has both: `python benches/python_overhead.py`.
+alike. What calling an empty function takes, which is the interpreter's own, is taken off. Run it in an environment that
+has both: `python benches/python_overhead.py`. It should be the wheel's build: see `profile.wheel` in Cargo.toml.
 """
 
 import subprocess
@@ -80,11 +81,13 @@ def main():
     import wengert
 
     torch.set_num_threads(1)
-    print(f"{'':32}{'wengert':>10}{'PyTorch':>10}{'ratio':>8}")
+    call = least(lambda: None)
+    print(f"{'':32}{'wengert':>10}{'PyTorch':>10}{'ratio':>8}      (an empty call, {call:.0f} ns, is taken off)")
     for (name, ours), (_, theirs) in zip(cases(wengert), cases(torch)):
         a = b = float("inf")
         for _ in range(3):
             a, b = min(a, least(ours, repeats=20)), min(b, least(theirs, repeats=20))
+        a, b = a - call, b - call
         print(f"{name:32}{a:8.0f}ns{b:8.0f}ns{b / a:8.1f}")
     a, b = import_time("wengert"), import_time("torch")
     print(f"{'import':32}{a * 1e3:8.1f}ms{b * 1e3:8.1f}ms{b / a:8.1f}")

@@ -69,7 +69,7 @@ impl Array {
         );
         Array::of(
             Buffer::uninit(self.numel() * dtype.size()),
-            self.0.layout.from_start(),
+            self.0.layout.at_start(),
             dtype,
         )
     }

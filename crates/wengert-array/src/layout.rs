@@ -204,11 +204,18 @@ impl Layout {
 
     /// This, which is contiguous, from the buffer's start.
     #[inline]
-    pub(crate) fn from_start(&self) -> Layout {
+    pub(crate) fn at_start(&self) -> Layout {
         Layout {
             offset: 0,
             ..self.clone()
         }
+    }
+
+    /// Itself, after shape or strides changed.
+    #[inline]
+    fn settled(mut self) -> Layout {
+        self.contiguous = contiguous(&self.shape, &self.strides);
+        self
     }
 
     fn of(shape: Shape, strides: Small<isize>, offset: usize) -> Layout {
@@ -277,7 +284,7 @@ impl Layout {
         }
         s.strides[d] *= step;
         s.shape.0[d] = len;
-        Layout::of(s.shape, s.strides, s.offset)
+        s.settled()
     }
 
     /// The part at position `at` along dimension `d`, which goes away.
@@ -286,7 +293,7 @@ impl Layout {
         s.offset = (s.offset as isize + at as isize * s.strides[d]) as usize;
         s.shape.0.remove(d);
         s.strides.remove(d);
-        Layout::of(s.shape, s.strides, s.offset)
+        s.settled()
     }
 
     /// Without dimension `d`, which has size one.
@@ -294,7 +301,7 @@ impl Layout {
         let mut s = self.clone();
         s.shape.0.remove(d);
         s.strides.remove(d);
-        Layout::of(s.shape, s.strides, s.offset)
+        s.settled()
     }
 
     /// With a dimension of size one put in before dimension `d`.
@@ -307,7 +314,7 @@ impl Layout {
         };
         s.shape.0.insert(d, 1);
         s.strides.insert(d, stride);
-        Layout::of(s.shape, s.strides, s.offset)
+        s.settled()
     }
 
     /// Diagonal `offset` (above the main one where positive) of dimensions `a` and `b`, which go away, as a new
@@ -327,7 +334,7 @@ impl Layout {
         }
         s.shape.0.push(len);
         s.strides.push(stride);
-        Layout::of(s.shape, s.strides, s.offset)
+        s.settled()
     }
 
     /// Windows of `size` elements, `dilation` apart, that begin every `step` elements along dimension `d`: the
@@ -340,7 +347,7 @@ impl Layout {
         s.shape.0.push(size);
         s.strides.push(s.strides[d] * dilation as isize);
         s.strides[d] *= step as isize;
-        Layout::of(s.shape, s.strides, s.offset)
+        s.settled()
     }
 
     /// The same elements in another shape of equal count, or `None` where only a copy can give it.

@@ -4,6 +4,7 @@ use crate::dtype::DTypeArg;
 use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyComplex, PyComplexMethods, PyFloat, PyInt, PyList, PyTuple};
+use smallvec::SmallVec;
 use wengert::num_complex::Complex64;
 pub(crate) use wengert::ops::shape::Few;
 use wengert::{Array, DType, Shape, Tensor};
@@ -29,10 +30,10 @@ impl<'py> FromPyObject<'_, 'py> for TensorLike {
 }
 
 /// A list or tuple of tensors.
-pub(crate) struct TensorList(pub(crate) Vec<Tensor>);
+pub(crate) struct TensorList(pub(crate) SmallVec<[Tensor; 4]>);
 
 impl TensorList {
-    pub(crate) fn refs(&self) -> Vec<&Tensor> {
+    pub(crate) fn refs(&self) -> SmallVec<[&Tensor; 4]> {
         self.0.iter().collect()
     }
 }
@@ -50,7 +51,7 @@ impl<'py> FromPyObject<'_, 'py> for TensorList {
             None => Ok(item.extract::<TensorLike>()?.0),
         };
         let items = if let Ok(list) = obj.cast::<PyList>() {
-            list.iter().map(one).collect::<PyResult<_>>()
+            list.iter().map(one).collect::<PyResult<SmallVec<_>>>()
         } else if let Ok(tuple) = obj.cast::<PyTuple>() {
             tuple.iter().map(one).collect()
         } else {

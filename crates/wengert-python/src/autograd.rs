@@ -342,12 +342,12 @@ fn _checkpoint(py: Python<'_>, function: Py<PyAny>, tensors: TensorList, again: 
         python(|py| {
             let x = x.iter().map(|x| object(py, x.clone()));
             let x = PyList::new(py, x.collect::<PyResult<Vec<_>>>()?)?;
-            Ok(function.call1(py, (x,))?.extract::<TensorList>(py)?.0)
+            Ok(function.call1(py, (x,))?.extract::<TensorList>(py)?.0.into_vec())
         })
     };
     guard(py, 0, move || match again {
-        true => wengert::func::checkpoint(call, &tensors.0),
-        false => wengert::func::checkpoint_drawing_anew(call, &tensors.0),
+        true => wengert::func::checkpoint(call, &tensors.0.into_vec()),
+        false => wengert::func::checkpoint_drawing_anew(call, &tensors.0.into_vec()),
     })?
     .give(py)
 }

@@ -2,6 +2,7 @@
 //! nothing but the tensor, and what takes sizes or dimensions, one by one.
 
 use crate::args::{Few, listed};
+use crate::errors;
 use crate::give::Give;
 use crate::guard::guard;
 use crate::state;
@@ -10,6 +11,7 @@ use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert::Tensor;
 
 /// What `f` makes of a tensor, as the interpreter wants it.
@@ -106,6 +108,15 @@ impl<'a, 'py> Given<'a, 'py> {
                 ))),
             },
         }
+    }
+}
+
+/// What `f` gives; where it panics, an exception.
+#[inline]
+pub(crate) fn calm<T>(py: Python<'_>, f: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(done) => done,
+        Err(panic) => Err(errors::from_panic(py, panic)),
     }
 }
 

@@ -5,8 +5,8 @@
 //! or a tensor and a number, and hand what is not usual to the same conversions.
 
 use crate::args::{Number, Operand, as_tensor};
-use crate::errors;
 use crate::guard::guard;
+use crate::methods::calm;
 use crate::ops::elementwise::{ONE, add_, compared, div_, mul_, sub_};
 use crate::ops::index::part_of;
 use crate::state::{self, object};
@@ -18,7 +18,6 @@ use pyo3::prelude::*;
 use pyo3::pyclass::CompareOp;
 use pyo3::types::{PyFloat, PyInt};
 use std::ffi::c_int;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert::Tensor;
 
 /// The other side of an operator, if it can be one.
@@ -36,14 +35,6 @@ fn operand(obj: &Bound<'_, PyAny>) -> Option<Operand> {
         return Some(Operand::Number(Number::Int(i)));
     }
     calm(obj.py(), || obj.extract::<Operand>()).ok()
-}
-
-/// What `f` gives; where it panics, an exception.
-fn calm<T>(py: Python<'_>, f: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
-    match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(done) => done,
-        Err(panic) => Err(errors::from_panic(py, panic)),
-    }
 }
 
 /// `f` of the tensor and the other side, as the interpreter wants it.
@@ -153,6 +144,18 @@ unsafe extern "C" fn mp_subscript(x: *mut PyObject, index: *mut PyObject) -> *mu
     raw(py, made)
 }
 
+unsafe extern "C" fn nb_float(x: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the interpreter calls a slot with its lock held, and `x` is a tensor.
+    let (py, x) = unsafe { (Python::assume_attached(), state::at(x)) };
+    match calm(py, || x.real_number(py)) {
+        Ok(value) => PyFloat::new(py, value).into_ptr(),
+        Err(error) => {
+            error.restore(py);
+            std::ptr::null_mut()
+        }
+    }
+}
+
 pyo3::inventory::submit! {
     type Inventory = <PyTensor as PyClassImpl>::Inventory;
     Inventory::new(PyClassItems {
@@ -163,6 +166,7 @@ pyo3::inventory::submit! {
             ffi::PyType_Slot { slot: ffi::Py_nb_multiply, pfunc: nb_multiply as *mut _ },
             ffi::PyType_Slot { slot: ffi::Py_nb_true_divide, pfunc: nb_true_divide as *mut _ },
             ffi::PyType_Slot { slot: ffi::Py_nb_matrix_multiply, pfunc: nb_matrix_multiply as *mut _ },
+            ffi::PyType_Slot { slot: ffi::Py_nb_float, pfunc: nb_float as *mut _ },
             ffi::PyType_Slot { slot: ffi::Py_tp_richcompare, pfunc: tp_richcompare as *mut _ },
             ffi::PyType_Slot { slot: ffi::Py_mp_subscript, pfunc: mp_subscript as *mut _ },
         ],

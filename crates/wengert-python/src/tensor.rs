@@ -6,9 +6,11 @@ use crate::errors::value_error;
 use crate::give::Give;
 use crate::guard::guard;
 use crate::held::Held;
-use crate::state::{self, Made, Stands, object};
+use crate::methods::{alone, calm, finish, method};
+use crate::state::{self, Stands, object};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyComplex, PyDict, PyList, PyTuple, PyType};
@@ -283,10 +285,6 @@ impl PyTensor {
         let t = self.get();
         guard(py, 0, || t.retain_grad())
     }
-    /// The same value without history.
-    fn detach(&self) -> Made {
-        Made(self.get().detach())
-    }
     /// Forgets the history.
     fn detach_<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
         if let Stands::For(t) = slf.get().stands() {
@@ -347,14 +345,6 @@ impl PyTensor {
 
     // ---- numbers out ----
 
-    /// The only element, as a Python number.
-    fn item(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let array = self.look(Tensor::array);
-        match array.numel() {
-            1 => element(py, &array),
-            _ => Err(not_one(py, &array)),
-        }
-    }
     /// The elements as nested lists.
     fn tolist(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let t = self.get();
@@ -366,14 +356,6 @@ impl PyTensor {
             _ => nested(py, &t.to_vec::<f64>(), &dims),
         }
     }
-    fn __float__(&self, py: Python<'_>) -> PyResult<f64> {
-        let array = self.look(Tensor::array);
-        if array.dtype().is_complex() && array.numel() == 1 && array.imag().item() != Some(0.0) {
-            let text = array.to_vec::<Complex64>()[0];
-            return Err(value_error(py, "float", format!("{text} is no real number")));
-        }
-        array.item().ok_or_else(|| not_one(py, &array))
-    }
     fn __complex__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyComplex>> {
         let array = self.look(Tensor::array);
         match array.to_vec::<Complex64>()[..] {
@@ -382,7 +364,7 @@ impl PyTensor {
         }
     }
     fn __int__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(self.item(py)?.bind(py).call_method0("__int__")?.unbind())
+        Ok(self.number(py)?.bind(py).call_method0("__int__")?.unbind())
     }
     fn __index__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         if self.get().dtype().is_differentiable() {
@@ -433,7 +415,7 @@ impl PyTensor {
     }
     fn __format__(&self, py: Python<'_>, spec: &str) -> PyResult<Py<PyAny>> {
         if self.get().dim() == 0 && !spec.is_empty() {
-            let value = self.item(py)?;
+            let value = self.number(py)?;
             return Ok(value.bind(py).call_method1("__format__", (spec,))?.unbind());
         }
         if !spec.is_empty() {
@@ -476,7 +458,39 @@ impl PyTensor {
     }
 }
 
+const _: () = {
+    unsafe extern "C" fn item(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+        // SAFETY: the interpreter calls methods with its lock held and a tensor to be called on.
+        let (py, x) = unsafe { (Python::assume_attached(), state::at(slf)) };
+        finish(py, calm(py, || x.number(py)))
+    }
+    method! { item ["($self)"] [" The only element, as a Python number."] noargs item }
+
+    unsafe extern "C" fn detach(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+        // SAFETY: as above.
+        unsafe { alone(slf, Tensor::detach) }
+    }
+    method! { detach ["($self)"] [" The same value without history."] noargs detach }
+};
+
 impl PyTensor {
+    /// The only element, as a Python number.
+    fn number(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let array = self.look(Tensor::array);
+        match array.numel() {
+            1 => element(py, &array),
+            _ => Err(not_one(py, &array)),
+        }
+    }
+    /// The only element, as a float.
+    pub(crate) fn real_number(&self, py: Python<'_>) -> PyResult<f64> {
+        let array = self.look(Tensor::array);
+        if array.dtype().is_complex() && array.numel() == 1 && array.imag().item() != Some(0.0) {
+            let text = array.to_vec::<Complex64>()[0];
+            return Err(value_error(py, "float", format!("{text} is no real number")));
+        }
+        array.item().ok_or_else(|| not_one(py, &array))
+    }
     #[inline]
     fn size_object<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let known = self.look(|t| t.with_shape(|dims| known_size(py, dims)));

@@ -301,8 +301,17 @@ pub fn concat(parts: &[Array], axis: usize) -> Array {
                 && sizes.all(|(i, (a, b))| a == b || i == axis)
         );
         with_bits!(dtype, T => {
+            let out = writer::<T>(&mut y).at(at);
             // SAFETY: from `at` on, y has as many elements along `axis` as the part, and equal sizes else.
-            unsafe { copy_into(part, writer::<T>(&mut y).at(at), &strides) }
+            unsafe {
+                match axis {
+                    // One after the other.
+                    0 if part.is_contiguous() && part.numel() <= SHORT => {
+                        copy_row(reader::<T>(part).at(0), out, part.numel());
+                    }
+                    _ => copy_into(part, out, &strides),
+                }
+            }
         });
         at += part.shape()[axis] * strides[axis] as usize;
     }

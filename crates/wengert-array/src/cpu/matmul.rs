@@ -102,6 +102,11 @@ fn run<C: Number>(a: Array, b: Array, batch: &Shape, bias: Option<Array>) -> Arr
             dims.clear();
         }
     }
+    if dims.is_empty() && cost(whole.size) < threads::GRAIN {
+        // SAFETY: its sizes and strides are those of its operands and of the result.
+        unsafe { C::piece(&whole) };
+        return result;
+    }
     Stack::new(whole, dims).run();
     result
 }

@@ -213,8 +213,10 @@ fn results<C: Lane, const I: usize, const M: usize, const O: usize>(
                 array
             }
             None => match x.iter().chain(&*more).flatten().find(|a| a.is_contiguous()) {
-                // A dimension of size one may have any stride, which need not be handed on.
-                Some(like) if like.shape() == shape && !shape.contains(&1) => like.uninit_like(out[o]),
+                // Where a size is 0 or 1, contiguous arrays may have any strides, which need not be handed on.
+                Some(like) if like.shape() == shape && shape.iter().all(|n| *n > 1) => {
+                    like.uninit_like(out[o])
+                }
                 _ => Array::uninit(shape, out[o]),
             },
         }
