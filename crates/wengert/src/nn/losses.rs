@@ -1,10 +1,12 @@
 //! The other losses of `torch.nn` as objects that hold their options.
 
+use super::{CrossEntropyLoss, Layer, Linear, Module};
 use crate::ops::Reduction;
 use crate::ops::functional as F;
 use crate::tensor::Tensor;
 use std::fmt;
 use std::sync::Arc;
+use wengert_array::{Error, ErrorKind, Shape, raise};
 
 macro_rules! losses {
     ($(
@@ -266,5 +268,85 @@ impl fmt::Debug for TripletMarginWithDistanceLoss {
             .field("swap", &self.swap)
             .field("reduction", &self.reduction)
             .finish_non_exhaustive()
+    }
+}
+
+/// The cross-entropy of a linear layer's result, for inputs `[n, in]`; with [`out_features`](Self::out_features) of as many
+/// results for each.
+#[derive(Clone, Debug, Module)]
+pub struct LinearCrossEntropyLoss {
+    /// The layer, which has no bias by default.
+    pub linear: Linear,
+    classes: usize,
+    #[module(skip)]
+    out_features: Vec<usize>,
+    #[module(skip)]
+    loss: CrossEntropyLoss,
+}
+
+impl LinearCrossEntropyLoss {
+    /// Of so many classes.
+    pub fn new(inputs: usize, classes: usize) -> LinearCrossEntropyLoss {
+        LinearCrossEntropyLoss::with(Linear::without_bias(inputs, classes), classes)
+    }
+
+    /// Of the result of this layer.
+    ///
+    /// # Panics
+    /// If the layer's outputs are not a multiple of the classes.
+    #[track_caller]
+    pub fn with(linear: Linear, classes: usize) -> LinearCrossEntropyLoss {
+        let outputs = linear.W.size(-1);
+        if classes == 0 || !outputs.is_multiple_of(classes) {
+            let message = format!("{outputs} outputs for {classes} classes");
+            raise(Error::new(ErrorKind::Value, "LinearCrossEntropyLoss", message));
+        }
+        LinearCrossEntropyLoss {
+            linear,
+            classes,
+            out_features: Vec::new(),
+            loss: CrossEntropyLoss::new(),
+        }
+    }
+
+    /// The outputs seen as `[classes, sizes…]`, and targets as `[n, sizes…]`.
+    ///
+    /// # Panics
+    /// If the layer has not as many outputs.
+    #[must_use]
+    #[track_caller]
+    pub fn out_features(self, sizes: impl Into<Vec<usize>>) -> LinearCrossEntropyLoss {
+        let out_features = sizes.into();
+        let outputs = self.linear.W.size(-1);
+        if self.classes * out_features.iter().product::<usize>() != outputs {
+            let message = format!(
+                "{outputs} outputs are not {} times {out_features:?}",
+                self.classes
+            );
+            raise(Error::new(ErrorKind::Value, "LinearCrossEntropyLoss", message));
+        }
+        LinearCrossEntropyLoss { out_features, ..self }
+    }
+
+    /// With the options of this loss.
+    #[must_use]
+    pub fn loss(self, loss: CrossEntropyLoss) -> LinearCrossEntropyLoss {
+        LinearCrossEntropyLoss { loss, ..self }
+    }
+
+    /// The loss.
+    ///
+    /// # Panics
+    /// If shapes or dtypes do not fit, or a class number is out of range.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, target: &Tensor) -> Tensor {
+        let logits = self.linear.forward(x);
+        let shape = logits.shape();
+        let batch = shape[..shape.rank() - 1].iter().copied();
+        let shape: Shape = batch
+            .chain([self.classes])
+            .chain(self.out_features.iter().copied())
+            .collect();
+        self.loss.forward(&logits.reshape(shape), target)
     }
 }

@@ -127,6 +127,16 @@ fn layers_that_surround_and_rearrange() {
     check("triplet", &Identity, |c, x| {
         vec![triplet.forward(x, &c.input(1), &c.input(2))]
     });
+    let options = CrossEntropyLoss::new().ignore_index(1).label_smoothing(0.1);
+    let loss = LinearCrossEntropyLoss::with(Linear::new(4, 6), 3)
+        .out_features([2])
+        .loss(options);
+    check("linear_cross_entropy", &loss, |c, x| {
+        vec![loss.forward(x, &c.input(1))]
+    });
+    let plain = LinearCrossEntropyLoss::new(4, 3);
+    assert!(catch(|| plain.clone().out_features([2])).is_err());
+    assert!(catch(|| LinearCrossEntropyLoss::with(Linear::new(4, 5), 3)).is_err());
     let x = Tensor::randn([2, 3, 9, 9]);
     let y = FractionalMaxPool2d::new(2, 4).forward(&x);
     assert_eq!(y.shape(), [2, 3, 4, 4]);

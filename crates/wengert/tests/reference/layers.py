@@ -123,4 +123,6 @@ case("cosine", nn.CosineSimilarity(), [r(3, 4), r(3, 4)])
 case("distance", nn.PairwiseDistance(), [r(3, 4), r(3, 4)])
 case("triplet", nn.TripletMarginWithDistanceLoss(distance_function=lambda a, b: (a - b).abs().sum(-1), swap=True),
      [r(3, 4), r(3, 4), r(3, 4)])
+case("linear_cross_entropy", nn.LinearCrossEntropyLoss(4, 3, out_features=(2,), bias=True, ignore_index=1, label_smoothing=0.1),
+     [r(3, 4), torch.tensor([[0, 1], [2, 2], [1, 0]])])
 save_file({k: v.contiguous() for k, v in out.items()}, HERE / "layers.safetensors", metadata={"torch": torch.__version__})

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, Callable
 
 from wengert._C import Tensor
 
+from .linear import Linear
 from .module import Module
 from .options import _functional, _Options
 from .vision import PairwiseDistance
@@ -288,6 +290,71 @@ class TripletMarginLoss(
     >>> wengert.nn.TripletMarginLoss()(a, p, n)
     tensor(0.5000)
     """
+
+
+class LinearCrossEntropyLoss(Module):
+    """The cross entropy of a linear layer's result, for inputs `[N, in]`; with `out_features` (d₁, …) of as many results for each.
+
+    `options`, which in PyTorch say how the logits are computed in parts, change nothing.
+
+    >>> import wengert
+    >>> loss = wengert.nn.LinearCrossEntropyLoss(2, 3)
+    >>> _ = wengert.nn.init.eye_(loss.linear.weight)
+    >>> loss(wengert.tensor([[2.0, 0.0]]), wengert.tensor([0])).detach()
+    tensor(0.2395)
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        out_features: tuple[int, ...] = (),
+        bias: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        reduction: str = "mean",
+        weight: Tensor | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: Any = None,
+    ) -> None:
+        super().__init__()
+        if weight is not None and tuple(weight.shape) != (num_classes,):
+            raise RuntimeError(f"expected weight shape to be {(num_classes,)}, got {tuple(weight.shape)}")
+        if not 0 <= label_smoothing <= 1:
+            raise RuntimeError(f"expected label_smoothing to be in range [0, 1], got {label_smoothing}")
+        self.register_buffer("weight", weight)
+        self.reduction = _reduction(None, None, reduction)
+        self.num_classes, self.out_features = num_classes, tuple(out_features)
+        self.ignore_index, self.label_smoothing, self.options = ignore_index, label_smoothing, options
+        outputs = math.prod(self.out_features, start=num_classes)
+        self.linear = Linear(in_features, outputs, bias=bias, device=device, dtype=dtype)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        outputs, linear = (self.num_classes, *self.out_features), self.linear
+        return _functional().linear_cross_entropy(
+            input,
+            linear.weight.reshape((*outputs, linear.in_features)),
+            target,
+            linear_bias=None if linear.bias is None else linear.bias.reshape(outputs),
+            weight=self.weight,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            options=self.options,
+        )
+
+    def extra_repr(self) -> str:
+        """What it was made with."""
+        return (
+            f"in_features={self.linear.in_features}, num_classes={self.num_classes}, out_features={self.out_features},"
+            f" bias={self.linear.bias is not None}, reduction={self.reduction}, ignore_index={self.ignore_index},"
+            f" label_smoothing={self.label_smoothing}, options={self.options}"
+        )
 
 
 class TripletMarginWithDistanceLoss(Module):
