@@ -44,6 +44,10 @@ def rows(with_compile):
         add("kernels", f"conv:16,64,256,28,1,1,1{how}")
         add("kernels", f"attention:4,8,256,64{how}")
         add("kernels", f"grid_sample:8,16,64{how}")
+        add("kernels", f"rfft:64,4096{how}")
+        add("kernels", f"rfft:8,100000{how}")
+        add("kernels", f"fft:64,4096{how}")
+        add("kernels", f"complex_mul:256,1024{how}")
     for bits in range(10, 25, 2):
         if bits not in (20, 24):
             add("elements", f"elementwise:relu,{1 << bits}", plot=True)

@@ -139,6 +139,11 @@ def find(name):
     if kind == "attention":
         q, k, v = (torch.randn(size) for _ in range(3))
         return kernel(train, lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True), q, k, v)
+    if kind == "rfft":
+        return kernel(train, torch.fft.rfft, torch.randn(size))
+    if kind in ("fft", "complex_mul"):
+        x, y = (torch.randn(size, dtype=torch.complex64) for _ in range(2))
+        return kernel(train, torch.fft.fft, x) if kind == "fft" else kernel(train, torch.mul, x, y)
     if kind == "tiny_mlp":
         x, y = torch.randn(32, 2), torch.randn(32, 1)
         model, loss = mlp([2, 16, 16, 1]), F.mse_loss

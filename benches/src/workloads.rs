@@ -63,6 +63,7 @@ pub fn find(name: &str) -> Option<Workload> {
         "conv" => kernels::convolution(&parts),
         "grid_sample" => kernels::grid_sample(&parts),
         "attention" => kernels::attention(&parts),
+        "rfft" | "fft" | "complex_mul" => kernels::spectra(kind, &parts),
         "tiny_mlp" => models::tiny_mlp(&parts),
         "mlp" => models::mlp(&parts),
         "cnn" => models::cnn(&parts),

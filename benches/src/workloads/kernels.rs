@@ -2,7 +2,7 @@
 
 use super::{Parts, Workload, of};
 use wengert::nn::functional as F;
-use wengert::{Tensor, no_grad};
+use wengert::{DType, Tensor, fft, no_grad};
 
 pub(super) fn matmul(parts: &Parts<'_>) -> Option<Workload> {
     let (m, k, n) = (parts.size(0)?, parts.size(1)?, parts.size(2)?);
@@ -96,6 +96,22 @@ pub(super) fn grid_sample(parts: &Parts<'_>) -> Option<Workload> {
 }
 
 /// `attention:batch,heads,length,width[,train]`, causal.
+/// The transform of rows of real numbers, or of complex ones; or a product of complex numbers.
+pub(super) fn spectra(kind: &str, parts: &Parts<'_>) -> Option<Workload> {
+    let shape = [parts.size(0)?, parts.size(1)?];
+    let complex = || Tensor::normal_as(shape, 0.0, 1.0, DType::C64);
+    let (x, others, f): (_, _, fn(&Tensor, &[Tensor]) -> Tensor) = match kind {
+        "rfft" => (Tensor::randn(shape), vec![], |x, _| {
+            fft::rfft(x, None, -1, fft::Norm::Backward)
+        }),
+        "fft" => (complex(), vec![], |x, _| {
+            fft::fft(x, None, -1, fft::Norm::Backward)
+        }),
+        _ => (complex(), vec![complex()], |x, y| x * &y[0]),
+    };
+    once_or_back(parts.has("train"), x, others, f)
+}
+
 pub(super) fn attention(parts: &Parts<'_>) -> Option<Workload> {
     let shape = [parts.size(0)?, parts.size(1)?, parts.size(2)?, parts.size(3)?];
     let others = vec![Tensor::randn(shape), Tensor::randn(shape)];
