@@ -77,7 +77,7 @@ fn run<C: Number>(a: Array, b: Array, batch: &Shape, bias: Option<Array>) -> Arr
         return result;
     }
     let (a, mut b) = (readable(a), readable(b));
-    if n > 1 && strides(&b)[1] != 1 && C::turns([m, k, n], &a) {
+    if n > 1 && !b.is_contiguous() && strides(&b)[1] != 1 && C::turns([m, k, n], &a) {
         let alone = narrow(&b);
         // A matrix that is used once by few rows is better left as it is.
         if C::ALWAYS || numel / n / (alone.numel() / (k * n)) >= TURN {
@@ -249,11 +249,12 @@ fn narrow(x: &Array) -> Array {
 
 /// `x`, copied if its matrices are not as [`Matrix`] wants them, or are vectors with gaps.
 fn readable(x: Array) -> Array {
-    let good = match (sides(&x), strides(&x)) {
-        ([1, _], [_, col]) => col == 1,
-        ([_, 1], [row, _]) => row == 1,
-        (_, [row, col]) => (row == 1 && col > 0) || (col == 1 && row > 0),
-    };
+    let good = x.is_contiguous()
+        || match (sides(&x), strides(&x)) {
+            ([1, _], [_, col]) => col == 1,
+            ([_, 1], [row, _]) => row == 1,
+            (_, [row, col]) => (row == 1 && col > 0) || (col == 1 && row > 0),
+        };
     if good { x } else { kernels::copy(&narrow(&x)) }
 }
 

@@ -172,6 +172,30 @@ struct List {
     places: Tensor,
 }
 
+/// The step that one number or one range in the brackets means, if it fits: `plan` says why where it does not.
+fn alone(index: &Index, shape: &Shape) -> Option<Step> {
+    let n = *shape.first()?;
+    match *index {
+        Index::At(i) => {
+            let at = if i < 0 { i + n as isize } else { i };
+            (0..n as isize).contains(&at).then_some(Step::At {
+                dim: 0,
+                at: at as usize,
+            })
+        }
+        Index::Range(from, to, step) if step != 0 && (from, to, step) != (None, None, 1) => {
+            let (start, len) = span(n, from, to, step);
+            Some(Step::Slice {
+                dim: 0,
+                start,
+                len,
+                step,
+            })
+        }
+        _ => None,
+    }
+}
+
 fn plan(op: &'static str, shape: &Shape, index: &[Index]) -> Result<Plan> {
     let takes = |part: &Index| match part {
         Index::At(_) | Index::Range(..) => 1,
@@ -406,7 +430,13 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn index(&self, index: impl Indices) -> Tensor {
-        let plan = ok(plan("index", &self.shape(), &index.parts()));
+        let parts = index.parts();
+        if let [only] = &parts[..]
+            && let Some(step) = self.with_shape(|shape| alone(only, shape))
+        {
+            return See(Part::of("index", step)).apply([self]);
+        }
+        let plan = ok(plan("index", &self.shape(), &parts));
         let part = match plan.part.steps.is_empty() {
             true => self.clone(),
             false => See(plan.part).apply([self]),

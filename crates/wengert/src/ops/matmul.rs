@@ -20,7 +20,10 @@ fn numbers(shape: &[usize]) -> Array {
 
 /// The leading dimensions, those of a stack of matrices.
 fn batch(shape: &Shape) -> Shape {
-    Shape::new(&shape[..shape.rank() - 2])
+    match shape.rank() {
+        2 => Shape::default(),
+        rank => Shape::new(&shape[..rank - 2]),
+    }
 }
 
 fn dtypes(op: &str, x: &[In<'_>]) -> Result<()> {

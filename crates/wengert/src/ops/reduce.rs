@@ -87,6 +87,13 @@ impl Over {
     }
 
     pub(super) fn infer(&self, op: &str, x: In<'_>, dtype: DType) -> Result<Meta> {
+        if self.dims.0.is_none() && !self.keepdim {
+            return Ok(Meta {
+                shape: Shape::default(),
+                dtype,
+                device: x.device,
+            });
+        }
         let axes = self.dims.resolve(op, x.shape.rank())?;
         let shape = match self.keepdim {
             false if axes.len() == x.shape.rank() => Shape::default(),

@@ -55,7 +55,7 @@ pub struct Part {
 }
 
 impl Part {
-    fn of(name: &'static str, step: Step) -> Part {
+    pub(super) fn of(name: &'static str, step: Step) -> Part {
         Part {
             name,
             steps: smallvec![step],
