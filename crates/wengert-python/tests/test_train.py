@@ -159,6 +159,39 @@ def test_schedules_and_averages():
     assert int(average.n_averaged) == 12
 
 
+def test_mixed_precision(tmp_path):
+    def run(directory, stop_after=None):
+        while True:
+            model, loader, _ = parts()
+            with wengert.no_grad():
+                model.weight.fill_(0.25)
+                model.bias.zero_()
+            optimizer, scaler = optim.SGD(model.parameters(), lr=0.1), wengert.amp.GradScaler(init_scale=64.0, growth_interval=5)
+
+            def loss(batch):
+                nonlocal stop_after
+                with wengert.autocast("cpu", wengert.float16):
+                    y = model(batch[0])
+                    assert y.dtype is wengert.float16
+                    stop_after = None if stop_after is None else stop_after - 1
+                    if stop_after == 0:
+                        trainer.stop()
+                    return nn.functional.mse_loss(y, batch[1])
+
+            trainer = train.Trainer(4, scaler=scaler, clip_grad_norm=1.0, checkpoints=directory)
+            report = trainer.fit(model, optimizer, loader, loss)
+            if not report.stopped_early:
+                assert report.steps == 16 and report.losses[-1] < report.losses[0]
+                return model.weight.tolist(), scaler.state_dict()
+
+    whole = run(tmp_path / "whole")
+    assert whole[1]["scale"] == 64.0 * 8 and whole[1]["_growth_tracker"] == 1
+    assert run(tmp_path / "stopped", stop_after=6) == whole
+    model, loader, loss = parts()
+    with pytest.raises(ValueError, match="has a scaler, and this run has none"):
+        train.Trainer(5, checkpoints=tmp_path / "whole").fit(model, optim.SGD(model.parameters(), lr=0.1), loader, loss)
+
+
 def test_wrong_uses_say_so(tmp_path):
     model, loader, loss = parts()
     optimizer = optim.SGD(model.parameters(), lr=0.1)

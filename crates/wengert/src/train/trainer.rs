@@ -5,8 +5,8 @@ use super::progress::{At, Progress};
 use crate::data::{Collate, DataLoader, Dataset};
 use crate::io::{self, Value};
 use crate::nn::Module;
-use crate::optim::schedule::{Mode, Scheduler};
-use crate::optim::{Optimizer, clip_grad_norm_};
+use crate::optim::schedule::{Mode, ReduceLROnPlateau, Scheduler};
+use crate::optim::{EMA, GradScaler, Optimizer, clip_grad_norm_};
 use crate::tensor::Tensor;
 use crate::with_generator;
 use std::path::{Path, PathBuf};
@@ -44,6 +44,9 @@ pub struct Trainer<'a> {
     accumulate: usize,
     clip: Option<f64>,
     schedule: Option<(Scheduler, bool)>,
+    plateau: Option<ReduceLROnPlateau>,
+    scaler: Option<&'a mut GradScaler>,
+    average: Option<&'a mut EMA>,
     validate: Option<(Validate<'a>, Mode)>,
     patience: Option<usize>,
     directory: Option<PathBuf>,
@@ -78,6 +81,9 @@ impl<'a> Trainer<'a> {
             accumulate: 1,
             clip: None,
             schedule: None,
+            plateau: None,
+            scaler: None,
+            average: None,
             validate: None,
             patience: None,
             directory: None,
@@ -122,6 +128,34 @@ impl<'a> Trainer<'a> {
     pub fn schedule_steps(self, schedule: Scheduler) -> Trainer<'a> {
         Trainer {
             schedule: Some((schedule, true)),
+            ..self
+        }
+    }
+
+    /// Gives this schedule the validation's measure after each epoch.
+    #[must_use]
+    pub fn schedule_plateau(self, schedule: ReduceLROnPlateau) -> Trainer<'a> {
+        Trainer {
+            plateau: Some(schedule),
+            ..self
+        }
+    }
+
+    /// Scales losses by this, so that small gradients survive half precision: see [`autocast`](crate::autocast), inside
+    /// which the loss is to be computed. A step whose gradients overflow is left out, and counts.
+    #[must_use]
+    pub fn scaler(self, scaler: &'a mut GradScaler) -> Trainer<'a> {
+        Trainer {
+            scaler: Some(scaler),
+            ..self
+        }
+    }
+
+    /// Keeps a running mean of the weights: it takes in the model after each step.
+    #[must_use]
+    pub fn average(self, average: &'a mut EMA) -> Trainer<'a> {
+        Trainer {
+            average: Some(average),
             ..self
         }
     }
@@ -247,10 +281,10 @@ impl<'a> Trainer<'a> {
                     return Err(Error::new(ErrorKind::Value, "fit", message)
                         .note("the step was not taken; the last checkpoint is as it was"));
                 }
-                if parts > 1 {
-                    (value / parts as f64).backward()
-                } else {
-                    value.backward()
+                let value = if parts > 1 { value / parts as f64 } else { value };
+                match &self.scaler {
+                    Some(scaler) => scaler.scale(&value).backward(),
+                    None => value.backward(),
                 }
                 state.sum += number;
                 state.batches += 1;
@@ -262,11 +296,20 @@ impl<'a> Trainer<'a> {
                     continue;
                 }
                 waiting = 0;
+                if let Some(scaler) = &mut self.scaler {
+                    scaler.unscale_(optimizer);
+                }
                 if let Some(max_norm) = self.clip {
                     clip_grad_norm_(optimizer.parameters(), max_norm);
                 }
-                optimizer.step();
+                match &mut self.scaler {
+                    Some(scaler) => _ = scaler.step(optimizer),
+                    None => optimizer.step(),
+                }
                 state.report.steps += 1;
+                if let Some(average) = &mut self.average {
+                    average.update(model);
+                }
                 if let Some((schedule, true)) = &mut self.schedule {
                     schedule.step(optimizer);
                 }
@@ -330,6 +373,9 @@ impl<'a> Trainer<'a> {
                 state.over = true;
                 state.report.stopped_early = true;
             }
+            if let Some(plateau) = &mut self.plateau {
+                plateau.step(optimizer, measure);
+            }
         }
         if let Some((schedule, false)) = &mut self.schedule {
             schedule.step(optimizer);
@@ -364,6 +410,15 @@ impl<'a> Trainer<'a> {
                 "schedule",
                 self.schedule.as_ref().map(|(s, _)| s.state_dict()).into(),
             ),
+            (
+                "plateau",
+                self.plateau.as_ref().map(ReduceLROnPlateau::state_dict).into(),
+            ),
+            ("scaler", self.scaler.as_ref().map(|s| s.state_dict()).into()),
+            (
+                "average",
+                self.average.as_ref().map(|a| Value::from(a.means())).into(),
+            ),
             ("random", Value::List(random.to_vec())),
             ("data", loader.state_dict()),
             ("trainer", state.save()),
@@ -380,13 +435,25 @@ impl<'a> Trainer<'a> {
     ) -> Result<State> {
         model.load_state_dict(&saved.entry("model")?.to_state_dict()?)?;
         optimizer.load_state_dict(saved.entry("optimizer")?)?;
-        match (&mut self.schedule, saved.entry("schedule")?) {
-            (None, Value::None) => {}
-            (Some((schedule, _)), saved) => schedule.load_state_dict(saved)?,
-            (None, _) => {
-                let message = "the checkpoint has a schedule, and this run has none";
-                return Err(Error::new(ErrorKind::Value, "fit", message));
-            }
+        if let Some(saved) = part(saved, "schedule", self.schedule.is_some())?
+            && let Some((schedule, _)) = &mut self.schedule
+        {
+            schedule.load_state_dict(saved)?;
+        }
+        if let Some(saved) = part(saved, "plateau", self.plateau.is_some())?
+            && let Some(plateau) = &mut self.plateau
+        {
+            plateau.load_state_dict(saved)?;
+        }
+        if let Some(saved) = part(saved, "scaler", self.scaler.is_some())?
+            && let Some(scaler) = &mut self.scaler
+        {
+            scaler.load_state_dict(saved)?;
+        }
+        if let Some(saved) = part(saved, "average", self.average.is_some())?
+            && let Some(average) = &mut self.average
+        {
+            average.set_means(&saved.to_state_dict()?);
         }
         loader.load_state_dict(saved.entry("data")?)?;
         let random = saved.entry("random")?.items().unwrap_or_default();
@@ -406,6 +473,17 @@ impl<'a> Trainer<'a> {
         }
         Ok(state)
     }
+}
+
+/// The state of a part of the training, which a checkpoint must have where this run has that part, and else not.
+fn part<'v>(checkpoint: &'v Value, name: &str, here: bool) -> Result<Option<&'v Value>> {
+    let saved = checkpoint.get(name).filter(|saved| !matches!(saved, Value::None));
+    let message = match (saved.is_some(), here) {
+        (true, false) => format!("the checkpoint has a {name}, and this run has none"),
+        (false, true) => format!("the checkpoint has no {name}, and this run has one"),
+        _ => return Ok(saved),
+    };
+    Err(Error::new(ErrorKind::Value, "fit", message))
 }
 
 /// How far a run is.

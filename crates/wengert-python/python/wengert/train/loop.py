@@ -71,6 +71,8 @@ class Trainer:
     validate: measures after each epoch, in evaluation mode and without recording; `mode` says whether "min" or "max" is
         good. Random numbers drawn meanwhile do not change the training. A `ReduceLROnPlateau` is given the measure.
     patience: ends when the measure has not become better for so many epochs.
+    scaler: an `amp.GradScaler`, which scales losses, so that small gradients survive half precision; the loss is to be computed
+        inside `autocast`. A step whose gradients overflow is left out, and counts.
     average: an `optim.swa_utils.AveragedModel`, which takes in the model after each step.
     checkpoints: a directory for `last.safetensors`, from which a later run goes on, and `best.safetensors`, the model at
         the best measure; `checkpoint_every` so many steps, and not only after each epoch.
@@ -90,6 +92,7 @@ class Trainer:
         validate: Callable[[], Any] | None = None,
         mode: str = "min",
         patience: int | None = None,
+        scaler: Any = None,
         average: Any = None,
         checkpoints: str | os.PathLike | None = None,
         checkpoint_every: int | None = None,
@@ -108,7 +111,7 @@ class Trainer:
         self.clip_grad_norm = clip_grad_norm
         self.schedule, self.schedule_steps = schedule, schedule_steps
         self.validate, self.mode, self.patience = validate, mode, patience
-        self.average = average
+        self.scaler, self.average = scaler, average
         self.directory = None if checkpoints is None else pathlib.Path(checkpoints)
         self.checkpoint_every = checkpoint_every
         self.logs = list(logs)
@@ -155,7 +158,8 @@ class Trainer:
                         f"fit: the loss is {number} in step {state.report.steps + 1} of epoch {state.epoch}\n"
                         "  note: the step was not taken; the last checkpoint is as it was"
                     )
-                (value / parts if parts > 1 else value).backward()
+                value = value / parts if parts > 1 else value
+                (value if self.scaler is None else self.scaler.scale(value)).backward()
                 state.sum += number
                 state.batches += 1
                 waiting += 1
@@ -196,10 +200,16 @@ class Trainer:
         return batches
 
     def _step(self, state: _State, model: Any, optimizer: Any) -> None:
+        if self.scaler is not None:
+            self.scaler.unscale_(optimizer)
         if self.clip_grad_norm is not None:
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             clip_grad_norm_(parameters, self.clip_grad_norm)
-        optimizer.step()
+        if self.scaler is not None:
+            self.scaler.step(optimizer)
+            self.scaler.update()
+        else:
+            optimizer.step()
         state.report.steps += 1
         if self.schedule_steps is not None:
             self.schedule_steps.step()
@@ -249,7 +259,7 @@ class Trainer:
     def _parts(self, model: Any, optimizer: Any) -> dict:
         """What has a state besides the run itself."""
         schedule = self.schedule if self.schedule is not None else self.schedule_steps
-        parts = {"model": model, "optimizer": optimizer, "schedule": schedule, "average": self.average}
+        parts = {"model": model, "optimizer": optimizer, "schedule": schedule, "scaler": self.scaler, "average": self.average}
         return {name: part for name, part in parts.items() if part is not None}
 
     def _save(self, state: _State, model: Any, optimizer: Any, loader: Any) -> None:
