@@ -271,3 +271,24 @@ def test_the_lock_cannot_be_turned_off():
     code = "import sys; sys._is_gil_enabled = lambda: {}\ntry:\n    import wengert\nexcept ImportError as error:\n    print(error)\nelse:\n    print('loaded')"
     run = lambda on: subprocess.run([sys.executable, "-c", code.format(on)], capture_output=True, text=True, check=True).stdout
     assert run(True) == "loaded\n" and "PYTHON_GIL" in run(False)
+
+
+def test_memory_of_objects_is_used_again_clean():
+    class Child(wengert.Tensor):
+        pass
+
+    gone = []
+    for _ in range(3):
+        old = [Child([1.0]) if i % 3 == 0 else wengert.ones(2) + i for i in range(300)]
+        for i, x in enumerate(old):
+            x.tag = i
+            if i % 2:
+                x.me = x
+        refs = [weakref.ref(x, gone.append) for x in old]
+        del x, old
+        gc.collect()
+        assert all(r() is None for r in refs)
+        new = [wengert.ones(2) * i for i in range(400)]
+        assert not any(x.__dict__ or weakref.getweakrefcount(x) or type(x) is not wengert.Tensor for x in new)
+        assert [x[0].item() for x in new] == list(range(400)) and gc.is_tracked(new[0])
+    assert len(gone) == 900

@@ -106,7 +106,7 @@ class Linear(Module):
         p = self._parameters
         # Weight norm and its like put a computed weight in the parameter's place.
         weight = p["weight"] if "weight" in p else self.weight
-        return _functional().linear(input, weight, p["bias"])
+        return _C.linear(input, weight, p["bias"])
 
     def extra_repr(self) -> str:
         """The sizes."""

@@ -19,7 +19,7 @@ from .options import _functional
 
 
 def _linear(x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
-    return _functional().linear(x, w, b)
+    return _C.linear(x, w, b)
 
 
 def _tanh_step(gates: Tensor, state: tuple, w: Tensor, b: Tensor | None) -> tuple:
