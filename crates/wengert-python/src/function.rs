@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wengert::op::In;
 use wengert::{
-    Array, Ctx, DType, Extra, Meta, Op, Recording, Result, Sample, Saves, Shape, Tensor, Variadic,
+    Array, Complex, Ctx, DType, Extra, Meta, Op, Recording, Result, Sample, Saves, Shape, Tensor, Variadic,
 };
 
 /// What a user's operation keeps between forward and backward.
@@ -156,6 +156,10 @@ impl Op for Custom {
     type Inputs = Variadic;
     const NAME: &'static str = "Function";
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
+
+    fn complex(&self) -> Complex<Self> {
+        Complex::Whole
+    }
 
     fn name(&self) -> &'static str {
         self.name

@@ -309,6 +309,7 @@ fn rank_of(d: DType) -> u8 {
     match d {
         DType::Bool => 0,
         d if d.is_integer() => 1,
+        d if d.is_complex() => 3,
         _ => 2,
     }
 }

@@ -164,3 +164,61 @@ def test_short_transforms_are_pytorchs():
             both.append((z.numpy(), library.istft(z, 16, **options).numpy() if arguments.get("center", True) else None))
         assert np.allclose(both[0][0], both[1][0], atol=1e-5)
         assert both[0][1] is None or np.allclose(both[0][1], both[1][1], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", "SGD Adam AdamW NAdam RAdam Adamax RMSprop Adagrad Adadelta ASGD".split())
+def test_optimizers_train_complex_parameters_as_pytorchs_do(name):
+    torch = pytest.importorskip("torch")
+    options = {"momentum": 0.9, "weight_decay": 0.01} if name == "SGD" else {}
+    ends = []
+    for library in (wengert, torch):
+        p = library.tensor([[1 + 1j, -2.0], [0.5j, 3 - 1j]], dtype=library.complex128, requires_grad=True)
+        optimizer = getattr(library.optim, name)([p], lr=0.05, **options)
+        for _ in range(5):
+            optimizer.zero_grad()
+            (p.abs() ** 2 * 0.5 + (p * (0.3 + 0.7j)).real).sum().backward()
+            optimizer.step()
+        ends.append(p.detach().numpy())
+    assert np.allclose(*ends, atol=1e-12), name
+
+
+def test_what_cannot_train_complex_parameters_says_so_and_loses_nothing():
+    for name, error in (("Muon", wengert.DTypeError), ("LBFGS", TypeError), ("Rprop", wengert.DTypeError)):
+        p = wengert.tensor([[1 + 1j, 2.0]], requires_grad=True)
+        with pytest.raises(error, match="complex"):
+            optimizer = getattr(wengert.optim, name)([p])
+            p.abs().sum().backward()
+            optimizer.step()
+        assert p.tolist() == [[1 + 1j, 2 + 0j]]
+
+
+def test_a_real_tensor_holds_no_complex_result():
+    x = wengert.ones(2)
+    with pytest.raises(wengert.DTypeError, match="complex64, which float32 cannot hold"):
+        x.mul_(1j)
+    assert x.tolist() == [1.0, 1.0]
+
+
+def test_transforms_of_functions_and_functions_of_ones_own():
+    z = wengert.tensor([1 + 1j, 2 - 1j])
+    assert wengert.allclose(wengert.func.grad(lambda z: (z.abs() ** 2).sum())(z), 2 * z)
+    value, slope = wengert.func.jvp(lambda z: z * z, (z,), (wengert.tensor([1 + 0j, 1j]),))
+    assert wengert.allclose(value, z * z) and wengert.allclose(slope, 2 * z * wengert.tensor([1 + 0j, 1j]))
+    leaf = z.clone().requires_grad_()
+    wengert.utils.checkpoint.checkpoint(lambda z: (z * z).abs(), leaf).sum().backward()
+    other = z.clone().requires_grad_()
+    (other * other).abs().sum().backward()
+    assert wengert.allclose(leaf.grad, other.grad)
+
+    class Twice(wengert.autograd.Function):
+        @staticmethod
+        def forward(ctx, z):
+            return z * 2
+
+        @staticmethod
+        def backward(ctx, dy):
+            return dy * 2
+
+    leaf = z.clone().requires_grad_()
+    Twice.apply(leaf).real.sum().backward()
+    assert leaf.grad.tolist() == [2 + 0j, 2 + 0j]

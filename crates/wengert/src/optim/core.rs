@@ -50,7 +50,10 @@ impl State {
     /// Takes the array out of a slot; `fill` everywhere at first, and where the parameter has become another.
     pub fn take(&mut self, slot: usize, p: &Array, fill: f64) -> Array {
         let old = self.arrays[slot].take().filter(|a| a.meta() == p.meta());
-        old.unwrap_or_else(|| Array::full(p.shape(), fill, p.dtype()))
+        old.unwrap_or_else(|| match p.dtype().is_complex() {
+            true => Array::full(p.shape().insert(p.rank(), 2), fill, p.dtype().real()).view_as_complex(),
+            false => Array::full(p.shape(), fill, p.dtype()),
+        })
     }
 }
 
@@ -452,6 +455,22 @@ pub fn gradient(p: &Tensor) -> Result<Option<Array>> {
     Ok(Some(gradient))
 }
 
+/// Complex numbers as the real ones that they are made of, which are trained as any others are.
+fn numbers(x: Array) -> Array {
+    match x.dtype().is_complex() {
+        true => x.view_as_real(),
+        false => x,
+    }
+}
+
+/// The inverse of [`numbers`].
+fn elements(x: Array, complex: bool) -> Array {
+    match complex {
+        true => x.view_as_complex(),
+        false => x,
+    }
+}
+
 macro_rules! steps {
     ($($(#[$doc:meta])* $name:ident($inputs:literal, $outputs:literal): $($array:ident $slot:ident $fill:ident),*;)*) => {$(
         $(#[$doc])*
@@ -464,13 +483,15 @@ macro_rules! steps {
             body: &impl Body<$inputs, 0, $outputs>,
         ) {
             p.update(|value| {
+                let complex = value.dtype().is_complex();
+                $(let $array = numbers(state.take($slot, &value, $fill));)*
+                let (value, gradient) = (numbers(value), numbers(gradient));
                 let (shape, dtype) = (value.shape().clone(), value.dtype());
-                $(let $array = state.take($slot, &value, $fill);)*
                 // The order of the inputs is that in which results take over their buffers.
                 let x = [value, $($array,)* gradient].map(Some);
                 let [value, $($array),*] = kernels::map(body, dtype, x, [], &shape, [dtype; $outputs]);
-                $(state.arrays[$slot] = Some($array);)*
-                value
+                $(state.arrays[$slot] = Some(elements($array, complex));)*
+                elements(value, complex)
             });
         }
     )*};
@@ -489,9 +510,11 @@ steps! {
 /// As [`step_with_three`], without state.
 pub fn step_without_state(p: &Tensor, gradient: Array, body: &impl Body<2, 0, 1>) {
     p.update(|value| {
+        let complex = value.dtype().is_complex();
+        let (value, gradient) = (numbers(value), numbers(gradient));
         let (shape, dtype) = (value.shape().clone(), value.dtype());
         let [value] = kernels::map(body, dtype, [value, gradient].map(Some), [], &shape, [dtype]);
-        value
+        elements(value, complex)
     });
 }
 

@@ -4,7 +4,7 @@ use super::core::{Setting, at_least_zero, number, or_raise, trainable};
 use crate::io::Value;
 use crate::tensor::Tensor;
 use std::collections::VecDeque;
-use wengert_array::{Error, ErrorKind, Result};
+use wengert_array::{Error, ErrorKind, Result, raise};
 
 mod search;
 
@@ -71,6 +71,13 @@ impl LBFGS {
     pub fn new(parameters: impl IntoIterator<Item = Tensor>, learning_rate: f64) -> LBFGS {
         let mut list = Vec::new();
         trainable("LBFGS", &mut list, parameters);
+        if list.iter().any(|p| p.dtype().is_complex()) {
+            let message = "trains real parameters only, and got a complex one";
+            raise(
+                Error::new(ErrorKind::DType, "LBFGS", message)
+                    .help("train the parts: `view_as_real` of a complex tensor"),
+            );
+        }
         LBFGS {
             parameters: list,
             learning_rate: or_raise(at_least_zero("LBFGS", "learning rate", learning_rate)),

@@ -118,6 +118,10 @@ optimizer! {
         Ok(())
     };
     takes |p| {
+        if p.dtype().is_complex() {
+            let message = "trains real matrices only, and got a complex parameter";
+            return Err(Error::new(ErrorKind::DType, "Muon", message).help("train the others with AdamW"));
+        }
         if p.dim() == 2 {
             return Ok(());
         }

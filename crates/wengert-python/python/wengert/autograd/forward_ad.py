@@ -79,7 +79,7 @@ def make_dual(tensor, tangent, *, level=None):
     UnpackedDualTensor(primal=tensor([1., 1.]), tangent=tensor([3., 4.]))
     """
     level = _current("make_dual", level)
-    if not tensor.is_floating_point():
+    if not (tensor.is_floating_point() or tensor.is_complex()):
         raise ValueError(f"make_dual: only floating-point tensors have tangents, and this one is {tensor.dtype}")
     if tensor.shape != tangent.shape or tensor.dtype != tangent.dtype:
         raise RuntimeError(

@@ -229,7 +229,7 @@ class _Transposed:
     """u ↦ Jᵀu, recorded: its own transpose is J."""
 
     def __init__(self, level):
-        self.u = [_C.zeros_like(y).requires_grad_(y.is_floating_point()) for y in level.results]
+        self.u = [_C.zeros_like(y).requires_grad_(y.is_floating_point() or y.is_complex()) for y in level.results]
         self.pulled = level.pull(self.u, True)
 
     def push(self, tangents, create_graph, retain_graph=None):

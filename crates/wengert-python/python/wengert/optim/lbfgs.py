@@ -158,6 +158,8 @@ class LBFGS(Optimizer):
         super().__init__(params, defaults)
         if len(self.param_groups) != 1:
             raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
+        if any(p.is_complex() for p in self.param_groups[0]["params"]):
+            raise TypeError("LBFGS: trains real parameters only, and got a complex one; train the parts: `view_as_real`")
         self._params = self.param_groups[0]["params"]
 
     def _gradient(self) -> Tensor:

@@ -3,7 +3,7 @@
 use super::Tree;
 use crate::autograd::node::{Ctx, next_id};
 use crate::autograd::{Autocast, Backward, Source, autocast_dtype, enable_grad, is_recording, lock, no_grad};
-use crate::op::{Extra, In, Op, Sample, Saves, Variadic};
+use crate::op::{Complex, Extra, In, Op, Sample, Saves, Variadic};
 use crate::ops::{cat, shape::Reshape};
 use crate::random::with_generator;
 use crate::tensor::Tensor;
@@ -78,6 +78,9 @@ impl Op for Recompute {
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
     fn infer(&self, _: Vec<In<'_>>) -> Result<Meta> {
         Ok(self.output.clone())
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Whole
     }
     fn forward(&self, x: Vec<Array>, _: &Meta, extra: &mut Extra) -> Array {
         let x = &x[..self.inputs];

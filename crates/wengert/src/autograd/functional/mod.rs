@@ -192,7 +192,7 @@ pub fn depends_on_others(results: &[Tensor], variables: &[Tensor]) -> bool {
 
 /// A variable with this value: part of its history, if it has one, and yet distinct from it.
 fn variable(op: &'static str, at: &'static Location<'static>, t: &Tensor) -> Tensor {
-    if !t.dtype().is_float() {
+    if !t.dtype().is_differentiable() {
         let message = format!(
             "cannot differentiate with respect to a tensor of dtype {}",
             t.dtype()

@@ -119,7 +119,7 @@ impl Transposed {
         // Any u would do. Zeros in one element take no memory.
         let zeros = |y: &Tensor| {
             let zeros = Tensor::constant(Array::fill(y.shape(), 0.0, y.dtype()));
-            if y.dtype().is_float() {
+            if y.dtype().is_differentiable() {
                 zeros.requires_grad_(true)
             } else {
                 zeros
