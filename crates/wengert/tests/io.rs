@@ -205,10 +205,6 @@ fn nothing_in_a_file_is_run_and_what_cannot_be_read_says_why() {
             "this is a pickle, or a PyTorch file from before version 1.6",
         ),
         (
-            "complex.pt",
-            "the file has elements of the kind torch.ComplexFloatStorage, which cannot be read",
-        ),
-        (
             "objects.npy",
             "the array is of NumPy's dtype `|O`, which cannot be read",
         ),
@@ -222,6 +218,17 @@ fn nothing_in_a_file_is_run_and_what_cannot_be_read_says_why() {
         }
     }
     assert!(!Path::new("/tmp/wengert-was-here").exists());
+}
+
+#[test]
+fn complex_numbers() {
+    let file = io::load(reference("complex.pt")).unwrap();
+    let x = file.get("x").unwrap().as_tensor().unwrap();
+    assert_eq!((x.dtype(), x.shape()), (DType::C64, [2].into()));
+    assert_eq!(x.real().to_vec::<f32>(), [0.0, 0.0]);
+    assert_eq!(x.imag().to_vec::<f32>(), [0.0, 0.0]);
+    let mapped = io::load_mapped(reference("complex.pt")).unwrap();
+    assert_eq!(format!("{mapped:?}"), format!("{file:?}"));
 }
 
 #[test]
