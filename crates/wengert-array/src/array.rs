@@ -411,7 +411,11 @@ impl Array {
     /// If the sizes differ, or if `dtype` is bool, which not every byte is.
     pub fn bitcast(&self, dtype: DType) -> Array {
         assert!(dtype.size() == self.dtype().size() && (dtype != DType::Bool || self.dtype() == DType::Bool));
-        let whole = self.contiguous();
+        // Whoever owns the memory may write to it, and integers may be places in memory that were checked before.
+        let whole = match self.is_foreign() && !dtype.is_float() {
+            true => kernels::copy(self),
+            false => self.contiguous(),
+        };
         Array::of(whole.0.buffer.clone(), whole.0.layout.clone(), dtype)
     }
 

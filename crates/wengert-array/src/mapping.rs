@@ -71,6 +71,8 @@ mod tests {
         let mut part = mapping.array(8, [2], DType::F32).unwrap();
         assert!(whole.is_foreign() && !whole.is_unique());
         assert_eq!(whole.as_bytes_ptr().wrapping_add(8), part.as_bytes_ptr());
+        // Bits seen as integers, which may be places in memory, are a copy.
+        assert!(!part.bitcast(DType::I32).is_foreign() && part.bitcast(DType::F32).is_foreign());
         part.make_mut::<f32>()[0] = 7.0;
         assert_eq!(part.to_vec::<f32>(), [7.0, 4.0]);
         // What is beyond the end, lies askew, or may be a place in memory is not given out.
