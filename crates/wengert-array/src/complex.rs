@@ -1,12 +1,15 @@
 //! Complex arrays: pairs of real numbers beside each other, seen as one number.
 //!
-//! No kernel computes on complex numbers. Their arrays are seen as real ones, whole or a part of them, and made of real
-//! ones: so these views, and [`Array::join`], are all that there is.
+//! But for products and Fourier transforms no kernel computes on complex numbers. Their arrays are seen as real ones, whole or
+//! a part of them, and made of real ones by [`Array::join`].
 
 use crate::array::Array;
+use crate::cpu::threads;
 use crate::dtype::{DType, Element};
-use crate::layout::Layout;
+use crate::layout::{Layout, Shape};
 use num_complex::Complex;
+use std::mem::MaybeUninit;
+use std::ops::{Add, Mul, Sub};
 
 impl Array {
     /// The numbers of a complex array, with a last dimension of size two for the parts.
@@ -56,6 +59,28 @@ impl Array {
         self.part(1)
     }
 
+    /// `a b`, or `a` times the conjugate of `b`, of complex arrays of one dtype that broadcast to `shape`.
+    pub fn complex_product(a: &Array, b: &Array, conjugate: bool, shape: &Shape) -> Array {
+        fn product<T>(a: &Array, b: &Array, sign: T, shape: &Shape) -> Array
+        where
+            T: Element + Mul<Output = T> + Sub<Output = T> + Add<Output = T>,
+            Complex<T>: Element,
+        {
+            let (a, b) = (a.as_slice::<Complex<T>>(), b.as_slice::<Complex<T>>());
+            filled(shape, |from, out| {
+                for (y, (a, b)) in out.iter_mut().zip(a[from..].iter().zip(&b[from..])) {
+                    let im = sign * b.im;
+                    y.write(Complex::new(a.re * b.re - a.im * im, a.re * im + a.im * b.re));
+                }
+            })
+        }
+        let [a, b] = [a, b].map(|x| x.broadcast_to(shape).contiguous());
+        match a.dtype() {
+            DType::C64 => product::<f32>(&a, &b, if conjugate { -1.0 } else { 1.0 }, shape),
+            _ => product::<f64>(&a, &b, if conjugate { -1.0 } else { 1.0 }, shape),
+        }
+    }
+
     /// The complex array with these parts, which are both f32 or both f64 and of one shape.
     pub fn join(re: &Array, im: &Array) -> Array {
         fn interleave<T: Element>(re: &Array, im: &Array) -> Array
@@ -63,9 +88,12 @@ impl Array {
             Complex<T>: Element,
         {
             let (re, im) = (re.contiguous(), im.contiguous());
-            let pairs = re.as_slice::<T>().iter().zip(im.as_slice::<T>());
-            let whole: Vec<Complex<T>> = pairs.map(|(re, im)| Complex::new(*re, *im)).collect();
-            Array::from_slice(&whole, re.shape().clone())
+            let parts = (re.as_slice::<T>(), im.as_slice::<T>());
+            filled(re.shape(), |from, out| {
+                for (y, (re, im)) in out.iter_mut().zip(parts.0[from..].iter().zip(&parts.1[from..])) {
+                    y.write(Complex::new(*re, *im));
+                }
+            })
         }
         assert_eq!(re.meta(), im.meta(), "parts of one kind");
         match re.dtype() {
@@ -76,10 +104,32 @@ impl Array {
     }
 }
 
+/// The array that `f`, given the place of the first, writes all elements of in row-major order, on several threads where
+/// there are many.
+fn filled<T: Element>(shape: &Shape, f: impl Fn(usize, &mut [MaybeUninit<T>]) + Sync) -> Array {
+    struct Out<T>(*mut T);
+    // SAFETY: each element is written by one thread.
+    unsafe impl<T> Sync for Out<T> {}
+    impl<T> Out<T> {
+        fn at(&self, i: usize) -> *mut MaybeUninit<T> {
+            self.0.wrapping_add(i).cast()
+        }
+    }
+    let mut array = Array::uninit(shape, T::DTYPE);
+    let n = array.numel();
+    let out = Out(array.uninit_slice::<T>());
+    threads::split(n, 64, 2, |start, len| {
+        // SAFETY: these elements of the fresh buffer are this thread's alone.
+        f(start, unsafe {
+            std::slice::from_raw_parts_mut(out.at(start), len)
+        });
+    });
+    array
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::Shape;
     use num_complex::Complex32;
 
     fn sample() -> Array {

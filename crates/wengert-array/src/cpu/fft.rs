@@ -82,8 +82,9 @@ where
         FftDirection::Forward
     };
     let plan = T::plans(|plans| plans.complex.plan_fft(n, direction));
-    threads::each_row(y.make_mut::<Complex<T>>(), n, cost(n), |_, row| {
-        plan.process(row);
+    let scratch = || vec![Complex::default(); plan.get_inplace_scratch_len()];
+    threads::each_row(y.make_mut(), n, cost(n), scratch, |scratch, _, row| {
+        plan.process_with_scratch(row, scratch);
         rescale(row, scale);
     });
     y.transpose(axis, x.rank() - 1)
@@ -116,11 +117,19 @@ where
     let mut y = Array::full(shape, 0.0, T::DTYPE.complex());
     let plan = T::plans(|plans| plans.real.plan_fft_forward(n));
     let from = x_rows.as_slice::<T>();
-    threads::each_row(y.make_mut::<Complex<T>>(), half, cost(n) / 2, |r, row| {
-        let mut input = from[r * n..][..n].to_vec();
-        plan.process(&mut input, row).expect("lengths that fit");
-        rescale(row, scale);
-    });
+    let own = || (plan.make_input_vec(), plan.make_scratch_vec());
+    threads::each_row(
+        y.make_mut(),
+        half,
+        cost(n) / 2,
+        own,
+        |(input, scratch), r, row| {
+            input.copy_from_slice(&from[r * n..][..n]);
+            plan.process_with_scratch(input, row, scratch)
+                .expect("lengths that fit");
+            rescale(row, scale);
+        },
+    );
     y.transpose(axis, x.rank() - 1)
 }
 
@@ -142,13 +151,15 @@ where
     let mut y = Array::full(shape, 0.0, T::DTYPE);
     let plan = T::plans(|plans| plans.real.plan_fft_inverse(n));
     let from = z_rows.as_slice::<Complex<T>>();
-    threads::each_row(y.make_mut::<T>(), n, cost(n) / 2, |r, row| {
-        let mut input = from[r * half..][..half].to_vec();
+    let own = || (plan.make_input_vec(), plan.make_scratch_vec());
+    threads::each_row(y.make_mut(), n, cost(n) / 2, own, |(input, scratch), r, row| {
+        input.copy_from_slice(&from[r * half..][..half]);
         input[0].im = T::zero();
         if n.is_multiple_of(2) {
             input[half - 1].im = T::zero();
         }
-        plan.process(&mut input, row).expect("lengths that fit");
+        plan.process_with_scratch(input, row, scratch)
+            .expect("lengths that fit");
         row.iter_mut().for_each(|v| *v = v.scaled(scale));
     });
     y.transpose(axis, z.rank() - 1)

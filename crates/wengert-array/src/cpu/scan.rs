@@ -32,7 +32,7 @@ fn unrows(y: &Array, axis: usize) -> Array {
 
 /// Runs `f` on each row and what it is to fill, with several threads where there is much.
 fn each_row<A: Sync, B: Send>(x: &[A], y: &mut [B], len: usize, f: impl Fn(&[A], &mut [B]) + Sync) {
-    threads::each_row(y, len, len * COST, |r, y| f(&x[r * len..][..len], y));
+    threads::each_row(y, len, len * COST, || (), |_, r, y| f(&x[r * len..][..len], y));
 }
 
 /// Calls `f` for the positions of a row, from its end if `reverse`.

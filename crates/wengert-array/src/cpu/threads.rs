@@ -69,13 +69,14 @@ pub(crate) fn split(n: usize, unit: usize, cost: usize, f: impl Fn(usize, usize)
     });
 }
 
-/// Runs `f(r, row)` on each row of `width` elements, on several threads where the rows, which cost so many instructions each,
-/// are many.
-pub(crate) fn each_row<B: Send>(
+/// Runs `f(own, r, row)` on each row of `width` elements, on several threads where the rows, which cost so many
+/// instructions each, are many. Each share of the rows has its `own` to work with.
+pub(crate) fn each_row<B: Send, S>(
     rows: &mut [B],
     width: usize,
     cost: usize,
-    f: impl Fn(usize, &mut [B]) + Sync,
+    own: impl Fn() -> S + Sync,
+    f: impl Fn(&mut S, usize, &mut [B]) + Sync,
 ) {
     struct Out<B>(*mut B);
     // SAFETY: each row is written by one thread.
@@ -88,11 +89,11 @@ pub(crate) fn each_row<B: Send>(
     let count = rows.len().checked_div(width).unwrap_or(0);
     let out = Out(rows.as_mut_ptr());
     split(count, 1, cost, |start, n| {
+        let mut own = own();
         for r in start..start + n {
             // SAFETY: row r lies within the slice, and this thread alone has it.
-            f(r, unsafe {
-                std::slice::from_raw_parts_mut(out.at(r * width), width)
-            });
+            let row = unsafe { std::slice::from_raw_parts_mut(out.at(r * width), width) };
+            f(&mut own, r, row);
         }
     });
 }

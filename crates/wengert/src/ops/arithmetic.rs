@@ -1,5 +1,6 @@
 //! Sums, products and powers.
 
+use super::complex::ComplexProduct;
 use super::contract;
 use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise, alike, broadcast, promote};
@@ -150,6 +151,9 @@ impl Pointwise<2> for Mul {
     fn complex(&self, [a, b]: [Pair; 2]) -> Option<Pair> {
         Some(a * b)
     }
+    fn whole(&self, [a, b]: &[Tensor; 2]) -> Option<Tensor> {
+        (a.dtype() == b.dtype()).then(|| ComplexProduct { conjugate: false }.apply([a, b]))
+    }
     fn samples() -> Vec<Sample<Map<Self, 2>>> {
         vec![Sample::new(Map(Mul), pair())]
     }
@@ -197,6 +201,9 @@ impl Pointwise<1> for Neg {
     }
     fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
         Some(-&z)
+    }
+    fn whole(&self, [z]: &[Tensor; 1]) -> Option<Tensor> {
+        Some(Map(self.clone()).apply([&z.view_as_real()]).view_as_complex())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(Neg), [pair()[0].clone()])]
@@ -280,6 +287,9 @@ impl Pointwise<1> for MulScalar {
     fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
         Some(z.scale(self.0))
     }
+    fn whole(&self, [z]: &[Tensor; 1]) -> Option<Tensor> {
+        Some(Map(self.clone()).apply([&z.view_as_real()]).view_as_complex())
+    }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(MulScalar(-2.5)), [pair()[0].clone()])]
     }
@@ -302,6 +312,9 @@ impl Pointwise<1> for DivScalar {
     }
     fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
         Some(z.over(self.0))
+    }
+    fn whole(&self, [z]: &[Tensor; 1]) -> Option<Tensor> {
+        Some(Map(self.clone()).apply([&z.view_as_real()]).view_as_complex())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(DivScalar(3.0)), [pair()[0].clone()])]

@@ -108,6 +108,55 @@ impl Op for Join {
     }
 }
 
+/// y = a b of complex numbers, or a times the conjugate of b; da = dy times the conjugate of what a was multiplied by, db = dy
+/// times the conjugate of a (where b was conjugated: a times that of dy).
+#[derive(Clone, Debug)]
+pub struct ComplexProduct {
+    /// Whether b is conjugated.
+    pub conjugate: bool,
+}
+
+impl Op for ComplexProduct {
+    type Inputs = Fixed<2>;
+    const NAME: &'static str = "mul";
+    const SAVES: &'static [Saves] = &[Saves::x(1), Saves::x(0)];
+    fn infer(&self, x: [In<'_>; 2]) -> Result<Meta> {
+        needs_complex("mul", &x[0])?;
+        if x[0].dtype != x[1].dtype {
+            let message = format!("cannot multiply {} by {} at once", x[0].dtype, x[1].dtype);
+            return Err(Error::new(ErrorKind::DType, "mul", message));
+        }
+        Ok(x[0].with_shape(super::pointwise::broadcast(&x)?))
+    }
+    fn forward(&self, [a, b]: [Array; 2], y: &Meta, _: &mut Extra) -> Array {
+        Array::complex_product(&a, &b, self.conjugate, &y.shape)
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
+        let product = |conjugate, a: &Tensor, b: &Tensor| ComplexProduct { conjugate }.apply([a, b]);
+        let da = cx.grad(0, || product(!self.conjugate, &dy, &cx.x(1)));
+        let db = cx.grad(1, || match self.conjugate {
+            true => product(true, &cx.x(0), &dy),
+            false => product(true, &dy, &cx.x(0)),
+        });
+        [da, db]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Whole
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let row = table().slice(0, 1, 1, 1).squeeze(0);
+        let nothing = || row.slice(0, 0, 0, 1);
+        let both = [false, true].into_iter().flat_map(|conjugate| {
+            let op = || ComplexProduct { conjugate };
+            [
+                Sample::new(op(), [table(), row.clone()]),
+                Sample::new(op(), [nothing(), nothing()]).gives([]),
+            ]
+        });
+        both.collect()
+    }
+}
+
 /// y = x with the parts of its complex numbers as a new last dimension, as a view; dx = dy seen as complex numbers.
 #[derive(Clone, Debug)]
 pub struct ViewAsReal;
@@ -289,6 +338,7 @@ impl Tensor {
 contract! {
     part_of: PartOf,
     join: Join,
+    product: ComplexProduct,
     view_as_real: ViewAsReal,
     view_as_complex: ViewAsComplex,
 }

@@ -87,6 +87,13 @@ pub trait Pointwise<const N: usize>: Debug + Clone + Send + Sync + 'static {
         None
     }
 
+    /// The result for complex inputs, where it can be had at once rather than from the parts.
+    #[doc(hidden)]
+    fn whole(&self, x: &[Tensor; N]) -> Option<Tensor> {
+        let _ = x;
+        None
+    }
+
     /// Inputs on which the contract is tested, beside shapes that are derived from them.
     fn samples() -> Vec<Sample<Map<Self, N>>> {
         Vec::new()
@@ -368,7 +375,10 @@ impl<R: Pointwise<N>, const N: usize> Op for Map<R, N> {
     }
 
     fn complex(&self) -> Complex<Self> {
-        Complex::Made(|op, x| pair::apply(R::KIND, x, |z| op.0.complex(z)))
+        Complex::Made(|op: &Self, x: [Tensor; N]| match op.0.whole(&x) {
+            Some(y) => Some(y),
+            None => pair::apply(R::KIND, x, |z| op.0.complex(z)),
+        })
     }
 
     fn reads(&self, i: usize) -> Option<Saves> {
