@@ -1,17 +1,52 @@
-//! Arrays as text, exactly as PyTorch writes them with its default options.
+//! Arrays as text, exactly as PyTorch writes them with the same options.
 
 use crate::array::Array;
 use crate::dtype::{Compute, DType, Element};
 use crate::with_element;
+use std::sync::{PoisonError, RwLock};
 
-/// Digits after the point.
-const PRECISION: usize = 4;
-/// Arrays of more elements than this are summarised.
-const THRESHOLD: usize = 1000;
-/// How many elements a summary shows at either end of a dimension.
-const EDGE: usize = 3;
-/// The length at which lines are broken.
-const LINE: usize = 80;
+/// How arrays are printed; PyTorch's defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Digits after the point.
+    pub precision: usize,
+    /// Arrays of more elements than this are summarised.
+    pub threshold: usize,
+    /// How many elements a summary shows at either end of a dimension.
+    pub edge: usize,
+    /// The length at which lines are broken.
+    pub line: usize,
+    /// Whether numbers are written as `1.0000e+05`; `None` leaves it to them.
+    pub scientific: Option<bool>,
+}
+
+impl Options {
+    const DEFAULT: Options = Options {
+        precision: 4,
+        threshold: 1000,
+        edge: 3,
+        line: 80,
+        scientific: None,
+    };
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options::DEFAULT
+    }
+}
+
+static OPTIONS: RwLock<Options> = RwLock::new(Options::DEFAULT);
+
+/// How arrays are printed now.
+pub fn options() -> Options {
+    *OPTIONS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sets how arrays are printed from now on, in the whole process.
+pub fn set_options(options: Options) {
+    *OPTIONS.write().unwrap_or_else(PoisonError::into_inner) = options;
+}
 
 /// The array's elements between `prefix`, such as `tensor(`, and `)`, as PyTorch prints them.
 ///
@@ -42,7 +77,7 @@ pub fn format(array: &Array, prefix: &str, suffixes: &[String]) -> String {
     // PyTorch starts the count two characters too far, so that lines end a little early.
     let mut column = text.len() - text.rfind('\n').map_or(0, |at| at + 1) + 2;
     for note in notes {
-        if column + note.len() + 2 > LINE {
+        if column + note.len() + 2 > options().line {
             text.push_str(",\n");
             text.extend(std::iter::repeat_n(' ', prefix.len()));
             column = prefix.len() + note.len();
@@ -70,7 +105,7 @@ struct Body<'a> {
 
 impl Body<'_> {
     fn new(array: &Array) -> Body<'_> {
-        let summary = array.numel() > THRESHOLD;
+        let summary = array.numel() > options().threshold;
         let (width, texts) = match array.dtype() {
             dtype if dtype.is_complex() => {
                 let part = |array: Array| floats(&shown(&array, summary));
@@ -98,7 +133,7 @@ impl Body<'_> {
             return self.element(out); // 0-d
         };
         let per_line = match inner {
-            0 => (LINE.saturating_sub(indent) / (self.width + 2)).max(1),
+            0 => (options().line.saturating_sub(indent) / (self.width + 2)).max(1),
             _ => 1,
         };
         out.push('[');
@@ -131,8 +166,9 @@ impl Body<'_> {
 
 /// The indices shown of a dimension of size `n`, with `None` where some are left out.
 fn indices(n: usize, summary: bool) -> impl Iterator<Item = Option<usize>> {
-    let cut = summary && n > 2 * EDGE;
-    let (head, tail) = if cut { (EDGE, n - EDGE) } else { (n, n) };
+    let edge = options().edge;
+    let cut = summary && n > 2 * edge;
+    let (head, tail) = if cut { (edge, n - edge) } else { (n, n) };
     (0..head)
         .map(Some)
         .chain(cut.then_some(None))
@@ -179,13 +215,19 @@ fn floats(values: &[f64]) -> (usize, Vec<String>) {
     let (least, most) = counting().fold((f64::INFINITY, 0.0f64), |(a, b), v| {
         (v.abs().min(a), v.abs().max(b))
     });
-    let scientific = most > 0.0 && (most / least > 1e3 || most > 1e8 || least < 1e-4);
+    let Options {
+        precision,
+        scientific,
+        ..
+    } = options();
+    let wide = most > 0.0 && (most / least > 1e3 || most > 1e8 || least < 1e-4);
+    let scientific = scientific.unwrap_or(wide);
     let whole = counting().all(|v| v == v.trunc());
     let text = |v: &f64| match v {
         v if v.is_nan() => "nan".to_string(),
-        v if scientific => exponential(*v),
+        v if scientific => exponential(*v, precision),
         v if whole && v.is_finite() => format!("{v:.0}."),
-        v => format!("{v:.PRECISION$}"),
+        v => format!("{v:.precision$}"),
     };
     let texts: Vec<String> = values.iter().map(text).collect();
     let counted = values.iter().zip(&texts).filter(|(v, _)| counts(v));
@@ -202,8 +244,8 @@ fn complex((wide, re): (usize, Vec<String>), (width, im): (usize, Vec<String>)) 
 }
 
 /// `1.0000e-05`: the exponent has a sign and at least two digits.
-fn exponential(v: f64) -> String {
-    let text = format!("{v:.PRECISION$e}");
+fn exponential(v: f64, precision: usize) -> String {
+    let text = format!("{v:.precision$e}");
     let Some((digits, exponent)) = text.split_once('e') else {
         return text; // infinity
     };

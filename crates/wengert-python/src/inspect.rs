@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use wengert::Tensor;
 use wengert::inspect::{Graph, Role};
+use wengert::print;
 
 /// The recorded history of a result, to look at: in a notebook it shows itself as a picture.
 #[pyclass(frozen, name = "Graph", module = "wengert")]
@@ -88,13 +89,36 @@ impl PyTensor {
             "<div><div style=\"color:#777;font-size:85%\">{} {shape}{}</div><pre style=\"margin:0\">{}</pre></div>",
             t.dtype(),
             escape(made),
-            escape(wengert_array::print::format(&t.array(), "tensor(", &[])),
+            escape(print::format(&t.array(), "tensor(", &[])),
         )
     }
 }
 
+type Printing = (usize, usize, usize, usize, Option<bool>);
+
+/// How tensors are printed: digits, the size from which on they are summarised, elements at either end, the length of a
+/// line, and whether numbers have exponents.
+#[pyfunction]
+fn _print_options() -> Printing {
+    let o = print::options();
+    (o.precision, o.threshold, o.edge, o.line, o.scientific)
+}
+
+/// Sets that.
+#[pyfunction]
+fn _set_print_options(options: Printing) {
+    let (precision, threshold, edge, line, scientific) = options;
+    print::set_options(print::Options {
+        precision,
+        threshold,
+        edge,
+        line,
+        scientific,
+    });
+}
+
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<PyGraph>()?;
-    crate::macros::functions!(m, graph);
+    crate::macros::functions!(m, graph, _print_options, _set_print_options);
     Ok(())
 }

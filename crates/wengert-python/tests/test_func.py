@@ -185,3 +185,20 @@ def test_checkpoint_sequential():
     y = make(torch, X).requires_grad_()
     (y.sin() * 2).exp().tanh().sum().backward()
     np.testing.assert_allclose(numbers(x.grad), numbers(y.grad), rtol=1e-12)
+
+
+def test_linearize():
+    w = wengert.tensor([2.0, 3.0], requires_grad=True)
+    f = lambda x, y: {"a": (x * y * w).sum(), "b": x.sin()}
+    x, y = wengert.tensor([1.0, -1.0]), wengert.tensor([0.5, 4.0])
+    value, push = wengert.func.linearize(f, x, y)
+    assert value["a"].item() == pytest.approx(-11)
+    for v in (wengert.ones(2), wengert.tensor([3.0, 0.0])):
+        expected = wengert.func.jvp(f, (x, y), (v, v * 2))[1]
+        got = push(v, v * 2)
+        assert all(wengert.allclose(got[k], expected[k]) for k in ("a", "b"))
+    # ∂/∂w of Σ (dx y + x dy) w.
+    (g,) = wengert.autograd.grad(push(wengert.ones(2), wengert.ones(2))["a"], w)
+    assert g.tolist() == [1.5, 3]
+    with pytest.raises(ValueError, match="shape"):
+        push(wengert.ones(3), wengert.ones(2))

@@ -139,3 +139,34 @@ def test_binomial_and_dropout_draw():
     assert drawn.min() >= 0 and drawn.max() <= 10 and abs(drawn.mean().item() - 3) < 6 * math.sqrt(2.1 / 2000)
     y, mask = wengert.native_dropout(wengert.ones(2000), 0.25, True)
     assert mask.dtype is wengert.bool and wengert.equal(y, mask / 0.75) and abs(mask.float().mean().item() - 0.75) < 0.06
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"precision": 2},
+        {"precision": 0},
+        {"threshold": 5, "edgeitems": 1},
+        {"edgeitems": 2, "threshold": 10, "linewidth": 40},
+        {"sci_mode": True},
+        {"sci_mode": False},
+        {"profile": "short"},
+        {"profile": "full", "linewidth": 120},
+    ],
+)
+def test_printing_beside_pytorch(options):
+    rows = [[0.5 * i - 3, 1e-6 * i, 1234.5] for i in range(8)]
+    for data in (rows, [1.0, 2.0, 30.0], list(range(40)), [True, False], 0.125, [float("nan"), float("inf"), 1e9]):
+        with wengert.printoptions(**options):
+            ours = repr(wengert.tensor(data))
+        torch.set_printoptions(profile="default")
+        torch.set_printoptions(**options)
+        theirs = repr(torch.tensor(data))
+        torch.set_printoptions(profile="default", sci_mode=None)
+        assert ours == theirs
+    assert wengert.get_printoptions() == {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80, "sci_mode": None}
+    with pytest.raises(ValueError):
+        wengert.set_printoptions(profile="long")
+    with pytest.raises(ValueError):
+        wengert.set_printoptions(precision=-1)

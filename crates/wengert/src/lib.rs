@@ -40,5 +40,5 @@ pub use wengert_array::num_complex;
 pub use wengert_array::real::{Dual, Expr, Real};
 pub use wengert_array::{
     Array, DType, Device, Element, Error, ErrorKind, Meta, Result, Shape, catch, get_num_threads, kernels,
-    real, set_num_threads,
+    print, real, set_num_threads,
 };

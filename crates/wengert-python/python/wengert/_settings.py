@@ -1,5 +1,7 @@
 """Settings of PyTorch that have nothing to set here: asking gives what holds, and what cannot be had is refused."""
 
+from contextlib import contextmanager
+
 from . import _C
 
 
@@ -99,3 +101,59 @@ contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
+
+
+_PROFILES = {"default": (4, 1000, 3, 80), "short": (2, 1000, 2, 80), "full": (4, float("inf"), 3, 80)}
+_NAMES = ("precision", "threshold", "edgeitems", "linewidth", "sci_mode")
+
+
+def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None):
+    """How tensors are printed: digits after the point, the number of elements from which on only `edgeitems` at either end of
+    a dimension are shown, the length of a line, and whether numbers have exponents (`None`: where they need them). A
+    `profile`, `"default"`, `"short"` or `"full"`, sets the first four.
+
+    >>> import wengert
+    >>> wengert.set_printoptions(precision=2)
+    >>> wengert.tensor([1.2345])
+    tensor([1.23])
+    >>> wengert.set_printoptions(profile="default")
+    """
+    now = list(_C._print_options()[:4])
+    if profile is not None:
+        if profile not in _PROFILES:
+            raise ValueError(f"set_printoptions: {profile!r} is none of {', '.join(map(repr, _PROFILES))}")
+        now = list(_PROFILES[profile])
+    for i, value in enumerate((precision, threshold, edgeitems, linewidth)):
+        if value is not None:
+            if value < 0:
+                raise ValueError(f"set_printoptions: {_NAMES[i]} must not be negative, as {value} is")
+            now[i] = value
+    most = 2**63 - 1
+    _C._set_print_options((*(most if n > most else int(n) for n in now), sci_mode))
+
+
+def get_printoptions():
+    """How tensors are printed: see `set_printoptions`.
+
+    >>> import wengert
+    >>> wengert.get_printoptions()["precision"]
+    4
+    """
+    return dict(zip(_NAMES, _C._print_options()))
+
+
+@contextmanager
+def printoptions(**options):
+    """Prints so inside the block: see `set_printoptions`.
+
+    >>> import wengert
+    >>> with wengert.printoptions(sci_mode=True):
+    ...     print(wengert.tensor([0.5]))
+    tensor([5.0000e-01])
+    """
+    before = _C._print_options()
+    set_printoptions(**options)
+    try:
+        yield
+    finally:
+        _C._set_print_options(before)

@@ -17,6 +17,7 @@ __all__ = [
     "jacfwd",
     "jacrev",
     "jvp",
+    "linearize",
     "stack_module_state",
     "value_and_grad",
     "vjp",
@@ -252,6 +253,26 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
     if has_aux:
         return level.output(), slopes, level.auxiliary()
     return level.output(), slopes
+
+
+def linearize(func, *primals):
+    """The value of `func`, and its derivative there as a linear function of the tangents, one for each of `primals`: `func`
+    runs once, however many tangents there are.
+
+    >>> import wengert
+    >>> y, push = wengert.func.linearize(lambda x: x ** 2, wengert.tensor([1.0, 2.0]))
+    >>> push(wengert.tensor([1.0, 0.0])), push(wengert.tensor([0.0, 1.0]))
+    (tensor([2., 0.]), tensor([0., 4.]))
+    """
+    level = _Level("linearize", func, primals)
+    transposed = _Transposed(level)
+
+    def push(*tangents):
+        given = _paired("linearize", "the tangents", tangents, level.variables)
+        outer = level.outer or (_C.is_grad_enabled() and any(t.requires_grad for t in given))
+        return unflatten(transposed.push(given, outer, retain_graph=True), level.out_spec)
+
+    return level.output(), push
 
 
 def _directions(t):
