@@ -26,6 +26,8 @@ ELSEWHERE = {
         "Sliding": "arguments of Unfold and Fold",
         "StateDict": "a dict",
         "WeightNormLinear": "nn.utils.weight_norm(Linear)",
+        "WeightNormConv": "nn.utils.weight_norm(Conv2d)",
+        "Kernels": "any Module",
         "functional": "a module",
         "summary_of": "summary(model, input_size)",
         "init": "a module",

@@ -1,5 +1,6 @@
 //! Convolutions.
 
+use super::weight_norm::Kernels;
 use super::{Layer, Module, Part};
 use crate::ops::functional as F;
 use crate::ops::functional::{Padding, Sizes};
@@ -133,6 +134,18 @@ macro_rules! convolutions {
             }
 
             $($more)*
+        }
+
+        impl Kernels for $name {
+            fn weight(&self) -> &Tensor {
+                &self.weight
+            }
+            fn bias(&self) -> Option<&Tensor> {
+                self.bias.as_ref()
+            }
+            fn with_weight(&self, weight: Tensor) -> $name {
+                $name { weight, ..self.clone() }
+            }
         }
 
         impl Module for $name {

@@ -1,4 +1,4 @@
-//! Bilinear layers, changes of shape, and weight normalisation.
+//! Bilinear layers, and changes of shape.
 
 use super::{Layer, Module, Part};
 use crate::ops::functional as F;
@@ -74,56 +74,5 @@ impl Layer for Unflatten {
             .chain(shape[d + 1..].iter().copied())
             .collect();
         x.reshape(shape)
-    }
-}
-
-/// A linear layer whose weight is a length and a direction for each output: w = g v / ‖v‖, as
-/// `torch.nn.utils.parametrizations.weight_norm` makes of one.
-///
-/// Source: Salimans and Kingma, Weight Normalization, 2016.
-#[allow(non_snake_case)] // as `Linear` has it
-#[derive(Clone, Debug)]
-pub struct WeightNormLinear {
-    /// The lengths, `[1, out]`.
-    pub g: Tensor,
-    /// The directions, `[in, out]`.
-    pub V: Tensor,
-    /// The bias, `[out]`.
-    pub bias: Option<Tensor>,
-}
-
-impl WeightNormLinear {
-    /// With the weight that the layer has.
-    pub fn new(layer: &super::Linear) -> WeightNormLinear {
-        let w = layer.W.detach();
-        let g = w.square().sum_dim(0, true).sqrt();
-        WeightNormLinear {
-            g: g.requires_grad_(true),
-            V: w.contiguous().requires_grad_(true),
-            bias: (layer.b.numel() > 0).then(|| layer.b.clone()),
-        }
-    }
-
-    /// The weight, `[in, out]`.
-    pub fn weight(&self) -> Tensor {
-        let v = self.V.as_parameter();
-        v * (self.g.as_parameter() / v.square().sum_dim(0, true).sqrt())
-    }
-}
-
-impl Module for WeightNormLinear {
-    fn parts<'a>(&'a self, show: &mut dyn FnMut(&str, Part<'a>)) {
-        if let Some(bias) = &self.bias {
-            show("bias", Part::Parameter(bias));
-        }
-        show("parametrizations.weight.original0", Part::Transposed(&self.g));
-        show("parametrizations.weight.original1", Part::Transposed(&self.V));
-    }
-}
-
-impl Layer for WeightNormLinear {
-    #[track_caller]
-    fn forward(&self, x: &Tensor) -> Tensor {
-        crate::ops::linear(x, &self.weight(), self.bias.as_ref().map(Tensor::as_parameter))
     }
 }

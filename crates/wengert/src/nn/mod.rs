@@ -37,6 +37,7 @@ mod state;
 mod summary;
 mod transformer;
 mod vision;
+mod weight_norm;
 
 pub use crate::ops::functional;
 pub use activation::{
@@ -59,7 +60,7 @@ pub use losses::{
     MultiLabelSoftMarginLoss, MultiMarginLoss, NLLLoss, PoissonNLLLoss, SmoothL1Loss, SoftMarginLoss,
     TripletMarginLoss, TripletMarginWithDistanceLoss,
 };
-pub use misc::{Bilinear, Unflatten, WeightNormLinear};
+pub use misc::{Bilinear, Unflatten};
 pub use mode::Mode;
 pub use module::{Field, Layer, Module, Part};
 pub use norm::{
@@ -86,4 +87,5 @@ pub use transformer::{
 pub use vision::{
     ChannelShuffle, CosineSimilarity, Fold, PairwiseDistance, PixelShuffle, PixelUnshuffle, Sliding, Unfold,
 };
+pub use weight_norm::{Kernels, WeightNormConv, WeightNormLinear};
 pub use wengert_derive::Module;

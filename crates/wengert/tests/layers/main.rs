@@ -297,6 +297,10 @@ fn convolutions_tables_and_others() {
         "it begins with the layer's own weight"
     );
     layer("weight_norm", normed);
+    let conv = Conv2d::new(4, 6, 3).groups(2).stride(2).padding(1);
+    layer("weight_norm_conv", WeightNormConv::new(&conv));
+    let transposed = ConvTranspose1d::new(3, 2, 3).without_bias();
+    layer("weight_norm_transposed", WeightNormConv::new(&transposed));
 }
 
 #[test]

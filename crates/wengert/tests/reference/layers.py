@@ -125,4 +125,6 @@ case("triplet", nn.TripletMarginWithDistanceLoss(distance_function=lambda a, b: 
      [r(3, 4), r(3, 4), r(3, 4)])
 case("linear_cross_entropy", nn.LinearCrossEntropyLoss(4, 3, out_features=(2,), bias=True, ignore_index=1, label_smoothing=0.1),
      [r(3, 4), torch.tensor([[0, 1], [2, 2], [1, 0]])])
+case("weight_norm_conv", nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2)), [r(2, 4, 5, 6)])
+case("weight_norm_transposed", nn.utils.parametrizations.weight_norm(nn.ConvTranspose1d(3, 2, 3, bias=False)), [r(2, 3, 4)])
 save_file({k: v.contiguous() for k, v in out.items()}, HERE / "layers.safetensors", metadata={"torch": torch.__version__})
