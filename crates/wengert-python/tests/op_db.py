@@ -104,6 +104,17 @@ VALUES_ONLY = {"as_strided_scatter"}
 OTHERWISE = {"__rdiv__", "exponential", "uniform", "char", "sum_to_size"}
 
 
+# What is not here, and why.
+ABSENT = {
+    "chalf": "there is no complex dtype of two float16",
+    "hash_tensor": "its numbers are those of one algorithm of PyTorch's, and of no use for anything else",
+    "linalg.eig": "its derivative needs the eigenvectors of complex matrices; `linalg.eigh` is for symmetric ones",
+    "linalg.eigvals": "as `linalg.eig`",
+    "max_pool2d_with_indices_backward": "a kernel of PyTorch's own, that users reach by `backward`",
+    "slice": "an internal of PyTorch's; `x[a:b]` and `narrow` are here",
+}
+
+
 class Results:
     """What a function gave: its tensors, and gradients if there are any."""
 
@@ -465,7 +476,7 @@ class Outcome:
 
     def line(self) -> str:
         if self.missing:
-            return f"{self.name:56} missing"
+            return f"{self.name:56} missing: {ABSENT.get(self.name, 'no reason is known')}"
         total = self.passed + self.failed
         return f"{self.name:56} {self.passed:4}/{total:<4} {self.notes[0] if self.notes else ''}".rstrip()
 
@@ -542,7 +553,11 @@ def main() -> None:
     if args.missing:
         for title in ("elementwise and reductions", "shape and index", "neural", "linear algebra and FFT"):
             here = [o for o in outcomes if area(o.name) == title]
-            print(f"\n== {title}\nmissing: {' '.join(o.name for o in here if o.missing)}\nfailing:")
+            print(f"\n== {title}\nmissing:")
+            for o in here:
+                if o.missing:
+                    print(f"  {o.name}: {ABSENT.get(o.name, 'no reason is known')}")
+            print("failing:")
             for o in here:
                 if not o.missing and o.failed:
                     print("  " + o.line())
