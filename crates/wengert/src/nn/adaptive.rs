@@ -17,7 +17,7 @@ use wengert_array::{Error, ErrorKind, raise};
 /// let x = Tensor::randn([4, 16]);
 /// let (log_probs, loss) = softmax.forward(&x, &Tensor::new([3i64, 999, 42, 0]));
 /// assert_eq!((log_probs.numel(), loss.numel()), (4, 1));
-/// assert_eq!(softmax.log_prob(&x).shape(), [4, 1000].into());
+/// assert_eq!(softmax.log_prob(&x).shape(), [4, 1000]);
 /// ```
 #[derive(Debug, Module)]
 pub struct AdaptiveLogSoftmaxWithLoss {

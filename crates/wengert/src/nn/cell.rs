@@ -202,7 +202,7 @@ cells! {
     /// let cell = LSTMCell::new(8, 16);
     /// let mut state = cell.forward(&Tensor::randn([3, 8]), None);
     /// state = cell.forward(&Tensor::randn([3, 8]), Some((&state.0, &state.1)));
-    /// assert_eq!(state.0.shape(), [3, 16].into());
+    /// assert_eq!(state.0.shape(), [3, 16]);
     /// ```
     LSTMCell Kind::Lstm;
 }

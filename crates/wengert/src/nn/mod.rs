@@ -8,7 +8,7 @@
 //! use wengert::nn::{Conv2d, Flatten, Layer, Linear, MaxPool2d, Sequential};
 //! use wengert::Tensor;
 //!
-//! let features = Sequential::new().add(Conv2d::new(1, 8, 5)).add(MaxPool2d::new(2)).add(Flatten::new());
+//! let features = Sequential::new().add(Conv2d::new(1, 8, 5)).add(MaxPool2d::new(2)).add(Flatten);
 //! let size = features.forward(&Tensor::zeros([1, 1, 28, 28])).size(-1);
 //! let model = features.add(Linear::new(size, 10));
 //! # assert_eq!((size, model.forward(&Tensor::zeros([2, 1, 28, 28])).size(1)), (8 * 12 * 12, 10));
