@@ -20,6 +20,10 @@ pub(super) const TILE: usize = 512;
 
 pub(super) type Tiles<C, const O: usize> = [[MaybeUninit<C>; TILE]; O];
 
+/// On the stack where a cache line begins: wide stores across two lines take twice as long.
+#[repr(align(64))]
+struct Line<T>(T);
+
 /// A rule from `I` numbers, and `M` more, to `O` numbers, the same at every element.
 ///
 /// The inputs come in two groups so that a gradient's rule can be generic over the operation's inputs `x`
@@ -245,7 +249,7 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
     fn range(&self, start: usize, len: usize) {
         let mut x_tiles = [const { MaybeUninit::uninit() }; I];
         let mut more_tiles = [const { MaybeUninit::uninit() }; M];
-        let mut results: Tiles<C, O> = [[const { MaybeUninit::uninit() }; TILE]; O];
+        let Line(results) = &mut Line::<Tiles<C, O>>([[const { MaybeUninit::uninit() }; TILE]; O]);
         let mut own = Vec::new();
         let mut at = start;
         while at < start + len {
@@ -261,7 +265,7 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
                 more[i] = unsafe { self.more[i].tile(at, n, &mut more_tiles[i]) };
             }
             // SAFETY: each input has n ≤ TILE elements there.
-            unsafe { (self.rule.tile)(self.rule.body, &x, &more, &mut results, n, &mut own) };
+            unsafe { (self.rule.tile)(self.rule.body, &x, &more, results, n, &mut own) };
             for o in 0..O {
                 let (base, dtype) = self.outputs[o];
                 let results = results[o].as_ptr().cast::<C>();

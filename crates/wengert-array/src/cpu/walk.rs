@@ -90,8 +90,13 @@ pub(crate) const STREAM: usize = 32 << 20;
 pub(crate) unsafe fn stream<C: Compute>(src: *const C, out: *mut u8, n: usize) {
     #[cfg(target_arch = "x86_64")]
     {
+        use super::isa::{Isa, isa};
         use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_stream_si128};
         let bytes = n * size_of::<C>();
+        if isa() == Isa::Avx512 && (out as usize).is_multiple_of(64) && bytes.is_multiple_of(64) {
+            // SAFETY: the caller's promise; the processor has these instructions.
+            return unsafe { stream_lines(src.cast(), out.cast(), bytes / 64) };
+        }
         if (out as usize).is_multiple_of(16) && bytes.is_multiple_of(16) {
             let (src, out) = (src.cast::<__m128i>(), out.cast::<__m128i>());
             for i in 0..bytes / 16 {
@@ -103,6 +108,25 @@ pub(crate) unsafe fn stream<C: Compute>(src: *const C, out: *mut u8, n: usize) {
     }
     // SAFETY: the caller's promise.
     unsafe { std::ptr::copy_nonoverlapping(src, out.cast::<C>(), n) }
+}
+
+/// [`stream`] of whole cache lines. What was written by wide stores just before is read by such: in parts it would have to
+/// arrive in the cache first.
+///
+/// # Safety
+/// `src` and `out` have `n` lines, of which those of `out` begin where cache lines do.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn stream_lines(
+    src: *const std::arch::x86_64::__m512i,
+    out: *mut std::arch::x86_64::__m512i,
+    n: usize,
+) {
+    use std::arch::x86_64::{_mm512_loadu_si512, _mm512_stream_si512};
+    for i in 0..n {
+        // SAFETY: the caller's promise.
+        unsafe { _mm512_stream_si512(out.add(i), _mm512_loadu_si512(src.add(i))) };
+    }
 }
 
 /// Orders what was written by [`stream`] before what this thread writes later.
@@ -130,4 +154,31 @@ pub(crate) unsafe fn store<C: Compute>(src: *const C, dtype: DType, out: *mut u8
             unsafe { out.add(i).write(T::store(*src.add(i))) };
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_write_what_they_read_wherever_it_lies() {
+        let source: Vec<f32> = (0..600).map(|i| i as f32).collect();
+        let mut target = Array::full([700], -1.0, DType::F32);
+        let target = target.make_mut::<f32>();
+        for (from, to, n) in [
+            (0, 0, 512),
+            (3, 16, 512),
+            (1, 1, 64),
+            (0, 4, 12),
+            (5, 32, 17),
+            (0, 0, 0),
+        ] {
+            target.fill(-1.0);
+            // SAFETY: both hold n numbers from there on, and do not overlap.
+            unsafe { stream(source[from..].as_ptr(), target[to..].as_mut_ptr().cast(), n) };
+            end_of_stream();
+            assert_eq!(target[to..to + n], source[from..from + n]);
+            assert!(target[..to].iter().chain(&target[to + n..]).all(|v| *v == -1.0));
+        }
+    }
 }
