@@ -192,6 +192,13 @@ def test_what_cannot_train_complex_parameters_says_so_and_loses_nothing():
         assert p.tolist() == [[1 + 1j, 2 + 0j]]
 
 
+def test_gradients_are_clipped_by_their_sizes():
+    p = wengert.tensor([3 + 4j], requires_grad=True)
+    (p.abs() ** 2 / 2).sum().backward()
+    assert abs(wengert.nn.utils.clip_grad_norm_([p], 1.0).item() - 5) < 1e-5
+    assert np.allclose(p.grad.numpy(), [0.6 + 0.8j], atol=1e-5)
+
+
 def test_a_real_tensor_holds_no_complex_result():
     x = wengert.ones(2)
     with pytest.raises(wengert.DTypeError, match="complex64, which float32 cannot hold"):

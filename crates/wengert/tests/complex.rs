@@ -295,6 +295,25 @@ fn dtypes_meet_as_in_pytorch() {
 }
 
 #[test]
+fn what_a_number_is_padded_with_is_real() {
+    let x = z(&[(1.0, 2.0)], &[1]);
+    let padded = |x: &Tensor| x.pad([1, 0], wengert::ops::PadMode::Constant(3.0));
+    let want = [Complex64::new(3.0, 0.0), Complex64::new(1.0, 2.0)];
+    close(&padded(&x).to_vec(), &want, "pad");
+    gradcheck(|v| padded(&v[0]).square(), &[&x]).unwrap();
+}
+
+#[test]
+fn gradients_are_clipped_by_their_sizes() {
+    let p = z(&[(3.0, 4.0)], &[1]).requires_grad_(true);
+    (p.abs().square() * 0.5).sum().backward();
+    let norm = wengert::optim::clip_grad_norm_(std::slice::from_ref(&p), 1.0);
+    assert!((norm - 5.0).abs() < 1e-12, "{norm}");
+    let grad = p.grad().unwrap().item_complex();
+    assert!((grad - Complex64::new(0.6, 0.8)).norm() < 1e-6, "{grad}");
+}
+
+#[test]
 fn what_has_no_meaning_is_refused() {
     let x = table();
     let message = |f: &dyn Fn() -> Tensor| wengert::catch(f).unwrap_err().to_string();
@@ -317,6 +336,10 @@ fn what_has_no_meaning_is_refused() {
         (
             &|| Tensor::complex(&Tensor::new([1i64]), &Tensor::new([1i64])),
             "the parts are int64 and int64",
+        ),
+        (
+            &|| wengert::searchsorted(&x, &x, false),
+            "searchsorted: takes no complex numbers",
         ),
         (
             &|| linalg::svdvals(&x),

@@ -119,12 +119,12 @@ pub(crate) fn ok<T>(result: Result<T>) -> T {
 }
 
 /// That numbers can be ordered: complex ones cannot.
-#[track_caller]
-pub(crate) fn ordered(op: &str, x: &Tensor) {
-    if x.dtype().is_complex() {
-        let message = format!("takes no complex numbers, and got {}", x.dtype());
-        raise(Error::new(ErrorKind::DType, op, message).note("they have no order"));
+pub(crate) fn ordered(op: &str, x: &Tensor) -> Result<()> {
+    if !x.dtype().is_complex() {
+        return Ok(());
     }
+    let message = format!("takes no complex numbers, and got {}", x.dtype());
+    Err(Error::new(ErrorKind::DType, op, message).note("they have no order"))
 }
 
 /// The dimension that `dim` means in a tensor of `rank` dimensions: negative ones count from the end.

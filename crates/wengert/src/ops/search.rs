@@ -21,6 +21,8 @@ pub fn searchsorted(sorted: &Tensor, values: &Tensor, right: bool) -> Tensor {
 }
 
 fn search(op: &str, sorted: &Tensor, values: &Tensor, right: bool) -> Result<Tensor> {
+    super::ordered(op, sorted)?;
+    super::ordered(op, values)?;
     let (edges, shape) = (sorted.shape(), values.shape());
     let rank = edges.rank();
     let fits = match rank {
@@ -69,6 +71,9 @@ impl Tensor {
         if let Some(bad) = numbers.as_slice::<i64>().iter().find(|i| **i < 0) {
             let message = format!("{bad} is negative");
             raise(Error::new(ErrorKind::Value, "bincount", message));
+        }
+        if let Some(w) = weights {
+            ok(super::ordered("bincount", w));
         }
         if let Some(w) = weights
             && w.shape() != shape

@@ -257,7 +257,18 @@ impl Op for Place {
         [Some(See(self.part.clone()).apply([&dy]))]
     }
     fn complex(&self) -> Complex<Self> {
-        Complex::Parts(1)
+        if self.value == 0.0 {
+            return Complex::Parts(1);
+        }
+        // What lies around is real.
+        Complex::Made(|op: &Self, [x]: [Tensor; 1]| {
+            let zero = Place {
+                value: 0.0,
+                ..op.clone()
+            };
+            let (re, im) = (op.clone().apply([&x.real()]), zero.apply([&x.imag()]));
+            Some(Tensor::complex(&re, &im))
+        })
     }
     fn samples() -> Vec<Sample<Self>> {
         let part = Part::of(

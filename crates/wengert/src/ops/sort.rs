@@ -21,7 +21,7 @@ impl Tensor {
     /// Elements `from .. to` of the order along `dim`, and their indices.
     #[track_caller]
     fn ordered(&self, d: usize, descending: bool, from: usize, to: usize) -> (Tensor, Tensor) {
-        super::ordered("sort", self);
+        ok(super::ordered("sort", self));
         if self.dim() == 0 {
             let (values, index) = self.reshape([1]).ordered(0, descending, from, to);
             return match to - from {
@@ -182,7 +182,7 @@ impl Tensor {
 
     #[track_caller]
     fn grouped(&self, dim: Option<usize>, consecutive: bool) -> Unique {
-        super::ordered("unique", self);
+        ok(super::ordered("unique", self));
         let n = dim.map_or(self.numel(), |d| self.shape()[d]);
         let rows = match dim {
             Some(d) => {

@@ -1,5 +1,6 @@
 //! Bounds on gradients.
 
+use super::core::{elements, numbers};
 use crate::autograd::no_grad;
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Body};
@@ -32,10 +33,11 @@ fn each(parameters: &[Tensor], body: &impl Body<1, 0, 1>) {
         let Some(g) = p.grad() else { continue };
         // The gradient's only handle goes to the kernel, which so works in place.
         p.set_grad(None);
-        let g = g.into_array();
+        let complex = g.dtype().is_complex();
+        let g = numbers(g.into_array());
         let (shape, dtype) = (g.shape().clone(), g.dtype());
         let [g] = kernels::map(body, dtype, [Some(g)], [], &shape, [dtype]);
-        p.set_grad(Some(Tensor::constant(g)));
+        p.set_grad(Some(Tensor::constant(elements(g, complex))));
     }
 }
 
@@ -47,7 +49,8 @@ pub fn grad_norm(parameters: &[Tensor], p: f64) -> f64 {
             .iter()
             .filter_map(Tensor::grad)
             .filter(|g| g.numel() > 0);
-        let gradients = gradients.map(|g| g.to(DType::F64));
+        let size = |g: Tensor| if g.dtype().is_complex() { g.abs() } else { g };
+        let gradients = gradients.map(|g| size(g).to(DType::F64));
         if p.is_infinite() {
             // Not `f64::max`, which forgets a NaN.
             return gradients

@@ -456,7 +456,7 @@ pub fn gradient(p: &Tensor) -> Result<Option<Array>> {
 }
 
 /// Complex numbers as the real ones that they are made of, which are trained as any others are.
-fn numbers(x: Array) -> Array {
+pub(super) fn numbers(x: Array) -> Array {
     match x.dtype().is_complex() {
         true => x.view_as_real(),
         false => x,
@@ -464,7 +464,7 @@ fn numbers(x: Array) -> Array {
 }
 
 /// The inverse of [`numbers`].
-fn elements(x: Array, complex: bool) -> Array {
+pub(super) fn elements(x: Array, complex: bool) -> Array {
     match complex {
         true => x.view_as_complex(),
         false => x,

@@ -1,5 +1,6 @@
 //! Averages of weights.
 
+use super::core::{elements, numbers};
 use crate::nn::{Module, Part, StateDict};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Body};
@@ -95,8 +96,10 @@ impl EMA {
                 *mean = now;
                 continue;
             }
+            let complex = now.dtype().is_complex();
+            let old = numbers(std::mem::replace(mean, Array::full([], 0.0, now.dtype())));
+            let now = numbers(now);
             let (shape, dtype) = (now.shape().clone(), now.dtype());
-            let old = std::mem::replace(mean, Array::full([], 0.0, dtype));
             let [new] = kernels::map(
                 &Mix(1.0 - self.decay),
                 dtype,
@@ -105,7 +108,7 @@ impl EMA {
                 &shape,
                 [dtype],
             );
-            *mean = new;
+            *mean = elements(new, complex);
         }
     }
 

@@ -30,6 +30,7 @@ def get_total_norm(
     if not tensors:
         return _C.tensor(0.0)
     with no_grad():
+        tensors = [t.abs() if t.is_complex() else t for t in tensors]
         if p == math.inf:
             norms = [t.abs().amax() for t in tensors]
             total = _C.stack(norms).amax()
