@@ -7,13 +7,16 @@
 //! order that sizes alone decide: the bits are the same for any number of threads.
 //!
 //! A sum is a product of the weights with a matrix of patches (Chellapilla et al., 2006). That matrix is never
-//! made as a whole: a tile of positions at a time is gathered into the layout which the register tile reads,
-//! and stays in the cache meanwhile; with stride 1, the source itself can be read in its place. The gradient for
-//! the weights is made of dot products over positions.
+//! made as a whole. Most sums read the source itself, from slabs of it in which each tap is a fixed distance away
+//! (`slab.rs`); the others gather a tile of positions at a time into the layout which the register tile reads. Few
+//! channels in a group have loops of their own (`direct.rs`, `dots.rs`). The gradient for the weights is made of dot products
+//! over positions.
 
 mod direct;
+mod dots;
 mod flat;
 mod patches;
+mod slab;
 mod tile;
 mod weight;
 
@@ -39,12 +42,24 @@ pub struct ConvSpec {
     pub groups: usize,
 }
 
+impl ConvSpec {
+    /// How far each tap is from `position × stride`.
+    fn taps(&self, kernel: [usize; 3]) -> Vec<[isize; 3]> {
+        let far = |d: usize, k: usize| (k * self.dilation[d]) as isize - self.before[d] as isize;
+        each(kernel)
+            .map(|k| std::array::from_fn(|d| far(d, k[d])))
+            .collect()
+    }
+}
+
 /// Depth of a panel: one of the right operand stays in the first-level cache.
 const DEPTH: usize = 256;
 /// Elements of a tile of patches: they stay in the second-level cache.
 const PATCHES: usize = 32 << 10;
 /// Positions in a tile.
 const POSITIONS: usize = 1024;
+/// Up to so many output channels of a group are computed without the register tile.
+const FEW: usize = 2;
 
 /// A sum over channels and taps, for each group, output channel and position of a grid.
 struct Taps {
@@ -58,6 +73,8 @@ struct Taps {
     stride: [usize; 3],
     /// How far each tap is from `position × stride`.
     taps: Vec<[isize; 3]>,
+    /// Which of the kernel's each tap is.
+    from: Vec<usize>,
     /// Where positions of the grid are in the result.
     target: [usize; 3],
     first: [usize; 3],
@@ -106,8 +123,6 @@ pub fn conv(x: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, size: [
     let [x, w] = [x, w].map(|a| a.cast(compute).contiguous());
     let bias = bias.map(|b| b.cast(compute).contiguous());
     let (outputs, kernel) = (w.shape()[0], spatial(&w));
-    let taps = each(kernel)
-        .map(|k| std::array::from_fn(|d| (k[d] * spec.dilation[d]) as isize - spec.before[d] as isize));
     let sum = Taps {
         images: x.shape()[0],
         groups: spec.groups,
@@ -116,7 +131,8 @@ pub fn conv(x: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, size: [
         source: spatial(&x),
         grid: size,
         stride: spec.stride,
-        taps: taps.collect(),
+        taps: spec.taps(kernel),
+        from: (0..product(kernel)).collect(),
         target: size,
         first: [0; 3],
         step: [1; 3],
@@ -126,7 +142,7 @@ pub fn conv(x: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, size: [
         let (per, count) = (w.shape()[1], product(kernel));
         let at = w.as_slice::<C>();
         let weight = |g: usize, m: usize, c: usize, t: usize| at[((g * sum.outputs + m) * per + c) * count + t];
-        sum.run::<C>(&x, weight, bias.as_ref(), Out(y.uninit_slice::<C>()));
+        run::<C>(std::slice::from_ref(&sum), &x, weight, bias.as_ref(), Out(y.uninit_slice::<C>()));
     });
     y.cast(dtype)
 }
@@ -147,7 +163,8 @@ pub fn conv_input(dy: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, 
         let out = Out(dx.uninit_slice::<C>());
         let at = w.as_slice::<C>();
         // Places i with i mod stride = rest see the taps k with i + before − k·dilation divisible by the stride.
-        for rest in each(std::array::from_fn(|d| spec.stride[d].min(size[d]))) {
+        let rests = each(std::array::from_fn(|d| spec.stride[d].min(size[d])));
+        let parts = rests.map(|rest| {
             let meets = |d: usize, k: usize| {
                 let far = (rest[d] + spec.before[d]) as isize - (k * spec.dilation[d]) as isize;
                 let stride = spec.stride[d] as isize;
@@ -160,8 +177,7 @@ pub fn conv_input(dy: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, 
                     from.push(t);
                 }
             }
-            let count = product(kernel);
-            let sum = Taps {
+            Taps {
                 images: dy.shape()[0],
                 groups: spec.groups,
                 channels: outputs,
@@ -170,13 +186,15 @@ pub fn conv_input(dy: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, 
                 grid: std::array::from_fn(|d| (size[d] - rest[d]).div_ceil(spec.stride[d])),
                 stride: [1; 3],
                 taps,
+                from,
                 target: size,
                 first: rest,
                 step: spec.stride,
-            };
-            let weight = |g: usize, m: usize, c: usize, t: usize| at[((g * outputs + c) * per + m) * count + from[t]];
-            sum.run::<C>(&dy, weight, bias.as_ref(), out);
-        }
+            }
+        });
+        let count = product(kernel);
+        let weight = |g: usize, m: usize, c: usize, t: usize| at[((g * outputs + c) * per + m) * count + t];
+        run::<C>(&parts.collect::<Vec<_>>(), &dy, weight, bias.as_ref(), out);
     });
     dx.cast(dtype)
 }
@@ -185,8 +203,6 @@ pub fn conv_input(dy: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, 
 pub fn conv_weight(x: &Array, dy: &Array, spec: &ConvSpec, kernel: [usize; 3]) -> Array {
     let (dtype, compute) = (x.dtype(), x.dtype().compute());
     let [x, dy] = [x, dy].map(|a| a.cast(compute).contiguous());
-    let taps = each(kernel)
-        .map(|k| std::array::from_fn(|d| (k[d] * spec.dilation[d]) as isize - spec.before[d] as isize));
     let sum = Taps {
         images: x.shape()[0],
         groups: spec.groups,
@@ -195,13 +211,45 @@ pub fn conv_weight(x: &Array, dy: &Array, spec: &ConvSpec, kernel: [usize; 3]) -
         source: spatial(&x),
         grid: spatial(&dy),
         stride: spec.stride,
-        taps: taps.collect(),
+        taps: spec.taps(kernel),
+        from: (0..product(kernel)).collect(),
         target: spatial(&dy),
         first: [0; 3],
         step: [1; 3],
     };
     let shape = [dy.shape()[1], sum.channels, kernel[0], kernel[1], kernel[2]];
     with_compute!(compute, C => sum.weight_gradient::<C>(&x, &dy).reshape(shape)).cast(dtype)
+}
+
+/// Computes sums over one source, given the weight for a group, an output channel, a channel and a tap of the kernel.
+fn run<C: Lane>(
+    parts: &[Taps],
+    source: &Array,
+    weight: impl Fn(usize, usize, usize, usize) -> C,
+    bias: Option<&Array>,
+    out: Out<C>,
+) {
+    match parts.first() {
+        Some(all) if all.images * all.groups * all.outputs * all.positions() > 0 => {}
+        _ => return,
+    }
+    let slab = flat::slab(parts);
+    let packed = |sum: &Taps| match &slab {
+        Some(_) if sum.outputs <= FEW => sum.pack(1, usize::MAX, &weight),
+        _ => sum.pack(Tile::best::<C>().rows, DEPTH, &weight),
+    };
+    let packed: Vec<Array> = parts.iter().map(packed).collect();
+    let source = In(source.as_slice::<C>().as_ptr());
+    let bias = In(bias.map_or(std::ptr::null(), |b| b.as_slice::<C>().as_ptr()));
+    let packed: Vec<In<C>> = packed.iter().map(|p| In(p.as_slice::<C>().as_ptr())).collect();
+    match slab {
+        Some(slab) => flat::run(parts, &slab, source, &packed, bias, out),
+        None => parts
+            .iter()
+            .zip(packed)
+            .filter(|(sum, _)| sum.positions() > 0)
+            .for_each(|(sum, packed)| sum.run_patches(source, packed, bias, out)),
+    }
 }
 
 impl Taps {
@@ -213,10 +261,8 @@ impl Taps {
         self.channels * self.taps.len()
     }
 
-    /// Where position number `p` is in the result's plane.
-    fn place(&self, p: usize) -> usize {
-        let [_, h, w] = self.grid;
-        let q = [p / (h * w), p / w % h, p % w];
+    /// Where a position is in the result's plane.
+    fn place(&self, q: [usize; 3]) -> usize {
         let at = |d: usize| self.first[d] + q[d] * self.step[d];
         (at(0) * self.target[1] + at(1)) * self.target[2] + at(2)
     }
@@ -225,47 +271,38 @@ impl Taps {
         self.step == [1; 3] && self.grid == self.target
     }
 
-    /// Computes the sum, given the weight for a group, an output channel, a channel and a tap.
-    fn run<C: Lane>(
+    /// The weights of each group, given the weight for a group, an output channel, a channel and a tap of the kernel: in slices
+    /// of `slice` channels and taps, of panels of `rows` output channels.
+    fn pack<C: Lane>(
         &self,
-        source: &Array,
-        weight: impl Fn(usize, usize, usize, usize) -> C,
-        bias: Option<&Array>,
-        out: Out<C>,
-    ) {
-        if self.images * self.groups * self.outputs * self.positions() == 0 {
-            return;
-        }
-        let source = In(source.as_slice::<C>().as_ptr());
-        let bias = In(bias.map_or(std::ptr::null(), |b| b.as_slice::<C>().as_ptr()));
-        if self.outputs <= 2 || self.depth() == 0 {
-            return self.run_direct(source, weight, bias, out);
-        }
-        let tile = Tile::best::<C>();
-        let depth = self.depth();
-        let rows = self.outputs.next_multiple_of(tile.rows);
-        // The weights of each group, in slices of DEPTH, of panels of `tile.rows` output channels.
-        let mut panels = Array::full([self.groups, depth, rows], 0.0, C::DTYPE);
+        rows: usize,
+        slice: usize,
+        weight: &impl Fn(usize, usize, usize, usize) -> C,
+    ) -> Array {
+        let (depth, padded) = (self.depth(), self.outputs.next_multiple_of(rows));
+        let mut panels = Array::full([self.groups, depth, padded], 0.0, C::DTYPE);
         let packed = panels.make_mut::<C>();
         for g in 0..self.groups {
-            for from in (0..depth).step_by(DEPTH) {
-                let deep = DEPTH.min(depth - from);
-                let slice = (g * depth + from) * rows;
+            for from in (0..depth).step_by(slice) {
+                let deep = slice.min(depth - from);
+                let start = (g * depth + from) * padded;
                 for m in 0..self.outputs {
-                    let at = slice + m / tile.rows * tile.rows * deep + m % tile.rows;
+                    let at = start + m / rows * rows * deep + m % rows;
                     for k in 0..deep {
                         let (c, t) = ((from + k) / self.taps.len(), (from + k) % self.taps.len());
-                        packed[at + k * tile.rows] = weight(g, m, c, t);
+                        packed[at + k * rows] = weight(g, m, c, self.from[t]);
                     }
                 }
             }
         }
-        let packed = In(packed.as_ptr());
-        if let Some(slab) = self.slab() {
-            return self.run_flat(&slab, source, packed, bias, out);
-        }
+        panels
+    }
+
+    /// By way of a matrix of patches.
+    fn run_patches<C: Lane>(&self, source: In<C>, packed: In<C>, bias: In<C>, out: Out<C>) {
+        let (tile, depth) = (Tile::best::<C>(), self.depth());
         let p = self.positions();
-        let fits = (PATCHES / depth.min(DEPTH))
+        let fits = (PATCHES / depth.clamp(1, DEPTH))
             .clamp(2 * tile.columns, POSITIONS)
             .next_multiple_of(tile.columns);
         // Tiles of even sizes rather than full ones and a rest.
@@ -324,7 +361,8 @@ impl Taps {
             true => (out.at(result * target + at), target),
             false => (scratch.result.as_mut_ptr(), n),
         };
-        for from in (0..depth).step_by(DEPTH) {
+        // Without a tap the result is what it begins with.
+        for from in (0..depth.max(1)).step_by(DEPTH) {
             let deep = DEPTH.min(depth - from);
             // SAFETY: the patches hold `deep` rows for n positions, rounded up to whole panels.
             unsafe {
@@ -361,7 +399,7 @@ impl Taps {
             for m in 0..self.outputs {
                 let plane = out.at((result + m) * target);
                 for s in &scratch.segments {
-                    let to = self.place(at + s.at);
+                    let to = self.place(s.from);
                     for i in 0..s.len {
                         // SAFETY: a position of this task's.
                         unsafe {

@@ -1,184 +1,225 @@
-//! Sums with stride 1 without a matrix of patches: in a slab of rows of the source, widened by zeros, each tap is a
-//! fixed distance away in memory, so the register tile reads the source itself. Positions at the ends of rows that
-//! belong to no result are computed and forgotten.
+//! Sums without a matrix of patches: in a slab each tap is a fixed distance away in memory, so the register tile reads
+//! the source itself. Positions at the ends of rows that belong to no result are computed and forgotten.
 
+use super::direct::rows_body;
+use super::slab::{Seen, Slab, copy};
 use super::tile::Tile;
-use super::{DEPTH, In, Out, Taps};
+use super::{DEPTH, FEW, In, Out, Taps, product};
 use crate::cpu::isa::{Lane, dispatch};
 use crate::cpu::threads;
 use crate::dtype::Compute;
 
-/// Elements of a slab: it stays in the second-level cache.
-const SLAB: usize = 48 << 10;
+/// Elements of a slab with so much room that patches are rather gathered.
+const MOST: usize = 1 << 20;
 
-/// A slab: `rows` rows of positions, and of the source all that their taps meet.
-pub(super) struct Slab {
-    /// The least distance of a tap, in each dimension.
-    least: [isize; 3],
-    /// Depth, rows and columns of the source in it.
-    size: [usize; 3],
-    rows: usize,
-    /// How far each channel and tap is from a position.
-    offsets: Vec<usize>,
+/// The slab to use for sums over one source, where it costs less than matrices of patches.
+pub(super) fn slab(parts: &[Taps]) -> Option<Slab> {
+    let all = &parts[0];
+    let taps = parts.iter().map(|p| p.taps.len()).sum::<usize>();
+    let slab = Slab::new(parts, all.channels);
+    // Computing what is forgotten against gathering: about twenty products in the time of one element.
+    let forgotten = (slab.size[2] - all.grid[2]) * all.outputs > 20 * all.grid[2];
+    let pays = all.outputs <= FEW || (taps > 1 && taps * all.channels >= 32 && !forgotten);
+    (pays && slab.len() <= MOST).then_some(slab)
 }
 
-impl Taps {
-    /// The slab to use, where it costs less than a matrix of patches.
-    pub(super) fn slab(&self) -> Option<Slab> {
-        if self.stride != [1; 3] || self.depth() < 32 || self.positions() == 0 {
-            return None;
-        }
-        let over =
-            |d: usize, f: fn(isize, isize) -> isize| self.taps.iter().map(|t| t[d]).reduce(f).unwrap_or(0);
-        let least: [isize; 3] = std::array::from_fn(|d| over(d, isize::min));
-        let span: [usize; 3] = std::array::from_fn(|d| (over(d, isize::max) - least[d]) as usize);
-        let width = self.grid[2] + span[2];
-        // Computing what is forgotten against gathering: about twenty products in the time of one element.
-        if span[2] * self.outputs > 20 * self.grid[2] || self.taps.len() == 1 {
-            return None;
-        }
-        let per_row = self.channels * (span[0] + 1) * width;
-        let rows = (SLAB / per_row)
-            .saturating_sub(span[1])
-            .clamp(4, 64)
-            .min(self.grid[1]);
-        // Slabs of even sizes rather than full ones and a rest.
-        let rows = self.grid[1].div_ceil(self.grid[1].div_ceil(rows));
-        let size = [span[0] + 1, rows + span[1], width];
-        let place = |t: &[isize; 3]| {
-            let at: [usize; 3] = std::array::from_fn(|d| (t[d] - least[d]) as usize);
-            (at[0] * size[1] + at[1]) * size[2] + at[2]
-        };
-        let plane: usize = size.iter().product();
-        let offsets = (0..self.channels).flat_map(|c| self.taps.iter().map(move |t| c * plane + place(t)));
-        Some(Slab {
-            least,
-            size,
-            rows,
-            offsets: offsets.collect(),
-        })
-    }
-
-    /// As [`run`](Taps::run), given the packed weights.
-    pub(super) fn run_flat<C: Lane>(
-        &self,
-        slab: &Slab,
-        source: In<C>,
-        packed: In<C>,
-        bias: In<C>,
-        out: Out<C>,
-    ) {
-        let (tile, depth) = (Tile::best::<C>(), self.depth());
-        let (down, plane) = (
-            self.grid[1].div_ceil(slab.rows),
-            slab.size.iter().product::<usize>(),
-        );
-        let n = (slab.rows * slab.size[2]).next_multiple_of(tile.columns);
-        let cost = self.outputs * depth * n / 24 + (self.channels * plane + self.outputs * n) / 4;
-        threads::split(
-            self.images * self.groups * self.grid[0] * down,
-            1,
-            cost.max(1),
-            |start, len| {
-                // The register tile reads whole rows of itself, so a little beyond the last position.
-                let mut seen = vec![C::default(); self.channels * plane + n + tile.columns];
-                let mut result = vec![C::default(); self.outputs.next_multiple_of(tile.rows) * n];
-                for task in start..start + len {
-                    let (part, q1) = (task / down, task % down * slab.rows);
-                    let (part, q0) = (part / self.grid[0], part % self.grid[0]);
-                    let rows = slab.rows.min(self.grid[1] - q1);
-                    let group = part % self.groups;
-                    // SAFETY: the source has the sum's sizes; rows of this part are this task's.
-                    unsafe {
-                        let from = source.at(part * self.channels * self.source.iter().product::<usize>());
-                        fill::<C>(self, slab, from, q0, q1, &mut seen);
-                        let n = (rows * slab.size[2]).next_multiple_of(tile.columns);
-                        for k in (0..depth).step_by(DEPTH) {
-                            let deep = DEPTH.min(depth - k);
-                            let padded = self.outputs.next_multiple_of(tile.rows);
-                            let weights = packed.at((group * depth + k) * padded);
-                            for j in (0..n).step_by(tile.columns) {
-                                for i in (0..self.outputs).step_by(tile.rows) {
-                                    let size = [tile.rows.min(self.outputs - i), tile.columns];
-                                    let start = match bias.0.is_null() {
-                                        true => bias.0,
-                                        false => bias.at(group * self.outputs + i),
-                                    };
-                                    let to = result.as_mut_ptr().add(i * n + j);
-                                    let (left, right) =
-                                        (weights.wrapping_add(i * deep), seen.as_ptr().add(j));
-                                    let offsets = &slab.offsets[k..k + deep];
-                                    tile.multiply_at(offsets, left, right, to, n, size, start, k > 0);
-                                }
+/// Computes the sums, given the packed weights of each.
+pub(super) fn run<C: Lane>(
+    parts: &[Taps],
+    slab: &Slab,
+    source: In<C>,
+    packed: &[In<C>],
+    bias: In<C>,
+    out: Out<C>,
+) {
+    let (all, tile) = (&parts[0], Tile::best::<C>());
+    let (down, few) = (all.grid[1].div_ceil(slab.rows), all.outputs <= FEW);
+    let offsets: Vec<Vec<usize>> = parts.iter().map(|p| slab.offsets(&p.taps)).collect();
+    let pitch = slab.size[2];
+    // The register tile takes whole rows of itself, so a little beyond the last position.
+    let n = (slab.rows * pitch).next_multiple_of(tile.columns);
+    let room = match few {
+        true if all.is_dense() => 0,
+        true => all.outputs * n,
+        false => all.outputs.next_multiple_of(tile.rows) * n,
+    };
+    let deep: usize = parts.iter().map(Taps::depth).sum();
+    let cost = all.outputs * deep * n / 24 + (slab.len() + parts.len() * all.outputs * n) / 4;
+    threads::split(
+        all.images * all.groups * all.grid[0] * down,
+        1,
+        cost.max(1),
+        |start, len| {
+            let mut seen = Seen::new(slab, n + tile.columns);
+            let mut result = vec![C::default(); parts.len() * room];
+            for task in start..start + len {
+                let (part, q1) = (task / down, task % down * slab.rows);
+                let (part, q0) = (part / all.grid[0], part % all.grid[0]);
+                let group = part % all.groups;
+                let out = out.at(part * all.outputs * product(all.target));
+                let first = |m: usize| match bias.0.is_null() {
+                    true => bias.0,
+                    false => bias.at(group * all.outputs + m),
+                };
+                // SAFETY: the source has the sum's sizes; rows of this part are this task's.
+                unsafe {
+                    seen.fill(
+                        slab,
+                        source.at(part * all.channels * product(all.source)),
+                        all.channels,
+                        q0,
+                        q1,
+                    );
+                    for (p, sum) in parts.iter().enumerate() {
+                        let rows = sum.rows(slab, q0, q1);
+                        let result = result.as_mut_ptr().add(p * room);
+                        if few {
+                            for m in 0..sum.outputs {
+                                let weights = packed[p].at((group * sum.outputs + m) * sum.depth());
+                                let (to, step) = match sum.is_dense() {
+                                    true => (
+                                        out.add(m * product(sum.target) + sum.place([q0, q1, 0])),
+                                        sum.target[2],
+                                    ),
+                                    false => (result.add(m * n), pitch),
+                                };
+                                let first = first(m);
+                                let first = if first.is_null() {
+                                    C::default()
+                                } else {
+                                    first.read()
+                                };
+                                let seen = seen.data.as_ptr();
+                                by_rows(
+                                    &offsets[p],
+                                    weights,
+                                    first,
+                                    seen,
+                                    pitch,
+                                    to,
+                                    step,
+                                    [rows, sum.grid[2]],
+                                );
                             }
+                        } else if rows > 0 {
+                            let packed =
+                                packed[p].at(group * sum.depth() * sum.outputs.next_multiple_of(tile.rows));
+                            let width = (rows * pitch).next_multiple_of(tile.columns);
+                            tiles(
+                                sum,
+                                tile,
+                                &offsets[p],
+                                packed,
+                                &seen.data,
+                                result,
+                                [n, width],
+                                first,
+                            );
                         }
-                        let target = self.target.iter().product::<usize>();
-                        for m in 0..self.outputs {
-                            let out = out.at((part * self.outputs + m) * target);
-                            for r in 0..rows {
-                                let from = result.as_ptr().add(m * n + r * slab.size[2]);
-                                let to = out.add(self.place((q0 * self.grid[1] + q1 + r) * self.grid[2]));
-                                match self.step[2] {
-                                    1 => to.copy_from_nonoverlapping(from, self.grid[2]),
-                                    step => (0..self.grid[2])
-                                        .for_each(|i| to.add(i * step).write(from.add(i).read())),
-                                }
-                            }
-                        }
+                    }
+                    if !(few && all.is_dense()) {
+                        store::<C>(parts, slab, [q0, q1], result.as_ptr(), [room, n], out);
                     }
                 }
-            },
-        );
+            }
+        },
+    );
+}
+
+dispatch!(unsafe fn by_rows<C: Lane>(
+    offsets: &[usize], weights: *const C, first: C, seen: *const C, pitch: usize, out: *mut C, step: usize, size: [usize; 2]
+) => rows_body);
+
+/// All outputs of one sum at the first `width` places of a slab, in rows of `n`.
+///
+/// # Safety
+/// The arrays have the sum's sizes.
+unsafe fn tiles<C: Lane>(
+    sum: &Taps,
+    tile: Tile,
+    offsets: &[usize],
+    packed: *const C,
+    seen: &[C],
+    result: *mut C,
+    [n, width]: [usize; 2],
+    first: impl Fn(usize) -> *const C,
+) {
+    let padded = sum.outputs.next_multiple_of(tile.rows);
+    // Without a tap the result is what it begins with.
+    for k in (0..sum.depth().max(1)).step_by(DEPTH) {
+        let deep = DEPTH.min(sum.depth() - k);
+        let (weights, offsets) = (packed.wrapping_add(k * padded), &offsets[k..k + deep]);
+        for j in (0..width).step_by(tile.columns) {
+            for i in (0..sum.outputs).step_by(tile.rows) {
+                let size = [tile.rows.min(sum.outputs - i), tile.columns];
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let (left, right) = (weights.wrapping_add(i * deep), seen.as_ptr().add(j));
+                    tile.multiply_at(
+                        offsets,
+                        left,
+                        right,
+                        result.add(i * n + j),
+                        n,
+                        size,
+                        first(i),
+                        k > 0,
+                    );
+                }
+            }
+        }
     }
 }
 
-dispatch!(unsafe fn fill<C: Lane>(sum: &Taps, slab: &Slab, source: *const C, q0: usize, q1: usize, out: &mut [C]) => fill_body);
+dispatch!(unsafe fn store<C: Lane>(
+    parts: &[Taps], slab: &Slab, q: [usize; 2], result: *const C, room: [usize; 2], out: *mut C
+) => store_body);
 
-/// Copies what the taps of the rows from (`q0`, `q1`) on meet, with zeros outside.
+/// Brings a slab's results to their places.
 ///
 /// # Safety
-/// `source` has the planes of one image and group, and `out` room for a slab of each.
+/// `result` has `room` for each part and each of its outputs; nobody else writes these rows.
 #[inline(always)]
 #[allow(clippy::extra_unused_type_parameters)] // only elements move, of whatever reading
-unsafe fn fill_body<S, C: Compute>(
-    sum: &Taps,
+unsafe fn store_body<S, C: Compute>(
+    parts: &[Taps],
     slab: &Slab,
-    source: *const C,
-    q0: usize,
-    q1: usize,
-    out: &mut [C],
+    [q0, q1]: [usize; 2],
+    result: *const C,
+    [room, n]: [usize; 2],
+    out: *mut C,
 ) {
-    let ([depth, height, width], [planes, rows, columns]) = (sum.source, slab.size);
-    let mut to = out.as_mut_ptr();
-    // Columns of the source that are in the slab, and where they begin there.
-    let before = (-slab.least[2]).max(0) as usize;
-    let first = slab.least[2].max(0) as usize;
-    let before = before.min(columns);
-    let inside = width.saturating_sub(first).min(columns - before);
-    for c in 0..sum.channels {
-        for d in 0..planes {
-            let d = q0 as isize + slab.least[0] + d as isize;
-            for h in 0..rows {
-                let h = q1 as isize + slab.least[1] + h as isize;
-                // SAFETY: places are checked against the source's sizes, and the slab has room for each row.
+    // Sums of neighbouring places are woven together: those of one row are beside each other in the list.
+    let step = parts[0].step[2];
+    let lines = step.min(parts[0].target[2]);
+    for m in 0..parts[0].outputs {
+        for (p, line) in parts.chunks(lines).enumerate() {
+            let sum = &line[0];
+            for r in 0..sum.rows(slab, q0, q1) {
+                // SAFETY: the caller's promise.
                 unsafe {
-                    if d < 0 || d as usize >= depth || h < 0 || h as usize >= height {
-                        (0..columns).for_each(|i| to.add(i).write(C::default()));
-                    } else {
-                        let row = source.add(((c * depth + d as usize) * height + h as usize) * width);
-                        (0..before).for_each(|i| to.add(i).write(C::default()));
-                        let (from, at) = (row.wrapping_add(first), to.add(before));
-                        let mut i = 0;
-                        while i + 8 <= inside {
-                            at.add(i)
-                                .cast::<[C; 8]>()
-                                .write(from.add(i).cast::<[C; 8]>().read());
-                            i += 8;
+                    let from = |i: usize| result.add((p * lines + i) * room + m * n + r * slab.size[2]);
+                    let to = out.add(m * product(sum.target) + sum.place([q0, q1 + r, 0]));
+                    match line {
+                        [one] if step == 1 => copy(from(0), to, one.grid[2]),
+                        [even, odd] if step == 2 => {
+                            let (a, b) = (from(0), from(1));
+                            for i in 0..odd.grid[2] {
+                                to.add(2 * i).write(a.add(i).read());
+                                to.add(2 * i + 1).write(b.add(i).read());
+                            }
+                            if even.grid[2] > odd.grid[2] {
+                                let i = odd.grid[2];
+                                to.add(2 * i).write(a.add(i).read());
+                            }
                         }
-                        (i..inside).for_each(|i| at.add(i).write(from.add(i).read()));
-                        (before + inside..columns).for_each(|i| to.add(i).write(C::default()));
+                        _ => {
+                            for (at, sum) in line.iter().enumerate() {
+                                (0..sum.grid[2])
+                                    .for_each(|i| to.add(at + i * step).write(from(at).add(i).read()));
+                            }
+                        }
                     }
-                    to = to.add(columns);
                 }
             }
         }

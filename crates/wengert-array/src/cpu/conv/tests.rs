@@ -128,24 +128,95 @@ fn agrees_with_plain_loops() {
 }
 
 #[test]
-fn the_same_bits_for_any_number_of_threads() {
-    let (x, w) = (
-        numbers(&[6, 16, 1, 20, 20], 1).cast(DType::F32),
-        numbers(&[24, 16, 1, 3, 3], 2).cast(DType::F32),
+fn channels_by_themselves() {
+    let spec = |stride, before, dilation, groups| ConvSpec {
+        stride,
+        before,
+        dilation,
+        groups,
+    };
+    // Rows of several vectors and of less than one, more rows than a slab has, one and two channels for each.
+    for (size, outputs) in [
+        ([70, 43], 2),
+        ([66, 19], 4),
+        ([9, 14], 4),
+        ([5, 7], 2),
+        ([3, 1], 2),
+    ] {
+        for (stride, dilation) in [
+            ([1, 1], [1, 1]),
+            ([2, 2], [1, 1]),
+            ([1, 2], [2, 3]),
+            ([3, 4], [1, 1]),
+        ] {
+            let three = |at: [usize; 2]| [1, at[0], at[1]];
+            let spec = spec(three(stride), [0, 3, 2], three(dilation), 2);
+            check([2, 2, 1, size[0], size[1]], outputs, [1, 3, 2], spec);
+        }
+    }
+    // Three dimensions, more taps than are summed at once, and padding that is wider than the input.
+    check([2, 3, 5, 6, 21], 3, [2, 3, 3], spec([1; 3], [1; 3], [1; 3], 3));
+    check([2, 3, 5, 6, 21], 3, [3, 2, 2], spec([2; 3], [1; 3], [1; 3], 3));
+    check([1, 2, 1, 2, 33], 2, [1, 5, 5], spec([1; 3], [0, 7, 8], [1; 3], 2));
+    // One result of many channels, and so far apart taps that they do not fit into a slab.
+    check(
+        [2, 70, 1, 6, 18],
+        1,
+        [1, 3, 3],
+        spec([1; 3], [0, 1, 1], [1; 3], 1),
     );
-    let spec = ConvSpec {
-        stride: [1; 3],
-        before: [0, 1, 1],
-        dilation: [1; 3],
+    let far = spec([1; 3], [0, 0, 13_000], [1, 1, 26_000], 1);
+    check([1, 41, 1, 1, 30], 2, [1, 1, 2], far);
+}
+
+#[test]
+fn strides_of_many_channels() {
+    let spec = |stride, before, dilation| ConvSpec {
+        stride,
+        before,
+        dilation,
         groups: 1,
     };
-    let all = threads::with_each(&[1, 2, 8], || {
-        let y = conv(&x, &w, None, &spec, [1, 20, 20]);
-        let dx = conv_input(&y, &w, None, &spec, [1, 20, 20]);
-        let dw = conv_weight(&x, &y, &spec, [1, 3, 3]);
-        [y, dx, dw].map(|a| a.to_vec::<f32>().iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+    for stride in [[1, 2, 2], [1, 1, 2], [1, 3, 1], [1, 2, 3]] {
+        check([2, 12, 1, 21, 39], 13, [1, 3, 3], spec(stride, [0, 1, 1], [1; 3]));
+        check(
+            [1, 12, 1, 20, 22],
+            5,
+            [1, 2, 3],
+            spec(stride, [0, 0, 2], [1, 2, 2]),
+        );
+        check([1, 40, 1, 7, 8], 9, [1, 1, 1], spec(stride, [0; 3], [1; 3]));
+    }
+    check([1, 9, 5, 6, 8], 7, [3, 3, 2], spec([2, 2, 2], [1, 1, 0], [1; 3]));
+}
+
+#[test]
+fn the_same_bits_for_any_number_of_threads() {
+    let (side, spec) = (20, |stride, groups| ConvSpec {
+        stride: [1, stride, stride],
+        before: [0, 1, 1],
+        dilation: [1; 3],
+        groups,
     });
-    assert!(all.iter().all(|bits| *bits == all[0]));
+    for (outputs, spec) in [
+        (24, spec(1, 1)),
+        (24, spec(2, 1)),
+        (16, spec(1, 16)),
+        (16, spec(2, 16)),
+    ] {
+        let (x, w) = (
+            numbers(&[6, 16, 1, side, side], 1).cast(DType::F32),
+            numbers(&[outputs, 16 / spec.groups, 1, 3, 3], 2).cast(DType::F32),
+        );
+        let size = [1, side / spec.stride[1], side / spec.stride[1]];
+        let all = threads::with_each(&[1, 2, 8], || {
+            let y = conv(&x, &w, None, &spec, size);
+            let dx = conv_input(&y, &w, None, &spec, [1, side, side]);
+            let dw = conv_weight(&x, &y, &spec, [1, 3, 3]);
+            [y, dx, dw].map(|a| a.to_vec::<f32>().iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+        });
+        assert!(all.iter().all(|bits| *bits == all[0]), "{spec:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! the patches.
 
 use super::patches::{append, line};
-use super::{In, Out, Taps, product};
+use super::slab::{Seen, Slab};
+use super::{FEW, In, Out, Taps, product};
 use crate::array::Array;
 use crate::cpu::isa::{Isa, Lane, dispatch, isa};
 use crate::cpu::threads;
@@ -23,7 +24,13 @@ impl Taps {
             self.groups * self.outputs,
             self.images * self.positions(),
         );
-        let chunks = depth.div_ceil(ROWS).max(1);
+        // A few outputs are computed from slabs, which have whole channels.
+        let slab = (self.outputs <= FEW && total * depth > 0).then(|| {
+            let channels = (ROWS / self.taps.len()).clamp(1, self.channels);
+            Slab::new(std::slice::from_ref(self), channels)
+        });
+        let chunk = slab.as_ref().map_or(ROWS, |slab| slab.channels * self.taps.len());
+        let chunks = depth.div_ceil(chunk).max(1);
         let work = depth * self.outputs * total / 24 / threads::GRAIN;
         let splits = (PIECES / (chunks * self.groups))
             .clamp(1, self.images.max(1))
@@ -35,21 +42,29 @@ impl Taps {
         let (x, dy) = (In(x.as_slice::<C>().as_ptr()), In(dy.as_slice::<C>().as_ptr()));
         let out = Out(parts.make_mut::<C>().as_mut_ptr());
         let images = self.images.div_ceil(splits);
-        let cost = ROWS.min(depth) * self.outputs * images * self.positions() / 24;
+        let cost = chunk.min(depth) * self.outputs * images * self.positions() / 24;
         threads::split(splits * self.groups * chunks, 1, cost.max(1), |start, len| {
-            let mut left = vec![C::default(); self.outputs * RUN];
-            let mut right = vec![C::default(); ROWS.min(depth) * RUN];
+            let mut seen = slab.as_ref().map(|slab| Seen::new(slab, 0));
+            let room = if slab.is_some() { 0 } else { RUN };
+            let mut left = vec![C::default(); self.outputs * room];
+            let mut right = vec![C::default(); chunk.min(depth) * room];
             for task in start..start + len {
                 let (part, g, from) = (
                     task / chunks / self.groups,
                     task / chunks % self.groups,
-                    task % chunks * ROWS,
+                    task % chunks * chunk,
                 );
                 let range = (part * images).min(self.images)..((part + 1) * images).min(self.images);
                 let out = out.at((part * outputs + g * self.outputs) * depth + from);
-                let rows = ROWS.min(depth - from);
+                let rows = chunk.min(depth - from);
                 // SAFETY: arrays of the sum's sizes; these rows of this part are this task's.
-                unsafe { self.part::<C>(x, dy, g, range, from, rows, &mut left, &mut right, out) };
+                unsafe {
+                    if let (Some(slab), Some(seen)) = (&slab, &mut seen) {
+                        self.part_of_slabs::<C>(slab, seen, x, dy, g, range, from, rows, out);
+                        continue;
+                    }
+                    self.part::<C>(x, dy, g, range, from, rows, &mut left, &mut right, out)
+                }
             }
         });
         match splits {
@@ -76,7 +91,7 @@ impl Taps {
         out: *mut C,
     ) {
         let (p, plane, depth) = (self.positions(), product(self.source), self.depth());
-        let [r, t, l] = tile::<C>(self.outputs);
+        let [r, t, l] = tile::<C>();
         let mut sums = vec![C::default(); self.outputs.div_ceil(r) * rows.div_ceil(t) * r * t * l];
         let mut list = Vec::new();
         let (mut at, end) = (images.start * p, images.end * p);
@@ -133,11 +148,9 @@ impl Taps {
     }
 }
 
-/// Rows of the left operand, of the right one, and lanes in each sum of the tile for `m` rows on the left.
-fn tile<C: Lane>(m: usize) -> [usize; 3] {
+/// Rows of the left operand, of the right one, and lanes in each sum of the tile.
+fn tile<C: Lane>() -> [usize; 3] {
     match (isa(), const { size_of::<C>() == 4 }) {
-        // One channel: no tile with three rows of nothing.
-        (Isa::Avx512 | Isa::Avx2, true) if m == 1 => [1, 5, 16],
         (Isa::Avx512, true) => [6, 4, 16],
         (Isa::Avx512, false) => [6, 4, 8],
         (Isa::Avx2, true) => [4, 3, 8],
@@ -153,8 +166,7 @@ unsafe fn dots<C: Lane>(n: usize, left: &[C], m: usize, right: &[C], rows: usize
     let (left, right, sums) = (left.as_ptr(), right.as_ptr(), sums.as_mut_ptr());
     // SAFETY: the caller's promise.
     unsafe {
-        match tile::<C>(m) {
-            [1, ..] => blocks::<C, 1, 5, 16>(n, left, m, right, rows, sums),
+        match tile::<C>() {
             [6, _, 16] => blocks::<C, 6, 4, 16>(n, left, m, right, rows, sums),
             [6, ..] => blocks::<C, 6, 4, 8>(n, left, m, right, rows, sums),
             [_, _, 8] => blocks::<C, 4, 3, 8>(n, left, m, right, rows, sums),
