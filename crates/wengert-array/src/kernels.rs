@@ -6,6 +6,9 @@ pub use crate::cpu::bits::{frexp, next_after};
 pub use crate::cpu::conv::{ConvSpec, conv, conv_input, conv_weight};
 pub use crate::cpu::ctc::{Alignment, ctc, ctc_backward};
 pub use crate::cpu::fft::{fft, irfft, rfft};
+pub use crate::cpu::grid::{
+    Interpolation, Outside, Sampling, grid_sample, grid_sample_back, grid_sample_slope,
+};
 pub use crate::cpu::index::{arange, concat, embed, gather, index_add, index_select, scatter_add, triangle};
 pub use crate::cpu::interpolate::{LinearMap, linear_map};
 pub use crate::cpu::interpret::interpret;

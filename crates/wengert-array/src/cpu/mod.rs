@@ -6,6 +6,7 @@ pub(crate) mod conv;
 pub(crate) mod ctc;
 pub(crate) mod fft;
 pub(crate) mod gemm;
+pub(crate) mod grid;
 pub(crate) mod index;
 pub(crate) mod interpolate;
 pub(crate) mod interpret;

@@ -1,98 +1,268 @@
-//! Sampling an image at any places.
+//! Sampling an image at any places. The three operations, [`GridSample`], [`GridBack`] and [`GridSlope`], are closed under
+//! differentiation: gradients for places are the same sums with the weights' derivatives.
 
-use super::common::{or_raise, scalar};
-use super::stack;
-use crate::autograd::Precision;
+use super::common::{numbers, or_raise};
+use super::pointwise::{Map, Pointwise};
+use super::rule::{Rule, contract_rules};
+use super::{contract, stack};
 use crate::autograd::autocast::bring;
+use crate::autograd::{Ctx, Precision};
+use crate::op::{Extra, In, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
-use wengert_array::{DType, Error, ErrorKind, Result, Shape, raise};
+use wengert_array::kernels::{self, Interpolation, Outside, Sampling};
+use wengert_array::real::Real;
+use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, raise};
 
-#[derive(Clone, Copy, PartialEq)]
-enum Mode {
-    Linear,
-    Nearest,
-    Cubic,
+/// The place in a line of n elements that −1..1 stands for, brought inside.
+#[derive(Debug, Clone)]
+struct Place {
+    n: usize,
+    align: bool,
+    outside: Outside,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Outside {
-    Zeros,
-    Border,
-    Reflection,
-}
-
-/// Places in −1..1 as places in a line of n elements.
-fn unnormalized(x: &Tensor, n: usize, align: bool) -> Tensor {
-    match align {
-        true => (x + 1.0) * ((n as f64 - 1.0) / 2.0),
-        false => ((x + 1.0) * n as f64 - 1.0) / 2.0,
+impl Pointwise<1> for Place {
+    const NAME: &'static str = "grid_place";
+    #[inline(always)]
+    fn value<S: Real>(&self, [x]: [S; 1]) -> S {
+        let (n, half) = (self.n as f64, S::lit(0.5));
+        let place = match self.align {
+            true => (x + S::ONE) * S::lit((n - 1.0) / 2.0),
+            false => ((x + S::ONE) * S::lit(n) - S::ONE) * half,
+        };
+        self.outside.bring(place, self.n, self.align)
+    }
+    fn samples() -> Vec<Sample<Map<Self, 1>>> {
+        let of = |outside, align| {
+            let x = Array::from_slice(&[0.3, -0.72, 1.4, -1.9, 2.6, -4.1], [2, 3]);
+            Sample::new(Map(Place { n: 5, align, outside }), [x])
+        };
+        vec![
+            of(Outside::Zeros, false),
+            of(Outside::Border, true),
+            of(Outside::Reflection, false),
+            of(Outside::Reflection, true),
+        ]
     }
 }
 
-/// Places mirrored at both ends of the line until they are inside.
-fn reflected(x: &Tensor, low: f64, span: f64) -> Tensor {
-    if span <= 0.0 {
-        return x * 0.0;
+/// `y[n, c, m] = Σ Π wᵈ(pᵈ[n, m]) x[n, c, …]` over the neighbours of place m, of each dimension d, with weights that are polynomials
+/// between elements. dx is [`GridBack`]; dp is [`GridSlope`].
+#[derive(Clone, Debug)]
+struct GridSample(Sampling);
+
+impl GridSample {
+    /// With the weights of dimension d differentiated once more.
+    fn steeper(&self, d: usize) -> GridSample {
+        GridSample(self.0.steeper(d))
     }
-    let x = (x - low).abs();
-    let turns = (x.detach() / span).floor();
-    let extra = x - &turns * span;
-    // On the way back after an odd number of turns.
-    let odd = (&turns * 0.5).floor() * 2.0;
-    let odd = odd.ne(&turns);
-    (span - &extra).where_(&odd, &extra) + low
+
+    fn dims(&self) -> usize {
+        self.0.order.len()
+    }
+
+    /// The places among an operation's inputs, which follow `first` others.
+    fn places<O: Op<Inputs = Variadic>>(&self, cx: &Ctx<'_, O>, first: usize) -> Vec<Tensor> {
+        (first..cx.inputs()).map(|i| cx.x(i)).collect()
+    }
+
+    /// All places, which follow `first` other inputs.
+    fn saved(&self, first: usize) -> Saves {
+        (0..self.dims()).fold(Saves::NOTHING, |all, d| all.and(Saves::x(first + d)))
+    }
+
+    /// The gradients for the places, inputs of `cx` that follow another.
+    fn slopes<O: Op<Inputs = Variadic>>(
+        &self,
+        cx: &Ctx<'_, O>,
+        of: impl Fn() -> [Tensor; 2],
+        places: &[Tensor],
+    ) -> Vec<Option<Tensor>> {
+        if !(0..self.dims()).any(|d| cx.wants(1 + d)) {
+            return vec![None; self.dims()];
+        }
+        let [dy, x] = of();
+        let all = GridSlope(self.clone()).apply(with(&[&dy, &x], places));
+        (0..self.dims())
+            .map(|d| cx.grad(1 + d, || all.select(0, d as isize)))
+            .collect()
+    }
 }
 
-/// Places brought inside by the rule for what is outside. The slope of what is cut off is zero.
-fn inside(x: &Tensor, n: usize, outside: Outside, align: bool) -> Tensor {
-    let top = n as f64 - 1.0;
-    let clip = |x: Tensor| {
-        let (low, high) = (scalar(0.0, x.dtype()), scalar(top, x.dtype()));
-        let x = low.where_(&x.le(0.0), &x);
-        high.where_(&x.ge(top), &x)
+fn with<'a>(first: &[&'a Tensor], places: &'a [Tensor]) -> Vec<&'a Tensor> {
+    first.iter().copied().chain(places).collect()
+}
+
+impl Op for GridSample {
+    /// x `[n, c, sizes]`, and the places `[n, m]` of each dimension.
+    type Inputs = Variadic;
+    const NAME: &'static str = "grid_sample";
+    const SAVES: &'static [Saves] = &[];
+    fn infer(&self, all: Vec<In<'_>>) -> Result<Meta> {
+        let (x, places) = (all[0].shape, all[1].shape);
+        Ok(all[0].with_shape([x[0], x[1], places[1]]))
+    }
+    fn forward(&self, x: Vec<Array>, _: &Meta, _: &mut Extra) -> Array {
+        kernels::grid_sample(&x[0], &x[1..], &self.0)
+    }
+    fn saves(&self, i: usize) -> Saves {
+        match i {
+            0 => self.saved(1),
+            _ => self.saved(1).and(Saves::x(0)),
+        }
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
+        let places = self.places(cx, 1);
+        let dx = cx.grad(0, || {
+            let sizes = cx.meta(0).shape[2..].to_vec();
+            GridBack(self.clone(), sizes).apply(with(&[&dy], &places))
+        });
+        let mut grads = vec![dx];
+        grads.extend(self.slopes(cx, || [dy.clone(), cx.x(0)], &places));
+        grads
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        samples(|op, x, _, places| Sample::new(op, [&[x][..], &places].concat()))
+    }
+}
+
+/// The transpose of [`GridSample`] in x: dx of these sizes from dy `[n, c, m]` and the places. ddy is the gradient, sampled;
+/// dpᵈ is [`GridSlope`] of dy and the gradient.
+#[derive(Clone, Debug)]
+struct GridBack(GridSample, Vec<usize>);
+
+impl Op for GridBack {
+    /// dy `[n, c, m]`, and the places `[n, m]` of each dimension.
+    type Inputs = Variadic;
+    const NAME: &'static str = "grid_sample_back";
+    const SAVES: &'static [Saves] = &[];
+    fn infer(&self, all: Vec<In<'_>>) -> Result<Meta> {
+        let dy = all[0].shape;
+        let shape: Shape = [dy[0], dy[1]].iter().chain(&self.1).copied().collect();
+        Ok(all[0].with_shape(shape))
+    }
+    fn forward(&self, x: Vec<Array>, _: &Meta, _: &mut Extra) -> Array {
+        kernels::grid_sample_back(&x[0], &x[1..], &self.0.0, &self.1)
+    }
+    fn saves(&self, i: usize) -> Saves {
+        Op::saves(&self.0, i)
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, g: Tensor) -> Vec<Option<Tensor>> {
+        let places = self.0.places(cx, 1);
+        let ddy = cx.grad(0, || self.0.clone().apply(with(&[&g], &places)));
+        let mut grads = vec![ddy];
+        grads.extend(self.0.slopes(cx, || [cx.x(0), g.clone()], &places));
+        grads
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        samples(|op, x, dy, places| {
+            let sizes = x.shape()[2..].to_vec();
+            Sample::new(GridBack(op, sizes), [&[dy][..], &places].concat())
+        })
+    }
+}
+
+/// For each dimension d, Σ over channels of dy `[n, c, m]` times x sampled with wᵈ's derivative: `[dimensions, n, m]`. With g the
+/// gradient of a dimension, and summed over them: ddy is g times such samples, dx is [`GridBack`] of g dy, and dp is g times
+/// such a sum again.
+#[derive(Clone, Debug)]
+struct GridSlope(GridSample);
+
+impl Op for GridSlope {
+    /// dy `[n, c, m]`, x `[n, c, sizes]`, and the places `[n, m]` of each dimension.
+    type Inputs = Variadic;
+    const NAME: &'static str = "grid_sample_slope";
+    const SAVES: &'static [Saves] = &[];
+    fn infer(&self, all: Vec<In<'_>>) -> Result<Meta> {
+        let places = all[2].shape;
+        Ok(all[0].with_shape([self.0.dims(), places[0], places[1]]))
+    }
+    fn forward(&self, x: Vec<Array>, _: &Meta, _: &mut Extra) -> Array {
+        kernels::grid_sample_slope(&x[0], &x[1], &x[2..], &self.0.0)
+    }
+    fn saves(&self, i: usize) -> Saves {
+        let places = self.0.saved(2);
+        match i {
+            0 => places.and(Saves::x(1)),
+            1 => places.and(Saves::x(0)),
+            _ => places.and(Saves::x(0)).and(Saves::x(1)),
+        }
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, g: Tensor) -> Vec<Option<Tensor>> {
+        let (places, dims) = (self.0.places(cx, 2), self.0.dims());
+        // Σ of what `f` makes of each dimension's gradient.
+        let sum = |f: &dyn Fn(GridSample, Tensor) -> Tensor| {
+            let each = (0..dims).map(|d| f(self.0.steeper(d), g.select(0, d as isize)));
+            each.reduce(|a, b| a + b).expect("there are dimensions")
+        };
+        let ddy = cx.grad(0, || {
+            sum(&|op, g| g.unsqueeze(1) * op.apply(with(&[&cx.x(1)], &places)))
+        });
+        let dx = cx.grad(1, || {
+            let sizes = cx.meta(1).shape[2..].to_vec();
+            sum(&|op, g| {
+                let dy = g.unsqueeze(1) * cx.x(0);
+                GridBack(op, sizes.clone()).apply(with(&[&dy], &places))
+            })
+        });
+        let mut grads = vec![ddy, dx];
+        if (0..dims).any(|d| cx.wants(2 + d)) {
+            let all = sum(&|op, g| g * GridSlope(op).apply(with(&[&cx.x(0), &cx.x(1)], &places)));
+            grads.extend((0..dims).map(|d| cx.grad(2 + d, || all.select(0, d as isize))));
+        } else {
+            grads.resize(2 + dims, None);
+        }
+        grads
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        samples(|op, x, dy, places| Sample::new(GridSlope(op), [&[dy, x][..], &places].concat()))
+    }
+}
+
+/// Samples from an image, what its gradient may be, and places in it: away from whole numbers, where slopes jump, and some
+/// outside.
+fn samples<O: Op>(of: impl Fn(GridSample, Array, Array, Vec<Array>) -> Sample<O>) -> Vec<Sample<O>> {
+    let op = |interpolation, outside, order: &[u8]| {
+        GridSample(Sampling {
+            interpolation,
+            outside,
+            align: false,
+            order: order.to_vec(),
+        })
     };
-    match outside {
-        Outside::Zeros => x.clone(),
-        Outside::Border => clip(x.clone()),
-        Outside::Reflection if align => clip(reflected(x, 0.0, top)),
-        Outside::Reflection => clip(reflected(x, -0.5, n as f64)),
-    }
+    let (x, dy) = (|| numbers(&[2, 2, 3, 4]), || numbers(&[2, 2, 5]));
+    let down = || Array::from_slice(&[0.3, 1.7, -0.4, 2.2, 5.3, 1.4, 0.7, -3.2, 2.4, 1.1], [2, 5]);
+    let right = || Array::from_slice(&[2.2, 0.6, 1.3, 3.4, 1.2, -0.6, 2.8, 0.4, 9.3, 1.6], [2, 5]);
+    let far = || Array::from_slice(&[0.3, 1.7, -0.4, 1.2], [1, 4]);
+    vec![
+        of(
+            op(Interpolation::Linear, Outside::Zeros, &[0, 0]),
+            x(),
+            dy(),
+            vec![down(), right()],
+        ),
+        of(
+            op(Interpolation::Cubic, Outside::Border, &[0, 0]),
+            x(),
+            dy(),
+            vec![down(), right()],
+        ),
+        of(
+            op(Interpolation::Cubic, Outside::Reflection, &[1, 0]),
+            x(),
+            dy(),
+            vec![down(), right()],
+        ),
+        of(
+            op(Interpolation::Linear, Outside::Zeros, &[0, 1, 0]),
+            numbers(&[1, 2, 2, 3, 2]),
+            numbers(&[1, 2, 4]),
+            vec![far(), far(), far()],
+        ),
+    ]
 }
 
-/// The elements of x [n, c, sizes] at integer places, one tensor [n, places] for each dimension; zero outside.
-fn at(x: &Tensor, places: &[Tensor]) -> Tensor {
-    let shape = x.shape();
-    let (n, c, sizes) = (shape[0], shape[1], &shape[2..]);
-    let mut flat: Option<Tensor> = None;
-    let mut valid: Option<Tensor> = None;
-    for (place, &size) in places.iter().zip(sizes) {
-        let ok = place.ge(0.0).logical_and(&place.lt(size as f64));
-        let safe = place.where_(&ok, &scalar(0.0, place.dtype())).to(DType::I64);
-        flat = Some(match flat {
-            Some(flat) => flat * size as f64 + safe,
-            None => safe,
-        });
-        valid = Some(match valid {
-            Some(valid) => valid.logical_and(&ok),
-            None => ok,
-        });
-    }
-    let (flat, valid) = (flat.expect("there are places"), valid.expect("there are places"));
-    let m = flat.size(1);
-    let index = flat.unsqueeze(1).expand([n, c, m]).contiguous();
-    let picked = x.reshape([n, c, sizes.iter().product()]).gather(2, &index);
-    picked.where_(&valid.unsqueeze(1), &scalar(0.0, x.dtype()))
-}
-
-/// Keys' weights (1981), a = −0.75, of the four neighbours of a place that is `t` after the second.
-fn cubic_weights(t: &Tensor) -> [Tensor; 4] {
-    const A: f64 = -0.75;
-    let near = |x: Tensor| ((&x * (A + 2.0) - (A + 3.0)) * &x * &x) + 1.0;
-    let far = |x: Tensor| ((&x * A - 5.0 * A) * &x + 8.0 * A) * &x - 4.0 * A;
-    [far(t + 1.0), near(t.clone()), near(1.0 - t), far(2.0 - t)]
-}
-
-fn check(x: &Tensor, grid: &Tensor, mode: &str, padding: &str) -> Result<(Mode, Outside)> {
+fn check(x: &Tensor, grid: &Tensor, mode: &str, padding: &str) -> Result<(Interpolation, Outside)> {
     const NAME: &str = "grid_sample";
     let (a, b) = (x.shape(), grid.shape());
     let fits = (4..=5).contains(&a.rank())
@@ -112,6 +282,11 @@ fn check(x: &Tensor, grid: &Tensor, mode: &str, padding: &str) -> Result<(Mode, 
             format!("an input of shape {a} has nothing to sample"),
         ));
     }
+    if a[2..].iter().product::<usize>() >= 1 << 31 {
+        let message = format!("an input of shape {a} is too large");
+        return Err(Error::new(ErrorKind::Shape, NAME, message)
+            .note("there must be less than 2³¹ elements in each channel"));
+    }
     if !x.dtype().is_float() || x.dtype() != grid.dtype() {
         let message = format!("the input is {} and the grid {}", x.dtype(), grid.dtype());
         return Err(Error::new(ErrorKind::DType, NAME, message)
@@ -119,9 +294,9 @@ fn check(x: &Tensor, grid: &Tensor, mode: &str, padding: &str) -> Result<(Mode, 
     }
     let wrong = |what: &str| Err(Error::new(ErrorKind::Value, NAME, format!("there is no {what}")));
     let mode = match mode {
-        "bilinear" => Mode::Linear,
-        "nearest" => Mode::Nearest,
-        "bicubic" => Mode::Cubic,
+        "bilinear" => Interpolation::Linear,
+        "nearest" => Interpolation::Nearest,
+        "bicubic" => Interpolation::Cubic,
         other => return wrong(&format!("mode {other:?}: it is bilinear, nearest or bicubic")),
     };
     let outside = match padding {
@@ -151,91 +326,35 @@ pub fn grid_sample(x: &Tensor, grid: &Tensor, mode: &str, padding_mode: &str, al
     let (mode, outside) = or_raise(check(x, grid, mode, padding_mode));
     let (shape, grid_shape) = (x.shape(), grid.shape());
     let n = shape.rank() - 2;
-    let sizes = shape[2..].to_vec();
     let places: usize = grid_shape[1..=n].iter().product();
     let result: Shape = [shape[0], shape[1]]
         .iter()
         .chain(&grid_shape[1..=n])
         .copied()
         .collect();
-    // The grid's last dimension counts from the innermost.
-    let axis = |d: usize| {
-        let raw = grid.select(-1, (n - 1 - d) as isize).reshape([shape[0], places]);
-        unnormalized(&raw, sizes[d], align_corners)
+    // Between the neighbours that a cubic polynomial needs, each is brought inside by itself.
+    let (first, then) = match mode {
+        Interpolation::Cubic => (Outside::Zeros, outside),
+        _ => (outside, Outside::Zeros),
     };
-    if mode == Mode::Cubic {
-        let ends: Vec<(Tensor, [Tensor; 4])> = (0..n)
-            .map(|d| {
-                let place = axis(d);
-                let low = place.detach().floor();
-                let weights = cubic_weights(&(place - &low));
-                (low, weights)
-            })
-            .collect();
-        let neighbour = |d: usize, k: usize| {
-            whole(&inside(
-                &(&ends[d].0 + (k as f64 - 1.0)),
-                sizes[d],
-                outside,
-                align_corners,
-            ))
+    // The grid's last dimension counts from the innermost.
+    let place = |d: usize| {
+        let place = Place {
+            n: shape[2 + d],
+            align: align_corners,
+            outside: first,
         };
-        let mut total: Option<Tensor> = None;
-        for code in 0..4usize.pow(n as u32) {
-            let k = |d: usize| code / 4usize.pow(d as u32) % 4;
-            let places: Vec<Tensor> = (0..n).map(|d| neighbour(d, k(d))).collect();
-            let weight = (0..n).map(|d| ends[d].1[k(d)].clone()).reduce(|a, b| a * b);
-            let term = at(x, &places) * weight.expect("there are dimensions").unsqueeze(1);
-            total = Some(match total {
-                Some(sum) => sum + term,
-                None => term,
-            });
-        }
-        return total.expect("there are neighbours").reshape(result);
-    }
-    let spots: Vec<Tensor> = (0..n)
-        .map(|d| inside(&axis(d), sizes[d], outside, align_corners))
-        .collect();
-    if mode == Mode::Nearest {
-        let nearest: Vec<Tensor> = spots.iter().map(|s| half_even(&s.detach())).collect();
-        return at(x, &nearest).reshape(result);
-    }
-    let lows: Vec<Tensor> = spots.iter().map(|s| s.detach().floor()).collect();
-    let parts: Vec<Tensor> = spots.iter().zip(&lows).map(|(s, low)| s - low).collect();
-    let mut total: Option<Tensor> = None;
-    for corner in 0..1usize << n {
-        let high = |d: usize| corner >> d & 1 == 1;
-        let place: Vec<Tensor> = (0..n)
-            .map(|d| if high(d) { &lows[d] + 1.0 } else { lows[d].clone() })
-            .collect();
-        let weight = (0..n).map(|d| {
-            if high(d) {
-                parts[d].clone()
-            } else {
-                1.0 - &parts[d]
-            }
-        });
-        let weight = weight.reduce(|a, b| a * b).expect("there are dimensions");
-        let term = at(x, &place) * weight.unsqueeze(1);
-        total = Some(match total {
-            Some(sum) => sum + term,
-            None => term,
-        });
-    }
-    total.expect("there are corners").reshape(result)
-}
-
-/// A place that is a whole number but for rounding.
-fn whole(x: &Tensor) -> Tensor {
-    (x.detach() + 0.5).floor()
-}
-
-/// The nearest whole number, of two the even one.
-fn half_even(x: &Tensor) -> Tensor {
-    let up = (x + 0.5).floor();
-    let tie = (&up - x).eq(0.5);
-    let odd = ((&up * 0.5).floor() * 2.0).ne(&up);
-    (&up - 1.0).where_(&tie.logical_and(&odd), &up)
+        let raw = grid.select(-1, (n - 1 - d) as isize).reshape([shape[0], places]);
+        Rule::new(place).apply([&raw])
+    };
+    let spots: Vec<Tensor> = (0..n).map(place).collect();
+    let op = GridSample(Sampling {
+        interpolation: mode,
+        outside: then,
+        align: align_corners,
+        order: vec![0; n],
+    });
+    op.apply(with(&[x], &spots)).reshape(result)
 }
 
 /// The grid that [`grid_sample`] takes to transform an image of size `[n, c, h, w]` by `theta` `[n, 2, 3]`, or one of
@@ -282,4 +401,11 @@ pub fn affine_grid(theta: &Tensor, size: &[usize], align_corners: bool) -> Tenso
     base.expand([size[0], spatial.numel(), n + 1])
         .matmul(&theta.transpose(1, 2))
         .reshape(result)
+}
+
+contract_rules! { grid_place: Place, 1 }
+contract! {
+    grid_sample: GridSample,
+    grid_back: GridBack,
+    grid_slope: GridSlope,
 }
