@@ -127,7 +127,7 @@ DUNDERS = {
     "__repr__": "_str", "__str__": "_str", "__format__": "_str", "__hash__": "_int", "__contains__": "_bool",
     "__iter__": "Iterator[Tensor]", "__setitem__": "None", "__dlpack_device__": "tuple[_int, _int]",
     "__array__": "Any", "__array_namespace__": "Any", "__dlpack__": "Any", "__buffer__": "memoryview",
-    "__release_buffer__": "None", "__reduce__": "Any", "__reduce_ex__": "Any", "__enter__": "Any", "__exit__": "None",
+    "__release_buffer__": "None", "__call__": "Any", "__reduce__": "Any", "__reduce_ex__": "Any", "__enter__": "Any", "__exit__": "None",
 }  # fmt: skip
 
 PROPERTIES = {
@@ -150,7 +150,7 @@ SKIP = {
 
 def typed(parameter, function):
     name, default = parameter.name, parameter.default
-    if parameter.kind is parameter.VAR_POSITIONAL:
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         return "Any"
     kind = PARAMETERS.get(name, "Any")
     if name == "dim":
@@ -177,6 +177,8 @@ def parameters(signature, function, method):
         name = p.name
         if p.kind is p.VAR_POSITIONAL:
             name, star = "*" + name, True
+        if p.kind is p.VAR_KEYWORD:
+            name = "**" + name
         default = ""
         if p.default is not p.empty:
             plain = p.default is None or isinstance(p.default, (bool, int, float, str))

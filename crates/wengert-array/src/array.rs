@@ -1,12 +1,13 @@
 //! The value: an n-dimensional array that is shared until someone writes.
 
 use crate::device::Device;
-use crate::dtype::{DType, Element};
+use crate::dtype::{Compute, DType, Element};
 use crate::handle::Handle;
 use crate::kernels;
 use crate::layout::{Layout, Shape};
 use crate::storage::Buffer;
 use crate::with_element;
+use smallvec::SmallVec;
 use std::fmt;
 
 /// An n-dimensional array of numbers: an 8-byte handle on a shared buffer, a layout and a dtype.
@@ -251,14 +252,23 @@ impl Array {
     /// The only element, as `f64` (exact for every dtype but large i64; of a complex number the real part), or `None`
     /// where there is not exactly one.
     pub fn item(&self) -> Option<f64> {
-        if self.dtype().is_complex() {
-            return self.real().item();
+        match self.dtype().is_complex() {
+            true => self.real().element(),
+            false => self.element(),
         }
+    }
+
+    /// The only element as `C`, or `None` where there is not exactly one.
+    ///
+    /// # Panics
+    /// If it is complex.
+    #[inline]
+    pub fn element<C: Compute>(&self) -> Option<C> {
         if self.numel() != 1 {
             return None;
         }
         // SAFETY: the one element lies at the layout's offset, which `as_ptr` points to.
-        with_element!(self.dtype(), T => Some(unsafe { *self.as_ptr::<T>() }.load::<f64>()))
+        with_element!(self.dtype(), T => Some(unsafe { *self.as_ptr::<T>() }.load::<C>()))
     }
 
     /// The address of the first element.
@@ -367,7 +377,7 @@ impl Array {
 
     /// Dimensions `a` and `b` exchanged.
     pub fn transpose(&self, a: usize, b: usize) -> Array {
-        let mut order: Vec<usize> = (0..self.rank()).collect();
+        let mut order: SmallVec<[usize; 4]> = (0..self.rank()).collect();
         order.swap(a, b);
         self.permute(&order)
     }

@@ -259,9 +259,11 @@ impl Layout {
 
     /// The dimensions in a new order; `order` is a permutation.
     pub fn permute(&self, order: &[usize]) -> Layout {
-        let shape = order.iter().map(|&d| self.shape[d]).collect();
-        let strides = order.iter().map(|&d| self.strides[d]).collect();
-        Layout::of(shape, strides, self.offset)
+        Layout::of(
+            Shape(self.shape.0.picked(order)),
+            self.strides.picked(order),
+            self.offset,
+        )
     }
 
     /// Repeated along new leading dimensions and those of size one; `shape` must be one it broadcasts to.

@@ -42,9 +42,35 @@ impl<T: Copy + Default> Small<T> {
         *self = before.iter().chain([&value]).chain(after).copied().collect();
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, at: usize) {
-        let (before, after) = self.split_at(at);
-        *self = before.iter().chain(&after[1..]).copied().collect();
+        match self {
+            Small::Few(n, few) => {
+                *n -= 1;
+                for i in at..FEW {
+                    few[i] = few.get(i + 1).copied().unwrap_or_default();
+                }
+            }
+            Small::Many(many) => {
+                let (before, after) = many.split_at(at);
+                *self = before.iter().chain(&after[1..]).copied().collect();
+            }
+        }
+    }
+
+    /// The numbers at these places, in their order.
+    #[inline]
+    pub(crate) fn picked(&self, places: &[usize]) -> Small<T> {
+        match self {
+            Small::Few(n, few) if places.len() == *n as usize => {
+                let mut picked = [T::default(); FEW];
+                for (to, &place) in picked.iter_mut().zip(places) {
+                    *to = few[place];
+                }
+                Small::Few(*n, picked)
+            }
+            _ => places.iter().map(|&place| self[place]).collect(),
+        }
     }
 }
 

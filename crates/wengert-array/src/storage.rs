@@ -7,11 +7,11 @@
 //! Memory that another library owns can be a buffer too: its block holds the address and the owner.
 
 use crate::error::{Error, ErrorKind, raise};
-use crate::handle::lists::List;
+use crate::handle::{lists::List, was_last};
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const ALIGN: usize = 64;
 /// Blocks up to this many bytes are kept by the thread that drops them.
@@ -168,8 +168,7 @@ impl Clone for Buffer {
 impl Drop for Buffer {
     #[inline]
     fn drop(&mut self) {
-        if self.header().refs.fetch_sub(1, Ordering::Release) == 1 {
-            fence(Ordering::Acquire);
+        if was_last(&self.header().refs) {
             if self.header().class == FOREIGN {
                 // SAFETY: made by `Box::leak` in `foreign`, and this was the last holder.
                 let block = unsafe { Box::from_raw(self.0.cast::<Foreign>().as_ptr()) };

@@ -161,6 +161,14 @@ pub(crate) enum Operand {
 }
 
 impl Operand {
+    /// As a tensor to be combined with `with`, of which `made` keeps what had to be made.
+    #[inline]
+    pub(crate) fn seen<'a>(&'a self, with: &Tensor, made: &'a mut Option<Tensor>) -> &'a Tensor {
+        match self {
+            Operand::Tensor(t) => t,
+            other => made.insert(other.tensor(with)),
+        }
+    }
     /// As a tensor to be combined with `with`: a number takes its dtype where that can hold it.
     pub(crate) fn tensor(&self, with: &Tensor) -> Tensor {
         match self {

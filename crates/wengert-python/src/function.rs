@@ -14,7 +14,8 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wengert::op::In;
 use wengert::{
-    Array, Complex, Ctx, DType, Extra, Meta, Op, Recording, Result, Sample, Saves, Shape, Tensor, Variadic,
+    Array, Complex, Ctx, DType, Each, Extra, Meta, Op, Recording, Result, Sample, Saves, Shape, Tensor,
+    Variadic,
 };
 
 /// What a user's operation keeps between forward and backward.
@@ -164,15 +165,15 @@ impl Op for Custom {
     fn name(&self) -> &'static str {
         self.name
     }
-    fn infer(&self, _: Vec<In<'_>>) -> Result<Meta> {
+    fn infer(&self, _: Each<Self, In<'_>>) -> Result<Meta> {
         Ok(self.meta.clone())
     }
-    fn forward(&self, _: Vec<Array>, y: &Meta, _: &mut Extra) -> Array {
+    fn forward(&self, _: Each<Self, Array>, y: &Meta, _: &mut Extra) -> Array {
         let packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Computed before the operation was made; only an audit asks again.
         packed.unwrap_or_else(|| Array::full(&y.shape, 0.0, y.dtype))
     }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Each<Self, Option<Tensor>> {
         let now = {
             let kept = lock(&self.ctx.get().0);
             let see = |s: &Saved| match s {
@@ -214,7 +215,7 @@ impl Custom {
         py: Python<'_>,
         result: Bound<'_, PyAny>,
         cx: &Ctx<'_, Self>,
-    ) -> PyResult<Vec<Option<Tensor>>> {
+    ) -> PyResult<Each<Self, Option<Tensor>>> {
         let items: Vec<Bound<'_, PyAny>> = match result.cast::<PyTuple>() {
             Ok(tuple) => tuple.iter().collect(),
             Err(_) => vec![result],
@@ -229,7 +230,7 @@ impl Custom {
                 self.tensors.len()
             )));
         }
-        let mut grads = Vec::new();
+        let mut grads = Each::<Self, _>::new();
         for (g, _) in items
             .iter()
             .zip(&self.tensors)
@@ -373,7 +374,7 @@ fn _apply_function<'py>(
             op.meta = packed.meta();
             op.packed = Mutex::new(Some(packed));
             let parts = op.parts.clone();
-            unpack(&op.apply(variables), &parts)
+            unpack(&op.apply(variables.into()), &parts)
         })?;
         let mut made = made.into_iter();
         for (y, _) in outputs.iter_mut().zip(&differentiable).filter(|(_, d)| **d) {

@@ -32,6 +32,7 @@
 
 mod args;
 mod autograd;
+mod called;
 mod create;
 mod data;
 mod dtype;
@@ -76,6 +77,7 @@ fn _C(m: &Bound<'_, PyModule>) -> PyResult<()> {
     create::register(m)?;
     origin::register(m)?;
     autograd::register(m)?;
+    called::register(m)?;
     function::register(m)?;
     inspect::register(m)?;
     interop::register(m)?;

@@ -9,7 +9,7 @@ use crate::state;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert::Tensor;
@@ -24,9 +24,9 @@ pub(crate) unsafe fn alone<T: Give + Send>(
     f: impl FnOnce(&Tensor) -> T + Send,
 ) -> *mut PyObject {
     // SAFETY: as the caller promises.
-    let (py, x) = unsafe { (Python::assume_attached(), state::at(slf).get()) };
-    let work = x.numel();
-    finish(py, guard(py, work, move || f(&x)).and_then(|y| y.give(py)))
+    let (py, x) = unsafe { (Python::assume_attached(), state::at(slf)) };
+    let made = x.lend(py).and_then(|x| guard(py, x.numel(), || f(&x)));
+    finish(py, made.and_then(|y| y.give(py)))
 }
 
 /// What `f` makes of a tensor and the sizes that stand in the call, each by itself or all in one sequence, which `keyword`
@@ -47,16 +47,18 @@ pub(crate) unsafe fn sized(
     // SAFETY: as the caller promises.
     let (py, x, given) = unsafe {
         let py = Python::assume_attached();
-        (py, state::at(slf).get(), Given::new(py, args, n, names))
+        (py, state::at(slf), Given::new(py, args, n, names))
     };
-    let made = given
-        .sizes(keyword)
-        .and_then(|sizes| guard(py, 0, move || f(&x, sizes)));
+    let made = given.sizes(keyword).and_then(|sizes| {
+        let x = x.lend(py)?;
+        guard(py, 0, || f(&x, sizes))
+    });
     finish(py, made.and_then(|y| y.give(py)))
 }
 
 /// The arguments of a call.
 pub(crate) struct Given<'a, 'py> {
+    py: Python<'py>,
     pub(crate) args: &'a [Borrowed<'a, 'py, PyAny>],
     names: Option<Borrowed<'a, 'py, PyTuple>>,
 }
@@ -80,7 +82,7 @@ impl<'a, 'py> Given<'a, 'py> {
                 0 => &[],
                 _ => std::slice::from_raw_parts(args.cast(), n),
             };
-            Given { args, names }
+            Given { py, args, names }
         }
     }
 
@@ -92,6 +94,17 @@ impl<'a, 'py> Given<'a, 'py> {
             [only] if names.len() == 1 && same(names.get_borrowed_item(0).ok()?) => Some(*only),
             _ => None,
         }
+    }
+
+    /// As a tuple and a dictionary.
+    pub(crate) fn split(&self) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
+        let names = self.names.map_or(0, |names| names.len());
+        let (plain, named) = self.args.split_at(self.args.len() - names);
+        let kwargs = PyDict::new(self.py);
+        for (name, value) in self.names.iter().flat_map(|names| names.iter()).zip(named) {
+            kwargs.set_item(name, value)?;
+        }
+        Ok((PyTuple::new(self.py, plain)?, kwargs))
     }
 
     fn sizes(&self, keyword: &str) -> PyResult<Few> {

@@ -28,8 +28,8 @@ pub(crate) enum Place {
 
 thread_local! {
     static PLACE: Cell<Place> = const { Cell::new(Place::None) };
-    /// The code object looked up last, its number, and whether it is passed over.
-    static LAST: Cell<(usize, u32, bool)> = const { Cell::new((0, 0, false)) };
+    /// Code objects looked up lately, each at a place that its address chooses, its number, and whether it is passed over.
+    static LAST: [Cell<(usize, u32, bool)>; 16] = const { [const { Cell::new((0, 0, false)) }; 16] };
 }
 
 /// Code objects that applied recorded operations. They are kept for good, so that their addresses stay theirs;
@@ -148,7 +148,8 @@ fn find_lasti() -> Option<unsafe extern "C" fn(*mut ffi::PyObject) -> c_int> {
 
 fn number_of(code: &Bound<'_, PyAny>) -> (u32, bool) {
     let at = code.as_ptr() as usize;
-    let (last, number, internal) = LAST.get();
+    let lately = (at >> 6 ^ at >> 10) % 16;
+    let (last, number, internal) = LAST.with(|last| last[lately].get());
     if last == at {
         return (number, internal);
     }
@@ -179,7 +180,7 @@ fn number_of(code: &Bound<'_, PyAny>) -> (u32, bool) {
             new
         }
     };
-    LAST.set((at, number, internal));
+    LAST.with(|last| last[lately].set((at, number, internal)));
     (number, internal)
 }
 

@@ -4,12 +4,12 @@
 //! possible conversions: together half of what the binding costs. These do the same in the usual case, two tensors
 //! or a tensor and a number, and hand what is not usual to the same conversions.
 
-use crate::args::{Number, Operand, as_tensor};
+use crate::args::{Number, Operand};
 use crate::guard::guard;
 use crate::methods::calm;
 use crate::ops::elementwise::{ONE, add_, compared, div_, mul_, sub_};
 use crate::ops::index::part_of;
-use crate::state::{self, object};
+use crate::state::{self, Lent, object};
 use crate::tensor::PyTensor;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};
@@ -22,32 +22,35 @@ use wengert::Tensor;
 
 /// The other side of an operator, if it can be one.
 #[inline]
-fn operand(obj: &Bound<'_, PyAny>) -> Option<Operand> {
-    if let Some(t) = as_tensor(obj) {
-        return Some(Operand::Tensor(t));
+fn operand<'a>(obj: &'a Bound<'_, PyAny>) -> Option<PyResult<Lent<'a, Operand>>> {
+    if let Some(t) = state::of(obj) {
+        return Some(t.get().lend(obj.py()).map(|t| t.map(Operand::Tensor)));
     }
-    if let Ok(f) = obj.cast_exact::<PyFloat>() {
-        return Some(Operand::Number(Number::Float(f.value())));
-    }
-    if obj.is_exact_instance_of::<PyInt>()
+    let number = if let Ok(f) = obj.cast_exact::<PyFloat>() {
+        Operand::Number(Number::Float(f.value()))
+    } else if obj.is_exact_instance_of::<PyInt>()
         && let Ok(i) = obj.extract::<i64>()
     {
-        return Some(Operand::Number(Number::Int(i)));
-    }
-    calm(obj.py(), || obj.extract::<Operand>()).ok()
+        Operand::Number(Number::Int(i))
+    } else {
+        calm(obj.py(), || obj.extract::<Operand>()).ok()?
+    };
+    Some(Ok(Lent::own(number)))
 }
 
 /// `f` of the tensor and the other side, as the interpreter wants it.
 #[inline]
 fn finish(
     py: Python<'_>,
-    x: Tensor,
-    y: Operand,
+    x: &PyTensor,
+    y: PyResult<Lent<'_, Operand>>,
     f: impl FnOnce(&Tensor, &Operand) -> Tensor + Send,
 ) -> *mut PyObject {
-    let work = x.numel();
-    let made = guard(py, work, move || f(&x, &y)).and_then(|y| object(py, y));
-    raw(py, made)
+    let made = y.and_then(|y| {
+        let x = x.lend(py)?;
+        guard(py, x.numel(), || f(&x, &y))
+    });
+    raw(py, made.and_then(|y| object(py, y)))
 }
 
 #[inline]
@@ -84,12 +87,12 @@ unsafe fn binary(
     if let Some(x) = state::of(&a)
         && let Some(y) = operand(&b)
     {
-        return finish(py, x.get().get(), y, f);
+        return finish(py, x.get(), y, f);
     }
     if let Some(x) = state::of(&b)
         && let Some(y) = operand(&a)
     {
-        return finish(py, x.get().get(), y, reflected);
+        return finish(py, x.get(), y, reflected);
     }
     not_implemented(py)
 }
@@ -116,7 +119,7 @@ binaries! {
         Operand::Number(n) => n.f64() / n.ready(x),
         y => y.tensor(x) / x,
     };
-    nb_matrix_multiply: |x, y| x.matmul(&y.tensor(x)), |x, y| y.tensor(x).matmul(x);
+    nb_matrix_multiply: |x, y| x.matmul(y.seen(x, &mut None)), |x, y| y.tensor(x).matmul(x);
 }
 
 unsafe extern "C" fn tp_richcompare(a: *mut PyObject, b: *mut PyObject, op: c_int) -> *mut PyObject {
@@ -128,7 +131,7 @@ unsafe extern "C" fn tp_richcompare(a: *mut PyObject, b: *mut PyObject, op: c_in
     let (Some(x), Some(y), Some(op)) = (state::of(&a), operand(&b), CompareOp::from_raw(op)) else {
         return not_implemented(py);
     };
-    finish(py, x.get().get(), y, |x, y| compared(x, y, op))
+    finish(py, x.get(), y, |x, y| compared(x, y, op))
 }
 
 unsafe extern "C" fn mp_subscript(x: *mut PyObject, index: *mut PyObject) -> *mut PyObject {

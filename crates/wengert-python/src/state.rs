@@ -3,6 +3,7 @@
 use crate::errors;
 use crate::guard::guard;
 use crate::held::Held;
+use crate::methods::calm;
 use pyo3::PyTypeInfo;
 use pyo3::exceptions::{PyRuntimeError, PySystemError};
 use pyo3::ffi;
@@ -11,6 +12,8 @@ use pyo3::impl_::pyclass::{PyClassImpl, PyClassItems};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use std::ffi::c_void;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use wengert::{DType, Tensor};
@@ -21,6 +24,8 @@ pub(crate) struct PyTensor(Held<State>);
 
 struct State {
     now: Stands,
+    /// How many calls the tensor that it stands for is lent to.
+    lent: usize,
     more: Option<Box<More>>,
 }
 
@@ -47,6 +52,8 @@ struct More {
     grad_of: Option<Tensor>,
     /// The hooks of this leaf, which Python's garbage collector asks for.
     hooks: Vec<Arc<Callback>>,
+    /// What it stood for when that was lent.
+    before: Vec<Stands>,
 }
 
 /// A Python function that a graph calls, until it is taken away.
@@ -105,7 +112,12 @@ impl PyTensor {
 
     #[inline]
     pub(crate) fn standing(now: Stands) -> PyTensor {
-        PyTensor(Held::new(State { now, more: None }))
+        let state = State {
+            now,
+            lent: 0,
+            more: None,
+        };
+        PyTensor(Held::new(state))
     }
 
     /// What it stands for now.
@@ -120,9 +132,18 @@ impl PyTensor {
 
     /// Makes it stand for something else. Where it is a gradient, its variable hears of it.
     pub(crate) fn stand(&self, new: Stands) {
-        let (old, variable) = self.0.with(|state| {
+        let (old, variable, _unused) = self.0.with(|state| {
             let variable = state.more.as_ref().and_then(|more| more.grad_of.clone());
-            (std::mem::replace(&mut state.now, new.clone()), variable)
+            let old = std::mem::replace(&mut state.now, new.clone());
+            let unused = match state.lent {
+                0 => state.more.as_mut().map(|more| std::mem::take(&mut more.before)),
+                // The calls that it is lent to are still to read it.
+                _ => {
+                    state.more.get_or_insert_default().before.push(old.clone());
+                    None
+                }
+            };
+            (old, variable, unused)
         });
         if let (Stands::For(old), Stands::For(new), Some(variable)) = (old, new, variable)
             && variable.grad().is_some_and(|grad| grad.is(&old))
@@ -141,19 +162,43 @@ impl PyTensor {
         plain.unwrap_or_else(|| self.side_value())
     }
 
-    /// What `f` makes of the tensor that it stands for now. `f` must not run Python code.
+    /// The tensor that it stands for now, for a call that has this object as an argument: so the object lives as long as
+    /// the call. The handle is not counted, which takes two exchanges with other processors less for each operand.
     #[inline]
-    pub(crate) fn look<T>(&self, f: impl FnOnce(&Tensor) -> T) -> T {
-        let mut f = Some(f);
-        let plain = self.0.with(|state| match &state.now {
-            Stands::For(t) => f.take().map(|f| f(t)),
+    pub(crate) fn lend(&self, py: Python<'_>) -> PyResult<Lent<'_, Tensor>> {
+        let lent = self.0.with(|state| match &state.now {
+            Stands::For(t) => {
+                state.lent += 1;
+                // SAFETY: the copy of the handle is forgotten, not dropped, and the handle itself outlives it: `self` is borrowed
+                // for as long, and `stand` keeps what is lent.
+                Some(unsafe { std::ptr::from_ref(t).cast::<ManuallyDrop<Tensor>>().read() })
+            }
             Stands::Side { .. } => None,
         });
-        match (plain, f) {
-            (Some(seen), _) => seen,
-            (None, Some(f)) => f(&self.side_value()),
-            (None, None) => unreachable!("`f` was called, and gave something"),
+        match lent {
+            Some(value) => Ok(Lent {
+                value,
+                of: Some(self),
+            }),
+            None => guard(py, 0, || self.side_value()).map(Lent::own),
         }
+    }
+
+    /// What `f` makes of the tensor that it stands for now; where it panics, an exception. `f` must not run Python code.
+    #[inline]
+    pub(crate) fn look<T>(&self, py: Python<'_>, f: impl FnOnce(&Tensor) -> T) -> PyResult<T> {
+        calm(py, || {
+            let mut f = Some(f);
+            let plain = self.0.with(|state| match &state.now {
+                Stands::For(t) => f.take().map(|f| f(t)),
+                Stands::Side { .. } => None,
+            });
+            match (plain, f) {
+                (Some(seen), _) => Ok(seen),
+                (None, Some(f)) => Ok(f(&self.side_value())),
+                (None, None) => unreachable!("`f` was called, and gave something"),
+            }
+        })
     }
 
     #[cold]
@@ -300,6 +345,54 @@ impl PyTensor {
                 let new = new.detach();
                 guard(py, 0, || of.set_data(&if turned { new.t() } else { new }))
             }
+        }
+    }
+}
+
+/// What a call reads: made of a tensor that an object lends, or a value of its own. It is dropped by a thread that holds the
+/// interpreter's lock.
+pub(crate) struct Lent<'a, T> {
+    value: ManuallyDrop<T>,
+    of: Option<&'a PyTensor>,
+}
+
+impl<'a, T> Lent<'a, T> {
+    #[inline]
+    pub(crate) fn own(value: T) -> Lent<'a, T> {
+        Lent {
+            value: ManuallyDrop::new(value),
+            of: None,
+        }
+    }
+
+    /// The same as part of another value.
+    #[inline]
+    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Lent<'a, U> {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is neither used nor dropped from here on.
+        let value = unsafe { ManuallyDrop::take(&mut this.value) };
+        Lent {
+            value: ManuallyDrop::new(f(value)),
+            of: this.of,
+        }
+    }
+}
+
+impl<T> Deref for Lent<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> Drop for Lent<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        match self.of {
+            Some(object) => object.0.with(|state| state.lent -= 1),
+            // SAFETY: a value of its own, and it is not used again.
+            None => unsafe { ManuallyDrop::drop(&mut self.value) },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `wengert.Tensor`.
 
-use crate::args::{Operand, as_tensor};
+use crate::args::{Number, Operand, as_tensor};
 use crate::dtype::{self, DTypeArg, PyDType, PyDevice};
 use crate::errors::value_error;
 use crate::give::Give;
@@ -119,7 +119,7 @@ impl PyTensor {
     /// The type of the elements.
     #[getter]
     fn dtype(&self, py: Python<'_>) -> PyResult<Py<PyDType>> {
-        Ok(dtype::object(py, self.look(Tensor::dtype))?.clone_ref(py))
+        Ok(dtype::object(py, self.look(py, Tensor::dtype)?)?.clone_ref(py))
     }
     /// Where the elements are.
     #[getter]
@@ -128,24 +128,24 @@ impl PyTensor {
     }
     /// How many dimensions.
     #[getter]
-    fn ndim(&self) -> usize {
-        self.look(Tensor::dim)
+    fn ndim(&self, py: Python<'_>) -> PyResult<usize> {
+        self.look(py, Tensor::dim)
     }
     /// How many dimensions.
-    fn dim(&self) -> usize {
-        self.look(Tensor::dim)
+    fn dim(&self, py: Python<'_>) -> PyResult<usize> {
+        self.look(py, Tensor::dim)
     }
     /// How many dimensions.
-    fn ndimension(&self) -> usize {
-        self.look(Tensor::dim)
+    fn ndimension(&self, py: Python<'_>) -> PyResult<usize> {
+        self.look(py, Tensor::dim)
     }
     /// How many elements.
-    fn numel(&self) -> usize {
-        self.look(Tensor::numel)
+    fn numel(&self, py: Python<'_>) -> PyResult<usize> {
+        self.look(py, Tensor::numel)
     }
     /// How many elements.
-    fn nelement(&self) -> usize {
-        self.look(Tensor::numel)
+    fn nelement(&self, py: Python<'_>) -> PyResult<usize> {
+        self.look(py, Tensor::numel)
     }
     /// Bytes per element.
     fn element_size(&self) -> usize {
@@ -169,20 +169,19 @@ impl PyTensor {
     /// The strides, in elements, or that of dimension `dim`.
     #[pyo3(signature = (dim = None))]
     fn stride<'py>(&self, py: Python<'py>, dim: Option<isize>) -> PyResult<Bound<'py, PyAny>> {
-        let t = self.get();
-        let strides = t.stride();
+        let strides = self.look(py, Tensor::stride)?;
         match dim {
             None => Ok(PyTuple::new(py, strides)?.into_any()),
             Some(d) => {
-                guard(py, 0, || t.size(d))?;
+                self.look(py, |t| t.size(d))?;
                 let d = if d < 0 { d + strides.len() as isize } else { d };
                 strides[d as usize].into_bound_py_any(py)
             }
         }
     }
     /// Whether the elements lie row-major without gaps.
-    fn is_contiguous(&self) -> bool {
-        self.get().is_contiguous()
+    fn is_contiguous(&self, py: Python<'_>) -> PyResult<bool> {
+        self.look(py, Tensor::is_contiguous)
     }
     /// Whether elements are floating-point numbers.
     fn is_floating_point(&self) -> bool {
@@ -209,7 +208,7 @@ impl PyTensor {
     /// Dimensions in reverse order.
     #[getter(T)]
     fn py_t(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let t = self.get();
+        let t = self.lend(py)?;
         guard(py, 0, || reversed(&t))?.give(py)
     }
     /// The last two dimensions exchanged.
@@ -347,17 +346,17 @@ impl PyTensor {
 
     /// The elements as nested lists.
     fn tolist(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let t = self.get();
-        let dims = t.shape();
-        match t.dtype() {
-            DType::Bool => nested(py, &t.to_vec::<bool>(), &dims),
-            d if d.is_integer() => nested(py, &t.to_vec::<i64>(), &dims),
-            d if d.is_complex() => nested(py, &t.to_vec::<Complex64>(), &dims),
-            _ => nested(py, &t.to_vec::<f64>(), &dims),
+        let array = self.look(py, Tensor::array)?;
+        let dims = array.shape();
+        match array.dtype() {
+            DType::Bool => nested(py, &array.to_vec::<bool>(), dims),
+            d if d.is_integer() => nested(py, &array.to_vec::<i64>(), dims),
+            d if d.is_complex() => nested(py, &array.to_vec::<Complex64>(), dims),
+            _ => nested(py, &array.to_vec::<f64>(), dims),
         }
     }
     fn __complex__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyComplex>> {
-        let array = self.look(Tensor::array);
+        let array = self.look(py, Tensor::array)?;
         match array.to_vec::<Complex64>()[..] {
             [z] => Ok(PyComplex::from_doubles(py, z.re, z.im)),
             _ => Err(not_one(py, &array)),
@@ -386,8 +385,8 @@ impl PyTensor {
         }
         Ok(t.ne(0.0).item() != 0.0)
     }
-    fn __len__(&self) -> PyResult<usize> {
-        match self.look(|t| t.with_shape(|shape| shape.first().copied())) {
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        match self.look(py, |t| t.with_shape(|shape| shape.first().copied()))? {
             Some(n) => Ok(n),
             None => Err(PyTypeError::new_err("len() of a 0-d tensor")),
         }
@@ -476,15 +475,25 @@ const _: () = {
 impl PyTensor {
     /// The only element, as a Python number.
     fn number(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let array = self.look(Tensor::array);
-        match array.numel() {
-            1 => element(py, &array),
-            _ => Err(not_one(py, &array)),
+        match self.look(py, |t| t.with_array(number_in))? {
+            Some(Number::Float(v)) => v.into_py_any(py),
+            Some(Number::Int(v)) => v.into_py_any(py),
+            Some(Number::Bool(v)) => v.into_py_any(py),
+            None => {
+                let array = self.look(py, Tensor::array)?;
+                match array.numel() {
+                    1 => array.to_vec::<Complex64>()[0].into_py_any(py),
+                    _ => Err(not_one(py, &array)),
+                }
+            }
         }
     }
     /// The only element, as a float.
     pub(crate) fn real_number(&self, py: Python<'_>) -> PyResult<f64> {
-        let array = self.look(Tensor::array);
+        if let Some(number) = self.look(py, |t| t.with_array(number_in))? {
+            return Ok(number.f64());
+        }
+        let array = self.look(py, Tensor::array)?;
         if array.dtype().is_complex() && array.numel() == 1 && array.imag().item() != Some(0.0) {
             let text = array.to_vec::<Complex64>()[0];
             return Err(value_error(py, "float", format!("{text} is no real number")));
@@ -493,7 +502,7 @@ impl PyTensor {
     }
     #[inline]
     fn size_object<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let known = self.look(|t| t.with_shape(|dims| known_size(py, dims)));
+        let known = self.look(py, |t| t.with_shape(|dims| known_size(py, dims)))?;
         match known {
             Some(known) => Ok(known.into_bound(py)),
             None => size(py, &self.get().shape()),
@@ -531,16 +540,14 @@ fn reversed(t: &Tensor) -> Tensor {
     wengert::ops::shape::Permute((0..t.dim() as isize).rev().collect()).apply([t])
 }
 
-/// The one element of `array`.
-pub(crate) fn element(py: Python<'_>, array: &Array) -> PyResult<Py<PyAny>> {
-    match (array.dtype(), array.item()) {
-        (DType::Bool, Some(v)) => (v != 0.0).into_py_any(py),
-        // Large integers are no f64s.
-        (DType::I64, _) => array.to_vec::<i64>()[0].into_py_any(py),
-        (d, Some(v)) if d.is_integer() => (v as i64).into_py_any(py),
-        (d, _) if d.is_complex() && array.numel() == 1 => array.to_vec::<Complex64>()[0].into_py_any(py),
-        (_, Some(v)) => v.into_py_any(py),
-        (_, None) => Err(not_one(py, array)),
+/// The one element of `array`, if there is one and it is real.
+#[inline]
+fn number_in(array: &Array) -> Option<Number> {
+    match array.dtype() {
+        d if d.is_complex() => None,
+        d if d.is_float() => array.element().map(Number::Float),
+        DType::Bool => array.element::<i64>().map(|v| Number::Bool(v != 0)),
+        _ => array.element().map(Number::Int),
     }
 }
 

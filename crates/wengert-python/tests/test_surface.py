@@ -35,6 +35,7 @@ METHODS = {
     "is": "Python's is",
     "is_only_handle": "for the garbage collector",
     "with_shape": "shape",
+    "with_array": "for bindings",
     "map": "rules are written in Rust; in Python, autograd.Function",
     "map2": "rules are written in Rust; in Python, autograd.Function",
     "index": "x[...]",

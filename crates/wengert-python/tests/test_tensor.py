@@ -331,3 +331,23 @@ def test_repr():
 def test_out_is_refused_by_name():
     with pytest.raises(NotImplementedError, match="out= is not supported"):
         wengert.sin(wengert.ones(2), out=wengert.ones(2))
+
+
+def test_a_value_that_an_interrupted_update_lost_is_an_error_wherever_it_is_read():
+    # A weight that takes no memory, and a step for whose result there is none.
+    layer = wengert.nn.Linear(1, 1)
+    layer.W = wengert.zeros(1, 1).expand(1 << 29, 1 << 29).detach()
+    layer.W.grad = layer.W.detach()
+    with pytest.raises(wengert.OutOfMemoryError):
+        wengert.optim.SGD([layer.weight], lr=1.0).step()
+    x, y = layer.W, layer.weight
+    reads = [
+        lambda: x + 1, lambda: 1 - y, lambda: y == y, lambda: x @ y, lambda: y.sin(), lambda: y.view(-1), lambda: y[0],
+        lambda: x.T, lambda: x.item(), lambda: float(y), lambda: x.detach(), lambda: x.sum(0), lambda: wengert.cat([x]),
+        lambda: x.shape, lambda: y.dtype, lambda: len(y), lambda: x.stride(), lambda: x.is_contiguous(), lambda: y.tolist(),
+    ]  # fmt: skip
+    for read in reads:
+        with pytest.raises(wengert.ArgumentError, match="was lost"):
+            read()
+    layer.W.data = wengert.ones(2, 2)
+    assert (y + 1).tolist() == [[2.0, 2.0], [2.0, 2.0]]

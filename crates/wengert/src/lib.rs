@@ -24,7 +24,7 @@ pub use autograd::{
     grad, is_detecting_anomaly, is_recording, no_grad,
 };
 pub use create::{Literal, Scalar};
-pub use op::{Complex, Each, Extra, Fixed, Op, Sample, Saves, Variadic};
+pub use op::{Complex, Each, Extra, Fixed, Many, Op, Sample, Saves, Variadic};
 pub use ops::fft;
 pub use ops::linalg;
 pub use ops::linalg::einsum;

@@ -4,8 +4,9 @@
 //! gradient may be asked for later, leaves a record of itself in the result's history.
 
 use crate::autograd::mode::Duties;
-use crate::autograd::{Autocast, Input, Precision, record};
+use crate::autograd::{Autocast, Inputs, Precision, record};
 use crate::tensor::Tensor;
+use smallvec::SmallVec;
 use std::fmt::Debug;
 use std::panic::Location;
 use wengert_array::{Array, DType, Device, Error, ErrorKind, Meta, Result, Shape, raise};
@@ -16,7 +17,7 @@ impl<T: Debug + Send + Sync> Item for T {}
 
 /// How many inputs an operation takes: [`Fixed<N>`](Fixed) or [`Variadic`].
 pub trait Arity: Debug + Send + Sync + 'static {
-    /// One `T` for each input: `[T; N]`, or `Vec<T>`.
+    /// One `T` for each input: `[T; N]`, or [`Many`].
     type Of<T: Item>: AsRef<[T]> + AsMut<[T]> + IntoIterator<Item = T> + Item;
     /// Makes one from each of another.
     fn map<T: Item, U: Item>(each: Self::Of<T>, f: impl FnMut(T) -> U) -> Self::Of<U>;
@@ -47,15 +48,18 @@ impl<const N: usize> Arity for Fixed<N> {
 #[derive(Debug)]
 pub struct Variadic;
 
+/// What [`Variadic`] has one of for each input; up to four need no allocation.
+pub type Many<T> = SmallVec<[T; 4]>;
+
 impl Arity for Variadic {
-    type Of<T: Item> = Vec<T>;
-    fn map<T: Item, U: Item>(each: Vec<T>, f: impl FnMut(T) -> U) -> Vec<U> {
+    type Of<T: Item> = Many<T>;
+    fn map<T: Item, U: Item>(each: Many<T>, f: impl FnMut(T) -> U) -> Many<U> {
         each.into_iter().map(f).collect()
     }
-    fn map_ref<'a, T: Item + 'a, U: Item>(each: &'a Vec<T>, f: impl FnMut(&'a T) -> U) -> Vec<U> {
+    fn map_ref<'a, T: Item + 'a, U: Item>(each: &'a Many<T>, f: impl FnMut(&'a T) -> U) -> Many<U> {
         each.iter().map(f).collect()
     }
-    fn map_mut<T: Item, U: Item>(each: &mut Vec<T>, f: impl FnMut(&mut T) -> U) -> Vec<U> {
+    fn map_mut<T: Item, U: Item>(each: &mut Many<T>, f: impl FnMut(&mut T) -> U) -> Many<U> {
         each.iter_mut().map(f).collect()
     }
 }
@@ -136,7 +140,7 @@ impl Saves {
 
 /// Values that `forward` computed on the way and `backward` can use.
 #[derive(Debug, Default)]
-pub struct Extra(pub(crate) smallvec::SmallVec<[Array; 1]>);
+pub struct Extra(pub(crate) SmallVec<[Array; 1]>);
 
 impl Extra {
     /// Keeps a value; [`Ctx::extra`](crate::autograd::Ctx::extra) gives it back by its number.
@@ -242,12 +246,18 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
         None
     }
 
+    /// The result of an operation with one input, where that fits and only has to be seen otherwise: what needs no record
+    /// then takes no more. What this does not know, `infer` and `forward` do.
+    #[doc(hidden)]
+    fn view(&self, x: &Array) -> Option<Array> {
+        let _ = x;
+        None
+    }
+
     /// The result. Panics at the caller's line where the inputs do not fit.
     #[track_caller]
     fn apply(self, x: Each<Self, &Tensor>) -> Tensor {
-        let duties = Duties::now();
-        let x = Self::Inputs::map_ref(&x, |x| Input::seen(x, duties));
-        match run::<Self>(self, x, duties, Location::caller()) {
+        match self.try_apply(x) {
             Ok(y) => y,
             Err(error) => raise(error),
         }
@@ -257,8 +267,7 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
     #[track_caller]
     fn apply_owned(self, x: Each<Self, Tensor>) -> Tensor {
         let duties = Duties::now();
-        let x = Self::Inputs::map(x, |x| Input::given(x, duties));
-        match run::<Self>(self, x, duties, Location::caller()) {
+        match run::<Self>(self, Inputs::given(x, duties), duties, Location::caller()) {
             Ok(y) => y,
             Err(error) => raise(error),
         }
@@ -266,10 +275,17 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
 
     /// The result, or the error that [`apply`](Op::apply) would panic with.
     #[track_caller]
+    #[inline]
     fn try_apply(self, x: Each<Self, &Tensor>) -> Result<Tensor> {
         let duties = Duties::now();
-        let x = Self::Inputs::map_ref(&x, |x| Input::seen(x, duties));
-        run::<Self>(self, x, duties, Location::caller())
+        if let [x] = x.as_ref()
+            && !duties.tell()
+            && !(duties.record() && x.requires_grad())
+            && let Some(y) = x.with_array(|x| self.view(x))
+        {
+            return Ok(Tensor::constant(y));
+        }
+        run::<Self>(self, Inputs::seen(&x, duties), duties, Location::caller())
     }
 }
 
@@ -302,47 +318,46 @@ pub trait PartOfInput {
 /// Infers, computes, and records.
 pub(crate) fn run<O: Op>(
     op: O,
-    mut x: Each<O, Input>,
+    mut x: Inputs<O>,
     duties: Duties,
     at: &'static Location<'static>,
 ) -> Result<Tensor> {
     if O::PRECISION != Precision::Given
         && let Some(half) = duties.half()
     {
-        O::PRECISION.bring(x.as_mut(), half, at)?;
+        O::PRECISION.bring(&mut x, half, at)?;
     }
     let y = op
-        .infer(O::Inputs::map_ref(&x, |x| In::from(&x.array)))
+        .infer(O::Inputs::map_ref(&x.arrays, In::from))
         .map_err(|e| e.of(op.name()).at(at))?;
     if y.shape.checked_numel().is_none() {
         let message = format!("a result of shape {} has too many elements", y.shape);
         return Err(Error::new(ErrorKind::Memory, op.name(), message).at(at));
     }
-    if x.as_ref().iter().any(|x| x.array.dtype().is_complex()) {
+    if x.arrays.as_ref().iter().any(|x| x.dtype().is_complex()) {
         // What complex operations are made of is theirs, not products to be rounded.
         let _given = duties.half().map(|_| Autocast::set(None));
         match op.complex() {
             Complex::Whole | Complex::Parts(_) => {}
-            Complex::Refused => return Err(refused(op.name(), x.as_ref()).at(at)),
+            Complex::Refused => return Err(refused(op.name(), x.arrays.as_ref()).at(at)),
             Complex::Made(f) => {
-                let error = refused(op.name(), x.as_ref()).at(at);
-                return f(&op, O::Inputs::map(x, Tensor::from)).ok_or(error);
+                let error = refused(op.name(), x.arrays.as_ref()).at(at);
+                return f(&op, x.tensors()).ok_or(error);
             }
         }
     }
     if duties.tell() {
-        let inputs: Vec<&Array> = x.as_ref().iter().map(|x| &x.array).collect();
+        let inputs: Vec<&Array> = x.arrays.as_ref().iter().collect();
         let shapes: Vec<&Shape> = inputs.iter().map(|x| x.shape()).collect();
         crate::inspect::tell(op.name(), &inputs, &y, op.flops(&shapes, &y));
     }
-    let wanted =
-        y.dtype.is_differentiable() && duties.record() && x.as_ref().iter().any(|x| x.source.is_some());
-    if !wanted {
-        let mut extra = Extra::default();
-        let value = forward(&op, O::Inputs::map(x, |x| x.array), &y, &mut extra);
-        return Ok(Tensor::constant(value));
+    match x.sources {
+        Some(sources) if y.dtype.is_differentiable() => Ok(record(op, x.arrays, sources, y, at)),
+        _ => {
+            let value = forward(&op, x.arrays, &y, &mut Extra::default());
+            Ok(Tensor::constant(value))
+        }
     }
-    Ok(record(op, x, y, at))
 }
 
 /// [`Op::forward`], of complex numbers on their parts where these are to be computed on apart.
@@ -390,8 +405,8 @@ fn is_data(data: u32, i: usize) -> bool {
 }
 
 #[cold]
-fn refused(op: &str, x: &[Input]) -> Error {
-    let dtypes: Vec<&str> = x.iter().map(|x| x.array.dtype().name()).collect();
+fn refused(op: &str, x: &[Array]) -> Error {
+    let dtypes: Vec<&str> = x.iter().map(|x| x.dtype().name()).collect();
     let message = format!("takes no complex numbers, and got {}", dtypes.join(" and "));
     Error::new(ErrorKind::DType, op, message).help("`.real()`, `.imag()` and `.abs()` are real")
 }
@@ -409,10 +424,10 @@ pub struct Sample<O: Op> {
 
 impl<O: Op> Sample<O> {
     /// These inputs for this operation.
-    pub fn new(op: O, inputs: Each<O, Array>) -> Sample<O> {
+    pub fn new(op: O, inputs: impl Into<Each<O, Array>>) -> Sample<O> {
         Sample {
             op,
-            inputs,
+            inputs: inputs.into(),
             expected: None,
         }
     }

@@ -41,8 +41,9 @@ enum Kind {
         value: Mutex<Option<Array>>,
         requires: AtomicU8,
         id: AtomicU64,
-        /// How many elements: bindings ask it of every operand, which a lock each time would cost too much for.
+        /// How many elements and dimensions: asked of so many operands that a lock each time would cost too much.
         numel: AtomicUsize,
+        rank: AtomicUsize,
     },
 }
 
@@ -93,6 +94,7 @@ impl Tensor {
     pub fn constant(value: Array) -> Tensor {
         let kind = Kind::Leaf {
             numel: AtomicUsize::new(value.numel()),
+            rank: AtomicUsize::new(value.rank()),
             value: Mutex::new(Some(value)),
             requires: AtomicU8::new(requires::UNSAID),
             id: AtomicU64::new(0),
@@ -135,22 +137,9 @@ impl Tensor {
                 let value = value
                     .into_inner()
                     .unwrap_or_else(std::sync::PoisonError::into_inner);
-                value.expect(LOST)
+                value.unwrap_or_else(lost)
             }
             Err(shared) => Tensor(shared).array(),
-        }
-    }
-
-    /// The value, and where it came from if it is asked for and the tensor requires a gradient.
-    #[inline]
-    pub(crate) fn parts(&self, with_source: bool) -> (Array, Option<Source>) {
-        match &self.0.kind {
-            Kind::Made { value, source } => (value.clone(), with_source.then(|| source.clone())),
-            Kind::Leaf { value, requires, .. } => {
-                let source = with_source && requires.load(Ordering::Acquire) == requires::YES;
-                let value = present(&lock(value)).clone();
-                (value, source.then(|| Source::Leaf(self.clone())))
-            }
         }
     }
 
@@ -186,10 +175,15 @@ impl Tensor {
     }
 }
 
-const LOST: &str = "the value of this tensor was lost when a panic interrupted an update of it";
-
+#[inline]
 fn present<'a>(value: &'a MutexGuard<'_, Option<Array>>) -> &'a Array {
-    value.as_ref().expect(LOST)
+    value.as_ref().unwrap_or_else(lost)
+}
+
+#[cold]
+fn lost<T>() -> T {
+    let message = "the value of this tensor was lost when an error interrupted an update of it";
+    raise(Error::new(ErrorKind::Value, "", message).help("`set_data` gives it another"))
 }
 
 /// Looking at a tensor.
@@ -207,8 +201,12 @@ impl Tensor {
     }
 
     /// How many dimensions.
+    #[inline]
     pub fn dim(&self) -> usize {
-        self.with_array(Array::rank)
+        match &self.0.kind {
+            Kind::Made { value, .. } => value.rank(),
+            Kind::Leaf { rank, .. } => rank.load(Ordering::Relaxed),
+        }
     }
 
     /// The size of dimension `dim`, which may count from the end.
@@ -254,8 +252,11 @@ impl Tensor {
         self.with_array(|a| a.layout().strides().to_vec())
     }
 
+    /// What `f` makes of the value, without a handle on it. A leaf's is locked meanwhile: `f` computes nothing long and
+    /// touches no tensor.
+    #[doc(hidden)]
     #[inline]
-    fn with_array<T>(&self, f: impl FnOnce(&Array) -> T) -> T {
+    pub fn with_array<T>(&self, f: impl FnOnce(&Array) -> T) -> T {
         match &self.0.kind {
             Kind::Made { value, .. } => f(value),
             Kind::Leaf { value, .. } => f(present(&lock(value))),
@@ -592,7 +593,7 @@ impl Tensor {
             raise(unchangeable("update"))
         };
         let mut value = lock(value);
-        let old = value.take().expect(LOST);
+        let old = value.take().unwrap_or_else(lost);
         let meta = old.meta();
         let new = f(old);
         assert_eq!(new.meta(), meta, "an update keeps shape, dtype and device");
@@ -605,7 +606,10 @@ impl Tensor {
     /// If this is a result with a history, or if it requires a gradient and the new value cannot have one.
     #[track_caller]
     pub fn set_data(&self, other: &Tensor) {
-        let Kind::Leaf { value, numel, .. } = &self.0.kind else {
+        let Kind::Leaf {
+            value, numel, rank, ..
+        } = &self.0.kind
+        else {
             raise(unchangeable("set_data"))
         };
         let new = other.array();
@@ -615,6 +619,7 @@ impl Tensor {
         }
         let mut value = lock(value);
         numel.store(new.numel(), Ordering::Relaxed);
+        rank.store(new.rank(), Ordering::Relaxed);
         *value = Some(new);
     }
 

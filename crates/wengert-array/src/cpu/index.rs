@@ -292,29 +292,28 @@ pub fn concat(parts: &[Array], axis: usize) -> Array {
         .with(axis, parts.iter().map(|p| p.shape()[axis]).sum());
     let mut y = Array::uninit(&shape, dtype);
     let strides = shape.strides();
-    let mut at = 0;
-    for part in parts {
-        let mut sizes = part.shape().iter().zip(shape.iter()).enumerate();
-        assert!(
-            part.dtype() == dtype
-                && part.rank() == shape.rank()
-                && sizes.all(|(i, (a, b))| a == b || i == axis)
-        );
-        with_bits!(dtype, T => {
-            let out = writer::<T>(&mut y).at(at);
+    with_bits!(dtype, T => {
+        let (out, mut at) = (writer::<T>(&mut y), 0);
+        for part in parts {
+            let mut sizes = part.shape().iter().zip(shape.iter()).enumerate();
+            assert!(
+                part.dtype() == dtype
+                    && part.rank() == shape.rank()
+                    && sizes.all(|(i, (a, b))| a == b || i == axis)
+            );
             // SAFETY: from `at` on, y has as many elements along `axis` as the part, and equal sizes else.
             unsafe {
                 match axis {
                     // One after the other.
                     0 if part.is_contiguous() && part.numel() <= SHORT => {
-                        copy_row(reader::<T>(part).at(0), out, part.numel());
+                        copy_row(reader::<T>(part).at(0), out.at(at), part.numel());
                     }
-                    _ => copy_into(part, out, &strides),
+                    _ => copy_into(part, out.at(at), &strides),
                 }
             }
-        });
-        at += part.shape()[axis] * strides[axis] as usize;
-    }
+            at += part.shape()[axis] * strides[axis] as usize;
+        }
+    });
     y
 }
 

@@ -15,6 +15,7 @@ use crate::layout::Shape;
 use crate::with_compute;
 use piece::{Number, start};
 use smallvec::SmallVec;
+use std::borrow::Cow;
 use turn::turned;
 
 /// A transposed right operand that so many rows are multiplied by is turned before: `gemm` packs it slowly.
@@ -31,10 +32,10 @@ pub fn matmul(a: &Array, b: &Array, batch: &Shape, bias: Option<&Array>) -> Arra
     let compute = dtype.compute();
     let bias = bias.map(|x| x.cast(compute).contiguous());
     if dtype == compute {
-        return with_compute!(dtype, C => run::<C>(a.clone(), b.clone(), batch, bias));
+        return with_compute!(dtype, C => run::<C>(a, b, batch, bias));
     }
     let [a, b] = [a, b].map(|x| narrow(x).cast(compute));
-    with_compute!(dtype, C => run::<C>(a, b, batch, bias)).cast(dtype)
+    with_compute!(dtype, C => run::<C>(&a, &b, batch, bias)).cast(dtype)
 }
 
 /// One thread's work: `out` = `a · b + bias`, where rows of `out` are `step` apart.
@@ -61,9 +62,12 @@ struct Stack<C> {
 // SAFETY: operands are only read, and no two pieces share an element of the result.
 unsafe impl<C> Sync for Stack<C> {}
 
-fn run<C: Number>(a: Array, b: Array, batch: &Shape, bias: Option<Array>) -> Array {
-    let ([m, k], [_, n]) = (sides(&a), sides(&b));
-    let shape: Shape = batch.iter().copied().chain([m, n]).collect();
+fn run<C: Number>(a: &Array, b: &Array, batch: &Shape, bias: Option<Array>) -> Array {
+    let ([m, k], [_, n]) = (sides(a), sides(b));
+    let shape: Shape = match batch.rank() {
+        0 => [m, n].into(),
+        _ => batch.iter().copied().chain([m, n]).collect(),
+    };
     let mut result = Array::uninit(shape, C::DTYPE);
     let numel = result.numel();
     if numel == 0 {
@@ -77,19 +81,22 @@ fn run<C: Number>(a: Array, b: Array, batch: &Shape, bias: Option<Array>) -> Arr
         return result;
     }
     let (a, mut b) = (readable(a), readable(b));
-    if n > 1 && !b.is_contiguous() && strides(&b)[1] != 1 && C::turns([m, k, n], &a) {
+    let first = matrix(&a);
+    let mut second = matrix(&b);
+    if n > 1 && second.col != 1 && C::turns([m, k, n], first.col) {
         let alone = narrow(&b);
         // A matrix that is used once by few rows is better left as it is.
         if C::ALWAYS || numel / n / (alone.numel() / (k * n)) >= TURN {
-            b = turned::<C>(&alone);
+            b = Cow::Owned(turned::<C>(&alone));
+            second = matrix(&b);
         }
     }
     let mut whole = Piece {
         size: [m, k, n],
         out,
         step: n,
-        a: matrix(&a),
-        b: matrix(&b),
+        a: first,
+        b: second,
         bias,
     };
     let mut dims = stack_dims(&a, &b, batch);
@@ -248,14 +255,17 @@ fn narrow(x: &Array) -> Array {
 }
 
 /// `x`, copied if its matrices are not as [`Matrix`] wants them, or are vectors with gaps.
-fn readable(x: Array) -> Array {
+fn readable(x: &Array) -> Cow<'_, Array> {
     let good = x.is_contiguous()
-        || match (sides(&x), strides(&x)) {
+        || match (sides(x), strides(x)) {
             ([1, _], [_, col]) => col == 1,
             ([_, 1], [row, _]) => row == 1,
             (_, [row, col]) => (row == 1 && col > 0) || (col == 1 && row > 0),
         };
-    if good { x } else { kernels::copy(&narrow(&x)) }
+    match good {
+        true => Cow::Borrowed(x),
+        false => Cow::Owned(kernels::copy(&narrow(x))),
+    }
 }
 
 #[cfg(test)]

@@ -225,14 +225,15 @@ fn r#where(
 
 /// The comparison that Python asks for.
 pub(crate) fn compared(x: &Tensor, y: &Operand, op: CompareOp) -> Tensor {
-    let y = y.tensor(x);
+    let mut made = None;
+    let y = y.seen(x, &mut made);
     match op {
-        CompareOp::Lt => x.lt(&y),
-        CompareOp::Le => x.le(&y),
-        CompareOp::Eq => x.eq(&y),
-        CompareOp::Ne => x.ne(&y),
-        CompareOp::Gt => x.gt(&y),
-        CompareOp::Ge => x.ge(&y),
+        CompareOp::Lt => x.lt(y),
+        CompareOp::Le => x.le(y),
+        CompareOp::Eq => x.eq(y),
+        CompareOp::Ne => x.ne(y),
+        CompareOp::Gt => x.gt(y),
+        CompareOp::Ge => x.ge(y),
     }
 }
 

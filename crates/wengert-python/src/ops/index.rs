@@ -80,8 +80,8 @@ fn parts(index: &Bound<'_, PyAny>) -> PyResult<Parts> {
 
 /// `x[index]`.
 pub(crate) fn part_of(x: &PyTensor, index: &Bound<'_, PyAny>) -> PyResult<Tensor> {
-    let x = x.get();
     let parts = parts(index)?;
+    let x = x.lend(index.py())?;
     guard(index.py(), 0, || x.index(parts))
 }
 

@@ -6,7 +6,8 @@ use crate::guard::guard;
 use crate::macros::{functions, ops};
 use crate::tensor::PyTensor;
 use pyo3::prelude::*;
-use wengert::{Error, ErrorKind, Result, Tensor};
+use wengert::ops::matmul::LinearOp;
+use wengert::{Error, ErrorKind, Op, Result, Tensor};
 
 fn gelu_of(x: &Tensor, approximate: &str) -> Result<Tensor> {
     match approximate {
@@ -53,9 +54,10 @@ fn linear(
         })?
         .give(py);
     }
-    let w = weight.get().get();
-    guard(py, work, move || {
-        wengert::linear(&x, &w.t(), bias.as_ref().map(|b| &b.0))
+    let w = weight.get().lend(py)?;
+    guard(py, work, || match &bias {
+        Some(b) if w.dim() == 2 => LinearOp { turned: true }.apply([&x, &w, &b.0]),
+        b => wengert::linear(&x, &w.t(), b.as_ref().map(|b| &b.0)),
     })?
     .give(py)
 }

@@ -1,8 +1,8 @@
 //! Mixed precision: products of half-precision operands, losses of full ones.
 
 use super::mode::{self, Duties};
-use super::node::Input;
-use crate::op::run;
+use super::node::Inputs;
+use crate::op::{Op, run};
 use crate::ops::cast::Cast;
 use crate::tensor::Tensor;
 use std::marker::PhantomData;
@@ -104,24 +104,32 @@ impl Precision {
 
     /// Brings the inputs of an operation that was applied at `at` to the dtype in which it computes.
     #[cold]
-    pub(crate) fn bring(
+    pub(crate) fn bring<O: Op>(
         self,
-        inputs: &mut [Input],
+        inputs: &mut Inputs<O>,
         half: DType,
         at: &'static Location<'static>,
     ) -> Result<()> {
-        if inputs.iter().any(|x| x.array.dtype().is_complex()) {
+        if inputs.arrays.as_ref().iter().any(|x| x.dtype().is_complex()) {
             return Ok(());
         }
-        for input in inputs {
-            if let Some(dtype) = self.of(input.array.dtype(), half) {
-                let given = Input {
-                    array: input.array.clone(),
-                    source: input.source.take(),
-                };
-                let duties = Duties::now();
-                *input = Input::given(run(Cast(dtype), [given], duties, at)?, duties);
+        for (i, array) in inputs.arrays.as_mut().iter_mut().enumerate() {
+            let Some(dtype) = self.of(array.dtype(), half) else {
+                continue;
+            };
+            let mut source = inputs.sources.as_mut().map(|sources| &mut sources.as_mut()[i]);
+            let given = Inputs {
+                arrays: [array.clone()],
+                sources: source
+                    .as_mut()
+                    .and_then(|source| source.take())
+                    .map(|source| [Some(source)]),
+            };
+            let brought = run(Cast(dtype), given, Duties::now(), at)?;
+            if let Some(source) = source {
+                *source = brought.source();
             }
+            *array = brought.into_array();
         }
         Ok(())
     }

@@ -17,4 +17,4 @@ pub use backward::{Backward, Root, grad};
 pub use contract::check_op;
 pub use mode::{Recording, enable_grad, is_recording, no_grad};
 pub use node::{Ctx, Edge, Hooks, Node, NodeRef, Source};
-pub(crate) use node::{Input, lock, record};
+pub(crate) use node::{Inputs, lock, record};

@@ -145,38 +145,45 @@ pub(crate) fn wanted(mask: u64, i: usize) -> bool {
     i >= 63 || mask >> i & 1 == 1
 }
 
-/// An input on its way into an operation.
-#[derive(Debug)]
-pub struct Input {
-    pub(crate) array: Array,
-    pub(crate) source: Option<Source>,
+/// The inputs of an operation on their way into it.
+pub(crate) struct Inputs<O: Op> {
+    pub(crate) arrays: Each<O, Array>,
+    /// Where each came from, if this thread records and any of them requires a gradient.
+    pub(crate) sources: Option<Each<O, Option<Source>>>,
 }
 
-impl Input {
+impl<O: Op> Inputs<O> {
     #[inline]
-    pub(crate) fn seen(t: &Tensor, duties: Duties) -> Input {
-        let (array, source) = t.parts(duties.record());
-        Input { array, source }
+    pub(crate) fn seen(x: &Each<O, &Tensor>, duties: Duties) -> Inputs<O> {
+        let wanted = duties.record() && x.as_ref().iter().any(|x| x.requires_grad());
+        Inputs {
+            arrays: O::Inputs::map_ref(x, |x| x.array()),
+            sources: wanted.then(|| O::Inputs::map_ref(x, |x| x.source())),
+        }
     }
 
     #[inline]
-    pub(crate) fn given(t: Tensor, duties: Duties) -> Input {
-        let source = if duties.record() { t.source() } else { None };
-        Input {
-            array: t.into_array(),
-            source,
+    pub(crate) fn given(x: Each<O, Tensor>, duties: Duties) -> Inputs<O> {
+        let wanted = duties.record() && x.as_ref().iter().any(Tensor::requires_grad);
+        Inputs {
+            sources: wanted.then(|| O::Inputs::map_ref(&x, Tensor::source)),
+            arrays: O::Inputs::map(x, Tensor::into_array),
         }
     }
-}
 
-impl From<Input> for Tensor {
-    fn from(x: Input) -> Tensor {
-        match x.source {
-            // A leaf stands for itself, so that its gradient finds it.
-            Some(Source::Leaf(leaf)) => leaf,
-            Some(source) => Tensor::made(x.array, source),
-            None => Tensor::constant(x.array),
-        }
+    /// As tensors again.
+    pub(crate) fn tensors(self) -> Each<O, Tensor> {
+        let mut sources = self.sources;
+        let mut i = 0;
+        O::Inputs::map(self.arrays, |array| {
+            i += 1;
+            match sources.as_mut().and_then(|s| s.as_mut()[i - 1].take()) {
+                // A leaf stands for itself, so that its gradient finds it.
+                Some(Source::Leaf(leaf)) => leaf,
+                Some(source) => Tensor::made(array, source),
+                None => Tensor::constant(array),
+            }
+        })
     }
 }
 
@@ -219,29 +226,33 @@ impl<O: Op> Saved<O> {
 /// Applies `op` to inputs some of which require a gradient, and leaves a record in the result's history.
 pub(crate) fn record<O: Op>(
     op: O,
-    mut x: Each<O, Input>,
+    x: Each<O, Array>,
+    mut sources: Each<O, Option<Source>>,
     output: Meta,
     at: &'static Location<'static>,
 ) -> Tensor {
     let mut saves = Saves::NOTHING;
-    for (i, x) in x.as_ref().iter().enumerate() {
-        if x.source.is_some() {
+    for (i, source) in sources.as_ref().iter().enumerate() {
+        if source.is_some() {
             saves = saves.and(op.saves(i));
         }
     }
     let mut i = 0;
     let saved_x = O::Inputs::map_ref(&x, |x| {
         i += 1;
-        saves.has_x(i - 1).then(|| x.array.clone())
+        saves.has_x(i - 1).then(|| x.clone())
     });
-    let audited: Option<Vec<Array>> =
-        audit::is_on().then(|| x.as_ref().iter().map(|x| x.array.clone()).collect());
-    let edges = O::Inputs::map_mut(&mut x, |x| Edge {
-        source: x.source.take(),
-        meta: x.array.meta(),
+    let audited: Option<Vec<Array>> = audit::is_on().then(|| x.as_ref().to_vec());
+    i = 0;
+    let edges = O::Inputs::map_mut(&mut sources, |source| {
+        i += 1;
+        Edge {
+            source: source.take(),
+            meta: x.as_ref()[i - 1].meta(),
+        }
     });
     let mut extra = Extra::default();
-    let value = forward(&op, O::Inputs::map(x, |x| x.array), &output, &mut extra);
+    let value = forward(&op, x, &output, &mut extra);
     debug_assert_eq!(
         value.meta(),
         output,

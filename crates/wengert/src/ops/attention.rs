@@ -6,7 +6,7 @@ use super::dropout::dropout;
 use crate::autograd::mode::Duties;
 use crate::autograd::{Ctx, Precision, is_recording};
 use crate::inspect;
-use crate::op::{Extra, In, Op, Sample, Saves, Variadic};
+use crate::op::{Each, Extra, In, Many, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Scores};
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape};
@@ -83,7 +83,7 @@ impl Op for Attention {
     const NAME: &'static str = "scaled_dot_product_attention";
     const SAVES: &'static [Saves] = &[Saves::ALL_X.and(Saves::Y)];
     const PRECISION: Precision = Precision::Half;
-    fn infer(&self, all: Vec<In<'_>>) -> Result<Meta> {
+    fn infer(&self, all: Each<Self, In<'_>>) -> Result<Meta> {
         let (q, k, v, r) = (all[0].shape, all[1].shape, all[2].shape, all[0].shape.rank());
         let shapes = || format!("queries, keys and values have shapes {q}, {k} and {v}");
         if r < 2 || k.rank() != r || v.rank() != r || q[..r - 2] != k[..r - 2] || q[..r - 2] != v[..r - 2] {
@@ -113,7 +113,7 @@ impl Op for Attention {
         }
         Ok(all[0].with_shape(q.with(r - 1, v[r - 1])))
     }
-    fn forward(&self, mut x: Vec<Array>, _: &Meta, extra: &mut Extra) -> Array {
+    fn forward(&self, mut x: Each<Self, Array>, _: &Meta, extra: &mut Extra) -> Array {
         let mask = if x.len() > 3 { x.pop() } else { None };
         let mask = Attention::mask(x[0].shape(), x[1].shape(), mask);
         let [y, lse] = kernels::attention(&x[0], &x[1], &x[2], &self.scores(mask.as_ref()));
@@ -124,7 +124,7 @@ impl Op for Attention {
         let [scores, values] = products(x[0], x[1], x[2]);
         scores + values
     }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Each<Self, Option<Tensor>> {
         let all: Vec<Tensor> = (0..cx.inputs()).map(|i| cx.x(i)).collect();
         let y = cx.y();
         let wants: Vec<bool> = (0..all.len())
@@ -152,7 +152,7 @@ impl Op for Attention {
             inspect::tell(name, &[], cx.meta(0), 3 * scores + 2 * values);
         }
         let grads = kernels::attention_backward(q, k, v, &y, &cx.extra(0), &dy, &self.scores(mask.as_ref()));
-        let mut grads: Vec<_> = grads
+        let mut grads: Many<_> = grads
             .into_iter()
             .enumerate()
             .map(|(i, g)| cx.grad(i, || Tensor::constant(g)))
@@ -198,7 +198,7 @@ pub fn scaled_dot_product_attention(
     let (q, k, v, mask, op) = or_raise(prepare(
         query, key, value, attn_mask, is_causal, scale, enable_gqa,
     ));
-    let all: Vec<&Tensor> = [Some(&q), Some(&k), Some(&v), mask.as_ref()]
+    let all: Many<&Tensor> = [Some(&q), Some(&k), Some(&v), mask.as_ref()]
         .into_iter()
         .flatten()
         .collect();

@@ -4,7 +4,7 @@ use super::common::{numbers, or_raise, recorded_grads, same_floats};
 use super::contract;
 use super::norm::{Affine, check_channels, in_order, inputs, move_average, widened, with_statistics};
 use crate::autograd::{Ctx, is_recording};
-use crate::op::{Extra, In, Op, Sample, Saves, Variadic};
+use crate::op::{Each, Extra, In, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
 use std::sync::{Arc, OnceLock};
 use wengert_array::kernels;
@@ -51,13 +51,13 @@ impl Op for BatchNorm {
     type Inputs = Variadic;
     const NAME: &'static str = "batch_norm";
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::x(1)), Saves::x(0), Saves::NOTHING];
-    fn infer(&self, all: Vec<In<'_>>) -> Result<Meta> {
+    fn infer(&self, all: Each<Self, In<'_>>) -> Result<Meta> {
         let x = all[0].shape;
         check_channels("batch_norm", x, all[1..].iter().map(|i| i.shape))?;
         same_floats("batch_norm", &all)?;
         Ok(all[0].with_shape(x))
     }
-    fn forward(&self, x: Vec<Array>, y: &Meta, extra: &mut Extra) -> Array {
+    fn forward(&self, x: Each<Self, Array>, y: &Meta, extra: &mut Extra) -> Array {
         let (w, b) = self.affine.split(&x);
         let seen = three(&x[0]);
         let [mean, var] = kernels::channel_stats(&seen);
@@ -77,7 +77,7 @@ impl Op for BatchNorm {
         let _ = self.seen.set([mean, var]);
         out
     }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Each<Self, Option<Tensor>> {
         let affine = self.affine;
         let bias = affine.count() - 1;
         let only_bias = !(cx.wants(0) || affine.weight && cx.wants(1));

@@ -2,7 +2,7 @@
 //! gradients of gradients for rules whose first gradient is a kernel.
 
 use crate::autograd::Backward;
-use crate::op::{In, Op};
+use crate::op::{In, Many, Op};
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, raise};
 
@@ -87,7 +87,7 @@ pub(crate) fn recorded_grads(
     wants: &[bool],
     dy: &Tensor,
     f: impl FnOnce(&[Tensor]) -> Tensor,
-) -> Vec<Option<Tensor>> {
+) -> Many<Option<Tensor>> {
     // Each input anew, as a node of its own: one input may be made from another, and what is asked for is how
     // the result changes with each alone.
     let inputs: Vec<Tensor> = x
@@ -111,7 +111,7 @@ pub(crate) fn recorded_grads(
         false => vec![None; wrt.len()],
     }
     .into_iter();
-    let mut each = Vec::with_capacity(x.len());
+    let mut each = Many::with_capacity(x.len());
     for (x, wanted) in x.iter().zip(wants) {
         each.push(wanted.then(|| grads.next().flatten().unwrap_or_else(|| x.zeros_like())));
     }

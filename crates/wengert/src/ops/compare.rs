@@ -44,7 +44,7 @@ macro_rules! comparison {
                 $(#[$doc])*
                 #[track_caller]
                 pub fn $name(&self, other: impl Operand) -> Tensor {
-                    Map($op).apply([self, &other.operand(self)])
+                    Map($op).apply([self, other.seen(self, &mut None)])
                 }
             )*
         }
@@ -55,11 +55,19 @@ macro_rules! comparison {
 pub trait Operand {
     /// As a tensor that is compared with `with`.
     fn operand(self, with: &Tensor) -> Tensor;
+
+    /// The same, of which `made` keeps what had to be made.
+    #[doc(hidden)]
+    fn seen<'a>(&'a self, with: &Tensor, made: &'a mut Option<Tensor>) -> &'a Tensor;
 }
 
 impl Operand for &Tensor {
     fn operand(self, _: &Tensor) -> Tensor {
         self.clone()
+    }
+    #[inline]
+    fn seen<'a>(&'a self, _: &Tensor, _: &'a mut Option<Tensor>) -> &'a Tensor {
+        self
     }
 }
 
@@ -74,6 +82,9 @@ impl Operand for f64 {
             DType::F32
         };
         Tensor::constant(Array::full([], self, dtype))
+    }
+    fn seen<'a>(&'a self, with: &Tensor, made: &'a mut Option<Tensor>) -> &'a Tensor {
+        made.insert(self.operand(with))
     }
 }
 

@@ -6,8 +6,9 @@ use super::common::{Sizes, last, numbers, or_raise, same_floats};
 use super::contract;
 use super::pair::Pair;
 use crate::autograd::{Ctx, Precision};
-use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves, Variadic};
+use crate::op::{Complex, Each, Extra, Fixed, In, Many, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
+use smallvec::smallvec;
 use wengert_array::kernels::{self, ConvSpec};
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape};
 
@@ -170,9 +171,9 @@ fn some_conv(stride: usize, before: usize, after: usize, groups: usize, n: usize
 }
 
 /// Of complex numbers, and with a bias for each channel where there is one.
-fn of_pairs(x: Vec<Tensor>, f: impl Fn(Vec<&Tensor>) -> Tensor) -> Tensor {
+fn of_pairs(x: Many<Tensor>, f: impl Fn(Many<&Tensor>) -> Tensor) -> Tensor {
     let [a, b] = [&x[0], &x[1]].map(Pair::of);
-    let y = a.product(&b, |a, b| f(vec![a, b])).into_tensor();
+    let y = a.product(&b, |a, b| f(smallvec![a, b])).into_tensor();
     match x.get(2) {
         Some(bias) => {
             let ones = vec![1; y.dim() - 2];
@@ -191,7 +192,7 @@ impl Op for Conv {
     fn name(&self) -> &'static str {
         self.named(["conv1d", "conv2d", "conv3d"])
     }
-    fn infer(&self, all: Vec<In<'_>>) -> Result<Meta> {
+    fn infer(&self, all: Each<Self, In<'_>>) -> Result<Meta> {
         let (x, w) = (all[0].shape, all[1].shape);
         let channels = w.get(1).copied().unwrap_or(0) * self.groups;
         self.check(self.name(), x, w, channels, false)?;
@@ -200,21 +201,21 @@ impl Op for Conv {
         let sizes = self.sizes(self.name(), &x[2..], &w[2..])?;
         Ok(all[0].with_shape(joined(x[0], w[0], &sizes)))
     }
-    fn forward(&self, x: Vec<Array>, y: &Meta, _: &mut Extra) -> Array {
+    fn forward(&self, x: Each<Self, Array>, y: &Meta, _: &mut Extra) -> Array {
         let size = three(&y.shape[2..], 1);
         kernels::conv(&five(&x[0]), &five(&x[1]), x.get(2), &self.spec(), size).reshape(&y.shape)
     }
     fn flops(&self, x: &[&Shape], y: &Meta) -> u64 {
         flops(&y.shape, x[1])
     }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Each<Self, Option<Tensor>> {
         let n = self.dims();
         let dx = cx.grad(0, || {
             let back = ConvInput {
                 conv: self.clone(),
                 size: last(&cx.meta(0).shape, n),
             };
-            back.apply(vec![&dy, &cx.x(1)])
+            back.apply([&dy, &cx.x(1)][..].into())
         });
         let dw = cx.grad(1, || {
             let back = ConvWeight {
@@ -223,14 +224,14 @@ impl Op for Conv {
             };
             back.apply([&cx.x(0), &dy])
         });
-        let mut grads = vec![dx, dw];
+        let mut grads = smallvec![dx, dw];
         if cx.inputs() == 3 {
             grads.push(cx.grad(2, || per_channel(&dy)));
         }
         grads
     }
     fn complex(&self) -> Complex<Self> {
-        Complex::Made(|op: &Self, x: Vec<Tensor>| Some(of_pairs(x, |x| op.clone().apply(x))))
+        Complex::Made(|op: &Self, x: Many<Tensor>| Some(of_pairs(x, |x| op.clone().apply(x))))
     }
     fn samples() -> Vec<Sample<Self>> {
         let bias = numbers(&[4]);
@@ -288,7 +289,7 @@ impl Op for ConvInput {
         self.conv
             .named(["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"])
     }
-    fn infer(&self, all: Vec<In<'_>>) -> Result<Meta> {
+    fn infer(&self, all: Each<Self, In<'_>>) -> Result<Meta> {
         let (dy, w, conv) = (all[0].shape, all[1].shape, &self.conv);
         conv.check(self.name(), dy, w, w.first().copied().unwrap_or(0), true)?;
         let channels = w[1] * conv.groups;
@@ -305,15 +306,15 @@ impl Op for ConvInput {
         }
         Ok(all[0].with_shape(joined(dy[0], channels, &self.size)))
     }
-    fn forward(&self, x: Vec<Array>, y: &Meta, _: &mut Extra) -> Array {
+    fn forward(&self, x: Each<Self, Array>, y: &Meta, _: &mut Extra) -> Array {
         let size = three(&y.shape[2..], 1);
         kernels::conv_input(&five(&x[0]), &five(&x[1]), x.get(2), &self.conv.spec(), size).reshape(&y.shape)
     }
     fn flops(&self, x: &[&Shape], _: &Meta) -> u64 {
         flops(x[0], x[1])
     }
-    fn backward(&self, cx: &Ctx<'_, Self>, g: Tensor) -> Vec<Option<Tensor>> {
-        let ddy = cx.grad(0, || self.conv.clone().apply(vec![&g, &cx.x(1)]));
+    fn backward(&self, cx: &Ctx<'_, Self>, g: Tensor) -> Each<Self, Option<Tensor>> {
+        let ddy = cx.grad(0, || self.conv.clone().apply([&g, &cx.x(1)][..].into()));
         let dw = cx.grad(1, || {
             let kernel = last(&cx.meta(1).shape, self.size.len());
             ConvWeight {
@@ -322,14 +323,14 @@ impl Op for ConvInput {
             }
             .apply([&g, &cx.x(0)])
         });
-        let mut grads = vec![ddy, dw];
+        let mut grads = smallvec![ddy, dw];
         if cx.inputs() == 3 {
             grads.push(cx.grad(2, || per_channel(&g)));
         }
         grads
     }
     fn complex(&self) -> Complex<Self> {
-        Complex::Made(|op: &Self, x: Vec<Tensor>| Some(of_pairs(x, |x| op.clone().apply(x))))
+        Complex::Made(|op: &Self, x: Many<Tensor>| Some(of_pairs(x, |x| op.clone().apply(x))))
     }
     fn samples() -> Vec<Sample<Self>> {
         let back = |conv: Conv, size: &[usize]| ConvInput {
@@ -408,9 +409,9 @@ impl Op for ConvWeight {
                 conv: self.conv.clone(),
                 size,
             }
-            .apply(vec![&cx.x(1), &g])
+            .apply([&cx.x(1), &g][..].into())
         });
-        let ddy = cx.grad(1, || self.conv.clone().apply(vec![&cx.x(0), &g]));
+        let ddy = cx.grad(1, || self.conv.clone().apply([&cx.x(0), &g][..].into()));
         [dx, ddy]
     }
     fn samples() -> Vec<Sample<Self>> {

@@ -3,7 +3,7 @@
 use super::pointwise::promote;
 use super::{axis, contract, ok};
 use crate::autograd::Ctx;
-use crate::op::{Complex, Extra, In, Op, Sample, Saves, Variadic};
+use crate::op::{Complex, Each, Extra, In, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
 
@@ -15,7 +15,7 @@ impl Op for Cat {
     type Inputs = Variadic;
     const NAME: &'static str = "cat";
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
-    fn infer(&self, x: Vec<In<'_>>) -> Result<Meta> {
+    fn infer(&self, x: Each<Self, In<'_>>) -> Result<Meta> {
         let Some(first) = x.first() else {
             return Err(Error::new(ErrorKind::Value, "cat", "needs at least one tensor"));
         };
@@ -45,7 +45,7 @@ impl Op for Cat {
             device: first.device,
         })
     }
-    fn forward(&self, x: Vec<Array>, y: &Meta, _: &mut Extra) -> Array {
+    fn forward(&self, x: Each<Self, Array>, y: &Meta, _: &mut Extra) -> Array {
         let axis = axis("", self.0, y.shape.rank()).expect("infer has checked it");
         if x.iter().all(|x| x.dtype() == y.dtype) {
             return kernels::concat(&x, axis);
@@ -53,7 +53,7 @@ impl Op for Cat {
         let x: Vec<Array> = x.iter().map(|x| x.cast(y.dtype)).collect();
         kernels::concat(&x, axis)
     }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Each<Self, Option<Tensor>> {
         let d = axis("", self.0, dy.dim()).expect("infer has checked it");
         let mut start = 0;
         let part = |i| {
@@ -83,12 +83,11 @@ impl Op for Cat {
 #[track_caller]
 pub fn cat(tensors: &[&Tensor], dim: isize) -> Tensor {
     // PyTorch's legacy: a tensor of shape [0] fits anything.
-    let nothing = |t: &Tensor| t.with_shape(|s| s[..] == [0]);
+    let nothing = |t: &Tensor| t.numel() == 0 && t.dim() == 1;
     if tensors.iter().any(|t| nothing(t)) && tensors.iter().any(|t| t.dim() > 1) {
-        let some: Vec<&Tensor> = tensors.iter().copied().filter(|t| !nothing(t)).collect();
-        return Cat(dim).apply(some);
+        return Cat(dim).apply(tensors.iter().copied().filter(|t| !nothing(t)).collect());
     }
-    Cat(dim).apply(tensors.to_vec())
+    Cat(dim).apply(tensors.into())
 }
 
 /// Tensors of one shape, side by side along a new dimension `dim`.

@@ -138,9 +138,18 @@ fn cannot_multiply(a: &Shape, b: &Shape) -> Error {
 /// dx = dy Wᵀ, dW = xᵀ dy, db = dy summed over the batch.
 #[derive(Clone, Debug)]
 pub struct LinearOp {
-    /// Whether the weight lies `[out, in]` in memory. Its gradient then does too, so that an optimizer reads both in one
-    /// order.
+    /// Whether the weight is given as Wᵀ, `[out, in]`.
     pub turned: bool,
+}
+
+impl LinearOp {
+    /// How many inputs and outputs a weight of this shape has.
+    fn sides(&self, w: &Shape) -> (usize, usize) {
+        match self.turned {
+            true => (w[1], w[0]),
+            false => (w[0], w[1]),
+        }
+    }
 }
 
 impl Op for LinearOp {
@@ -150,31 +159,31 @@ impl Op for LinearOp {
     const PRECISION: Precision = Precision::Half;
     fn infer(&self, all: [In<'_>; 3]) -> Result<Meta> {
         let [x, w, b] = all.map(|x| x.shape);
-        if w.rank() != 2 || b.rank() != 1 || w[1] != b[0] {
+        if w.rank() != 2 || b.rank() != 1 || self.sides(w).1 != b[0] {
             let message = format!("a weight of shape {w} and a bias of shape {b} make no layer");
-            return Err(
-                Error::new(ErrorKind::Shape, "linear", message).note("they must be [in, out] and [out]")
-            );
+            let note = match self.turned {
+                true => "they must be [out, in] and [out]",
+                false => "they must be [in, out] and [out]",
+            };
+            return Err(Error::new(ErrorKind::Shape, "linear", message).note(note));
         }
-        if x.rank() == 0 || x[x.rank() - 1] != w[0] {
-            let message = format!(
-                "cannot feed {x} to a layer of {} inputs and {} outputs",
-                w[0], w[1]
-            );
+        let (inputs, outputs) = self.sides(w);
+        if x.rank() == 0 || x[x.rank() - 1] != inputs {
+            let message = format!("cannot feed {x} to a layer of {inputs} inputs and {outputs} outputs");
             let last = x
                 .last()
                 .map_or("a 0-d tensor has none".into(), |n: &usize| n.to_string());
             let note = format!(
-                "the last dimension of the input ({last}) must equal the number of inputs ({})",
-                w[0]
+                "the last dimension of the input ({last}) must equal the number of inputs ({inputs})"
             );
             return Err(Error::new(ErrorKind::Shape, "linear", message).note(note));
         }
         dtypes("linear", &all)?;
-        Ok(all[0].with_shape(x.with(x.rank() - 1, w[1])))
+        Ok(all[0].with_shape(x.with(x.rank() - 1, outputs)))
     }
     fn forward(&self, [x, w, b]: [Array; 3], y: &Meta, _: &mut Extra) -> Array {
         let x = if x.rank() == 1 { x.unsqueeze(0) } else { x };
+        let w = if self.turned { w.transpose(0, 1) } else { w };
         kernels::matmul(&x, &w, &batch(x.shape()), Some(&b)).reshape(&y.shape)
     }
     fn flops(&self, x: &[&Shape], y: &Meta) -> u64 {
@@ -188,20 +197,26 @@ impl Op for LinearOp {
         } else {
             dy.reshape([rows, cx.meta(2).shape[0]])
         };
-        let dx = cx.grad(0, || MatMul.apply([&dy, &cx.x(1).t()]).reshape(shape));
+        let dx = cx.grad(0, || {
+            let w = cx.x(1);
+            let back = if self.turned { w } else { w.t() };
+            MatMul.apply([&dy, &back]).reshape(shape)
+        });
         let dw = cx.grad(1, || {
-            let x = cx.x(0).reshape([rows, cx.meta(1).shape[0]]);
-            if self.turned {
-                MatMul.apply([&dy.t(), &x]).t()
-            } else {
-                MatMul.apply([&x.t(), &dy])
+            let x = cx.x(0).reshape([rows, self.sides(&cx.meta(1).shape).0]);
+            match self.turned {
+                true => MatMul.apply([&dy.t(), &x]),
+                false => MatMul.apply([&x.t(), &dy]),
             }
         });
         let db = cx.grad(2, || dy.sum_dim(0, false));
         [dx, dw, db]
     }
     fn complex(&self) -> Complex<Self> {
-        Complex::Made(|_, [x, w, b]: [Tensor; 3]| Some(x.matmul(&w) + b))
+        Complex::Made(|op: &Self, [x, w, b]: [Tensor; 3]| {
+            let w = if op.turned { w.t() } else { w };
+            Some(x.matmul(&w) + b)
+        })
     }
     fn samples() -> Vec<Sample<Self>> {
         let f = |d: &[f64], s: &[usize]| Array::from_slice(d, s);
@@ -222,14 +237,7 @@ impl Op for LinearOp {
             ),
             Sample::new(plain.clone(), [numbers(&[4]), numbers(&[4, 3]), numbers(&[3])]),
             Sample::new(plain, [numbers(&[0, 2]), numbers(&[2, 3]), numbers(&[3])]).gives([]),
-            Sample::new(
-                turned,
-                [
-                    numbers(&[2, 3, 4]),
-                    numbers(&[2, 4]).transpose(0, 1),
-                    numbers(&[2]),
-                ],
-            ),
+            Sample::new(turned, [numbers(&[2, 3, 4]), numbers(&[2, 4]), numbers(&[2])]),
         ]
     }
 }
@@ -249,6 +257,7 @@ impl Tensor {
     #[track_caller]
     pub fn matmul(&self, other: &Tensor) -> Tensor {
         match (self.dim(), other.dim()) {
+            (2.., 2..) => MatMul.apply([self, other]),
             (1, 1) if self.numel() == other.numel() => MatMul
                 .apply([&self.unsqueeze(0), &other.unsqueeze(1)])
                 .reshape(Shape::default()),
@@ -270,9 +279,12 @@ impl Tensor {
 pub fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Tensor {
     match b {
         Some(b) => {
-            let array = w.array();
-            let turned = matches!(array.layout().strides(), [a, b] if a < b);
-            LinearOp { turned }.apply([x, w, b])
+            // A weight that lies `[out, in]` in memory gets a gradient that does too, so that an optimizer reads both in one
+            // order.
+            match w.with_array(|w| matches!(w.layout().strides(), [a, b] if a < b)) {
+                true => LinearOp { turned: true }.apply([x, &w.t(), b]),
+                false => LinearOp { turned: false }.apply([x, w, b]),
+            }
         }
         None => x.matmul(w),
     }

@@ -4,8 +4,9 @@ use super::common::{last, numbers, or_raise, recorded_grads, same_floats, scalar
 use super::contract;
 use super::interpolate::Resample;
 use crate::autograd::{Ctx, is_recording, no_grad};
-use crate::op::{Extra, In, Op, Sample, Saves, Variadic};
+use crate::op::{Each, Extra, In, Many, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
+use smallvec::smallvec;
 use std::sync::Arc;
 use wengert_array::kernels::{self, LinearMap, Rows};
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, raise};
@@ -45,8 +46,8 @@ pub(super) fn in_order(
     dx: Option<Tensor>,
     dw: Option<Tensor>,
     db: Option<Tensor>,
-) -> Vec<Option<Tensor>> {
-    let mut grads = vec![dx];
+) -> Many<Option<Tensor>> {
+    let mut grads = smallvec![dx];
     if affine.weight {
         grads.push(dw);
     }
@@ -122,7 +123,7 @@ impl Op for NormRows {
     fn name(&self) -> &'static str {
         self.name
     }
-    fn infer(&self, all: Vec<In<'_>>) -> Result<Meta> {
+    fn infer(&self, all: Each<Self, In<'_>>) -> Result<Meta> {
         same_floats(self.name, &all)?;
         for other in &all[1..] {
             if other.shape.numel() != self.weights() {
@@ -136,14 +137,14 @@ impl Op for NormRows {
         }
         Ok(all[0].with_shape(all[0].shape))
     }
-    fn forward(&self, x: Vec<Array>, _: &Meta, extra: &mut Extra) -> Array {
+    fn forward(&self, x: Each<Self, Array>, _: &Meta, extra: &mut Extra) -> Array {
         let (w, b) = self.affine.split(&x);
         let [y, mean, scale] = kernels::norm_rows(&x[0], &self.rows, w, b);
         extra.keep(mean);
         extra.keep(scale);
         y
     }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Each<Self, Option<Tensor>> {
         let affine = self.affine;
         let bias = affine.count() - 1;
         let only_bias = !(cx.wants(0) || affine.weight && cx.wants(1));

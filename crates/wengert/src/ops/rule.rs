@@ -277,7 +277,7 @@ macro_rules! rules2 {
                 $(#[$doc])*
                 #[track_caller]
                 pub fn $method(&self, other: impl Operand) -> Tensor {
-                    Rule::new($Rule).apply([self, &other.operand(self)])
+                    Rule::new($Rule).apply([self, other.seen(self, &mut None)])
                 }
             )*
         }

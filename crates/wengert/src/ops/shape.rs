@@ -37,6 +37,9 @@ impl Op for Reshape {
     fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
         x.reshape(&self.0)
     }
+    fn view(&self, x: &Array) -> Option<Array> {
+        (x.is_contiguous() && self.0.checked_numel() == Some(x.numel())).then(|| x.reshape(&self.0))
+    }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         [Some(dy.reshape(&cx.meta(0).shape))]
     }
@@ -61,11 +64,11 @@ pub struct Permute(pub Few);
 
 impl Permute {
     fn order(&self, rank: usize) -> Result<SmallVec<[usize; 4]>> {
-        let (mut order, mut twice) = (SmallVec::new(), false);
-        for &d in &self.0 {
+        let (mut order, mut twice) = (SmallVec::from_elem(0, self.0.len()), false);
+        for (i, &d) in self.0.iter().enumerate() {
             let d = axis("permute", d, rank)?;
-            twice |= order.contains(&d);
-            order.push(d);
+            twice |= order[..i].contains(&d);
+            order[i] = d;
         }
         if twice || order.len() != rank {
             let message = format!("{:?} is not an order of {rank} dimensions", self.0);
@@ -87,6 +90,9 @@ impl Op for Permute {
     }
     fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
         x.permute(&self.order(x.rank()).expect("infer has checked it"))
+    }
+    fn view(&self, x: &Array) -> Option<Array> {
+        Some(x.permute(&self.order(x.rank()).ok()?))
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         let order = self.order(cx.meta(0).shape.rank()).expect("infer has checked it");

@@ -134,9 +134,15 @@ impl Op for See {
     const NAME: &'static str = "slice";
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
-        // Mostly it is one step, for which the shape is all that must be known.
-        let shape = match self.0.steps[..] {
-            [Step::At { dim, at }] if x.shape.get(dim).is_some_and(|n| at < *n) => x.shape.remove(dim),
+        Ok(x.with_shape(self.0.layout(x.shape)?.shape()))
+    }
+    fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
+        self.0.see(x)
+    }
+    /// Mostly it is one step.
+    fn view(&self, x: &Array) -> Option<Array> {
+        match self.0.steps[..] {
+            [Step::At { dim, at }] if at < *x.shape().get(dim)? => Some(x.select(dim, at)),
             [
                 Step::Slice {
                     dim,
@@ -144,20 +150,9 @@ impl Op for See {
                     len,
                     step: 1,
                 },
-            ] if x
-                .shape
-                .get(dim)
-                .zip(start.checked_add(len))
-                .is_some_and(|(n, end)| end <= *n) =>
-            {
-                x.shape.with(dim, len)
-            }
-            _ => self.0.layout(x.shape)?.shape().clone(),
-        };
-        Ok(x.with_shape(shape))
-    }
-    fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
-        self.0.see(x)
+            ] if start.checked_add(len)? <= *x.shape().get(dim)? => Some(x.slice(dim, start, len, 1)),
+            _ => None,
+        }
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         let place = Place {

@@ -1,8 +1,7 @@
 //! One product on one thread: `gemm`, or loops of our own.
 
 use super::turn::turn;
-use super::{Piece, TURN, strides};
-use crate::array::Array;
+use super::{Piece, TURN};
 use crate::cpu::gemm::{Matrix, gemm};
 use crate::cpu::isa::{Lane, dispatch};
 use crate::real::Real;
@@ -19,8 +18,9 @@ pub(super) trait Number: Lane {
     /// Whether a transposed right operand has to be turned.
     const ALWAYS: bool;
 
-    /// Whether a product of this size would rather have its transposed right operand turned before.
-    fn turns(size: [usize; 3], a: &Array) -> bool;
+    /// Whether a product of this size, of a left operand whose columns lie so far apart, would rather have its transposed
+    /// right operand turned before.
+    fn turns(size: [usize; 3], a_col: isize) -> bool;
 
     /// Computes a piece.
     ///
@@ -32,7 +32,7 @@ pub(super) trait Number: Lane {
 impl Number for i64 {
     const ALWAYS: bool = true;
 
-    fn turns(_: [usize; 3], _: &Array) -> bool {
+    fn turns(_: [usize; 3], _: isize) -> bool {
         true
     }
 
@@ -64,9 +64,9 @@ macro_rules! float {
         impl Number for $t {
             const ALWAYS: bool = false;
 
-            fn turns(size: [usize; 3], a: &Array) -> bool {
+            fn turns(size: [usize; 3], a_col: isize) -> bool {
                 // `gemm` is good at few dot products.
-                let dots = size[0] * size[2] <= 256 && strides(a)[1] == 1;
+                let dots = size[0] * size[2] <= 256 && a_col == 1;
                 !on_stack(size) && !(size[0] < TURN && dots)
             }
 

@@ -3,10 +3,11 @@
 use super::Tree;
 use crate::autograd::node::{Ctx, next_id};
 use crate::autograd::{Autocast, Backward, Source, autocast_dtype, enable_grad, is_recording, lock, no_grad};
-use crate::op::{Complex, Extra, In, Op, Sample, Saves, Variadic};
+use crate::op::{Complex, Each, Extra, In, Op, Sample, Saves, Variadic};
 use crate::ops::{cat, shape::Reshape};
 use crate::random::with_generator;
 use crate::tensor::Tensor;
+use smallvec::smallvec;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -76,13 +77,13 @@ impl Op for Recompute {
     const NAME: &'static str = "checkpoint";
     // Inputs are kept as extras: there may be more of them than `Saves` can name.
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
-    fn infer(&self, _: Vec<In<'_>>) -> Result<Meta> {
+    fn infer(&self, _: Each<Self, In<'_>>) -> Result<Meta> {
         Ok(self.output.clone())
     }
     fn complex(&self) -> Complex<Self> {
         Complex::Whole
     }
-    fn forward(&self, x: Vec<Array>, _: &Meta, extra: &mut Extra) -> Array {
+    fn forward(&self, x: Each<Self, Array>, _: &Meta, extra: &mut Extra) -> Array {
         let x = &x[..self.inputs];
         x.iter().for_each(|x| extra.keep(x.clone()));
         let value = lock(&self.value).take();
@@ -91,7 +92,7 @@ impl Op for Recompute {
             no_grad(|| self.again(&x)).array()
         })
     }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Each<Self, Option<Tensor>> {
         let recording = is_recording();
         let mut ids: Vec<Option<u64>> = Vec::with_capacity(cx.inputs());
         let input = |i| {
@@ -111,7 +112,7 @@ impl Op for Recompute {
         ids.extend((self.inputs..cx.inputs()).map(|i| cx.source(i).map(Source::id)));
         let y = enable_grad(|| self.again(&x));
         let Some(source) = y.source() else {
-            return vec![None; cx.inputs()];
+            return smallvec![None; cx.inputs()];
         };
         let wanted: Vec<usize> = (0..cx.inputs())
             .filter(|i| cx.wants(*i) && ids[*i].is_some())
@@ -122,7 +123,7 @@ impl Op for Recompute {
             Ok(found) => found,
             Err(error) => raise(error),
         };
-        let mut grads = vec![None; cx.inputs()];
+        let mut grads = smallvec![None; cx.inputs()];
         wanted.into_iter().zip(found).for_each(|(i, g)| grads[i] = g);
         grads
     }
@@ -230,8 +231,7 @@ where
         half: autocast_dtype(),
         value: Arc::new(Mutex::new(Some(packed.array()))),
     };
-    let mut all: Vec<&Tensor> = inputs.iter().collect();
-    all.extend(&captured);
+    let all = inputs.iter().chain(&captured).collect();
     let packed = op.apply(all);
     let mut unpacked = unpack(&packed, &results, &differentiable).into_iter();
     let each = results.iter().map(|t| match t.requires_grad() {

@@ -151,20 +151,19 @@ class _BackwardHooks:
 # Hooks on every module.
 _pre_hooks: OrderedDict = OrderedDict()
 _post_hooks: OrderedDict = OrderedDict()
-_global_hooks: list = []
 
 
 class _GlobalHandle(RemovableHandle):
     def remove(self) -> None:
         super().remove()
         if not _pre_hooks and not _post_hooks:
-            _global_hooks.clear()
+            Hooked._hooked = False
 
 
 def _global(hooks: OrderedDict, hook: Callable) -> RemovableHandle:
     handle = _GlobalHandle(hooks)
     hooks[handle.id] = hook
-    _global_hooks[:] = [True]
+    Hooked._hooked = True
     return handle
 
 
@@ -181,7 +180,11 @@ def register_module_forward_hook(hook: Callable) -> RemovableHandle:
 class Hooked:
     """The part of `Module` that calls hooks."""
 
+    # Of the class while hooks on every module are there, of a module that ever had one for good.
     _hooked: bool = False
+
+    # `forward`, by way of `_call_with_hooks` where `_hooked` says so.
+    __call__ = _C._call_layer
 
     def _call_with_hooks(self, args: tuple, kwargs: dict) -> Any:
         for number, hook in [*_pre_hooks.items(), *self._forward_pre_hooks.items()]:

@@ -13,7 +13,6 @@ from ..parameter import Buffer, Parameter
 from .hooks import (  # noqa: F401
     Hooked,
     RemovableHandle,
-    _global_hooks,
     register_module_forward_hook,
     register_module_forward_pre_hook,
 )
@@ -75,11 +74,6 @@ class Module(Hooked, Stateful):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The result; every subclass defines it."""
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not (self._hooked or _global_hooks):
-            return self.forward(*args, **kwargs)
-        return self._call_with_hooks(args, kwargs)
 
     # Attributes.
 
