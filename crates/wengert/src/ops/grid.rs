@@ -7,8 +7,9 @@ use super::rule::{Rule, contract_rules};
 use super::{contract, stack};
 use crate::autograd::autocast::bring;
 use crate::autograd::{Ctx, Precision};
-use crate::op::{Extra, In, Op, Sample, Saves, Variadic};
+use crate::op::{Each, Extra, In, Many, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
+use smallvec::smallvec;
 use wengert_array::kernels::{self, Interpolation, Outside, Sampling};
 use wengert_array::real::Real;
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, raise};
@@ -89,7 +90,7 @@ impl GridSample {
     }
 }
 
-fn with<'a>(first: &[&'a Tensor], places: &'a [Tensor]) -> Vec<&'a Tensor> {
+fn with<'a>(first: &[&'a Tensor], places: &'a [Tensor]) -> Many<&'a Tensor> {
     first.iter().copied().chain(places).collect()
 }
 
@@ -98,11 +99,11 @@ impl Op for GridSample {
     type Inputs = Variadic;
     const NAME: &'static str = "grid_sample";
     const SAVES: &'static [Saves] = &[];
-    fn infer(&self, all: Vec<In<'_>>) -> Result<Meta> {
+    fn infer(&self, all: Each<Self, In<'_>>) -> Result<Meta> {
         let (x, places) = (all[0].shape, all[1].shape);
         Ok(all[0].with_shape([x[0], x[1], places[1]]))
     }
-    fn forward(&self, x: Vec<Array>, _: &Meta, _: &mut Extra) -> Array {
+    fn forward(&self, x: Each<Self, Array>, _: &Meta, _: &mut Extra) -> Array {
         kernels::grid_sample(&x[0], &x[1..], &self.0)
     }
     fn saves(&self, i: usize) -> Saves {
@@ -111,13 +112,13 @@ impl Op for GridSample {
             _ => self.saved(1).and(Saves::x(0)),
         }
     }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Vec<Option<Tensor>> {
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Each<Self, Option<Tensor>> {
         let places = self.places(cx, 1);
         let dx = cx.grad(0, || {
             let sizes = cx.meta(0).shape[2..].to_vec();
             GridBack(self.clone(), sizes).apply(with(&[&dy], &places))
         });
-        let mut grads = vec![dx];
+        let mut grads = smallvec![dx];
         grads.extend(self.slopes(cx, || [dy.clone(), cx.x(0)], &places));
         grads
     }
@@ -136,21 +137,21 @@ impl Op for GridBack {
     type Inputs = Variadic;
     const NAME: &'static str = "grid_sample_back";
     const SAVES: &'static [Saves] = &[];
-    fn infer(&self, all: Vec<In<'_>>) -> Result<Meta> {
+    fn infer(&self, all: Each<Self, In<'_>>) -> Result<Meta> {
         let dy = all[0].shape;
         let shape: Shape = [dy[0], dy[1]].iter().chain(&self.1).copied().collect();
         Ok(all[0].with_shape(shape))
     }
-    fn forward(&self, x: Vec<Array>, _: &Meta, _: &mut Extra) -> Array {
+    fn forward(&self, x: Each<Self, Array>, _: &Meta, _: &mut Extra) -> Array {
         kernels::grid_sample_back(&x[0], &x[1..], &self.0.0, &self.1)
     }
     fn saves(&self, i: usize) -> Saves {
         Op::saves(&self.0, i)
     }
-    fn backward(&self, cx: &Ctx<'_, Self>, g: Tensor) -> Vec<Option<Tensor>> {
+    fn backward(&self, cx: &Ctx<'_, Self>, g: Tensor) -> Each<Self, Option<Tensor>> {
         let places = self.0.places(cx, 1);
         let ddy = cx.grad(0, || self.0.clone().apply(with(&[&g], &places)));
-        let mut grads = vec![ddy];
+        let mut grads = smallvec![ddy];
         grads.extend(self.0.slopes(cx, || [cx.x(0), g.clone()], &places));
         grads
     }
@@ -173,11 +174,11 @@ impl Op for GridSlope {
     type Inputs = Variadic;
     const NAME: &'static str = "grid_sample_slope";
     const SAVES: &'static [Saves] = &[];
-    fn infer(&self, all: Vec<In<'_>>) -> Result<Meta> {
+    fn infer(&self, all: Each<Self, In<'_>>) -> Result<Meta> {
         let places = all[2].shape;
         Ok(all[0].with_shape([self.0.dims(), places[0], places[1]]))
     }
-    fn forward(&self, x: Vec<Array>, _: &Meta, _: &mut Extra) -> Array {
+    fn forward(&self, x: Each<Self, Array>, _: &Meta, _: &mut Extra) -> Array {
         kernels::grid_sample_slope(&x[0], &x[1], &x[2..], &self.0.0)
     }
     fn saves(&self, i: usize) -> Saves {
@@ -188,7 +189,7 @@ impl Op for GridSlope {
             _ => places.and(Saves::x(0)).and(Saves::x(1)),
         }
     }
-    fn backward(&self, cx: &Ctx<'_, Self>, g: Tensor) -> Vec<Option<Tensor>> {
+    fn backward(&self, cx: &Ctx<'_, Self>, g: Tensor) -> Each<Self, Option<Tensor>> {
         let (places, dims) = (self.0.places(cx, 2), self.0.dims());
         // Σ of what `f` makes of each dimension's gradient.
         let sum = |f: &dyn Fn(GridSample, Tensor) -> Tensor| {
@@ -205,7 +206,7 @@ impl Op for GridSlope {
                 GridBack(op, sizes.clone()).apply(with(&[&dy], &places))
             })
         });
-        let mut grads = vec![ddy, dx];
+        let mut grads = smallvec![ddy, dx];
         if (0..dims).any(|d| cx.wants(2 + d)) {
             let all = sum(&|op, g| g * GridSlope(op).apply(with(&[&cx.x(0), &cx.x(1)], &places)));
             grads.extend((0..dims).map(|d| cx.grad(2 + d, || all.select(0, d as isize))));
