@@ -14,6 +14,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const ALIGN: usize = 64;
+/// Blocks of at least so many bytes begin where the system's huge pages do.
+const HUGE: usize = 2 << 20;
 /// Blocks up to this many bytes are kept by the thread that drops them.
 const SMALL: usize = 32 << 10;
 /// How many small blocks of a class a thread keeps: of the smallest, which a graph of a few hundred small operations has
@@ -77,13 +79,22 @@ const fn class_bytes(class: usize) -> usize {
 }
 
 fn block_layout(class: usize) -> Option<Layout> {
-    Layout::from_size_align(size_of::<Header>() + class_bytes(class), ALIGN).ok()
+    let bytes = class_bytes(class);
+    let align = if bytes < HUGE { ALIGN } else { HUGE };
+    Layout::from_size_align(size_of::<Header>() + bytes, align).ok()
 }
 
 fn fresh(class: usize) -> Option<NonNull<Header>> {
+    let layout = block_layout(class)?;
     // SAFETY: the layout's size is at least the header's, so not zero.
-    let block = unsafe { alloc(block_layout(class)?) };
-    NonNull::new(block.cast())
+    let block = NonNull::new(unsafe { alloc(layout) })?;
+    #[cfg(target_os = "linux")]
+    if layout.align() == HUGE {
+        // Page faults of 4 KiB each cost far more than what is then written there. It is advice: a refusal harms nothing.
+        // SAFETY: the range is this block's, which begins with a page.
+        unsafe { libc::madvise(block.as_ptr().cast(), layout.size(), libc::MADV_HUGEPAGE) };
+    }
+    Some(block.cast())
 }
 
 impl Buffer {

@@ -6,12 +6,13 @@
 //! the elements are in the cache, and no longer where memory is what takes the time.
 
 use super::isa::{Lane, dispatch};
-use super::pointwise::{Rule, TILE, Tiles, run};
+use super::pointwise::{Rule, TILE, run};
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::layout::Shape;
 use crate::real::{Expr, ExprGraph, ExprNode, IntOp, Real, Special};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 /// Results `outputs` of a traced rule at every element of inputs that broadcast to `shape`; otherwise as
 /// [`map`](crate::kernels::map).
@@ -197,7 +198,7 @@ impl Program {
             body: (&raw const *self).cast(),
             tile: |body, x, _, out, n, registers| {
                 // SAFETY: `body` is the program above, still borrowed; the caller vouches for the rest.
-                unsafe { (*body.cast::<Program>()).tile(x, out, n, registers) }
+                unsafe { (*body.cast::<Program>()).tile::<C, I, O>(x, out, n, registers) }
             },
             cost: 2 * self.steps.len().max(1),
             lifetime: PhantomData,
@@ -209,7 +210,7 @@ impl Program {
     unsafe fn tile<C: Lane, const I: usize, const O: usize>(
         &self,
         x: &[*const C; I],
-        out: &mut Tiles<C, O>,
+        out: &mut [MaybeUninit<C>],
         n: usize,
         registers: &mut Vec<Vec<C>>,
     ) {
@@ -243,13 +244,13 @@ impl Program {
             }
             registers[step.to] = to;
         }
-        for (slot, out) in self.outputs.iter().zip(out) {
+        for (slot, out) in self.outputs.iter().zip(out.chunks_mut(TILE)) {
             let from = match *slot {
                 Slot::Input(k) => x[k],
                 Slot::Register(r) => registers[r].as_ptr(),
             };
             // SAFETY: n ≤ TILE elements there, by the caller's promise or the register's length.
-            unsafe { std::ptr::copy_nonoverlapping(from, out.as_mut_ptr().cast::<C>(), n) };
+            unsafe { std::ptr::copy_nonoverlapping(from, out[..n].as_mut_ptr().cast::<C>(), n) };
         }
     }
 }

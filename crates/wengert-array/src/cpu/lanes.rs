@@ -1,10 +1,9 @@
 //! Many numbers combined to one, side by side.
 
-/// Numbers that are combined side by side: four vectors of eight f32.
-const LANES: usize = 32;
+use super::isa::{Isa, isa};
 
-/// Combines `terms` of the elements of `from`, which have one length, K at a time and in an order that only the length
-/// decides; `start` is what changes nothing.
+/// Combines `terms` of the elements of `from`, which have one length, K at a time and in an order that only the length and the
+/// processor's instructions decide; `start` is what changes nothing.
 #[inline(always)]
 pub(super) fn fold<S: Copy, const J: usize, const K: usize>(
     start: S,
@@ -12,6 +11,57 @@ pub(super) fn fold<S: Copy, const J: usize, const K: usize>(
     terms: impl Fn([S; J]) -> [S; K],
     join: impl Fn(S, S) -> S + Copy,
 ) -> [S; K] {
+    // Four vectors of eight f32, but as many of each of several results would not leave AVX2 registers for anything else.
+    if K > 1 && isa() < Isa::Avx512 {
+        let lanes = side_by_side::<16, S, J, K>(start, from, terms, join);
+        return lanes.each_ref().map(|lanes| across(lanes, join));
+    }
+    let lanes = side_by_side::<32, S, J, K>(start, from, terms, join);
+    lanes.each_ref().map(|lanes| across(lanes, join))
+}
+
+/// [`fold`] with so many numbers side by side, which are left to be combined [`across`].
+#[inline(always)]
+pub(super) fn side_by_side<const LANES: usize, S: Copy, const J: usize, const K: usize>(
+    start: S,
+    from: [&[S]; J],
+    terms: impl Fn([S; J]) -> [S; K],
+    join: impl Fn(S, S) -> S,
+) -> [[S; LANES]; K] {
+    // The loop is a function of its own at each level, never inlined: seen together with its surroundings, the compiler cuts
+    // its vectors into parts of many widths.
+    macro_rules! level {
+        ($features:literal) => {{
+            #[inline(never)]
+            #[target_feature(enable = $features)]
+            unsafe fn at_level<const LANES: usize, S: Copy, const J: usize, const K: usize>(
+                start: S,
+                from: [&[S]; J],
+                terms: impl Fn([S; J]) -> [S; K],
+                join: impl Fn(S, S) -> S,
+            ) -> [[S; LANES]; K] {
+                fill(start, from, terms, join)
+            }
+            // SAFETY: the processor was found to have these instructions.
+            return unsafe { at_level(start, from, terms, join) };
+        }};
+    }
+    #[cfg(target_arch = "x86_64")]
+    match isa() {
+        Isa::Avx512 => level!("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"),
+        Isa::Avx2 => level!("avx2,fma"),
+        Isa::Baseline => {}
+    }
+    fill(start, from, terms, join)
+}
+
+#[inline(always)]
+fn fill<const LANES: usize, S: Copy, const J: usize, const K: usize>(
+    start: S,
+    from: [&[S]; J],
+    terms: impl Fn([S; J]) -> [S; K],
+    join: impl Fn(S, S) -> S,
+) -> [[S; LANES]; K] {
     let n = from.iter().map(|x| x.len()).min().unwrap_or(0);
     // Pointers: checks of bounds would keep the loops from becoming vector instructions.
     let from = from.map(<[S]>::as_ptr);
@@ -51,15 +101,14 @@ pub(super) fn fold<S: Copy, const J: usize, const K: usize>(
         }
         i += 1;
     }
-    acc.each_mut().map(|lanes| across(lanes, join))
+    acc
 }
 
 /// One result of all lanes.
-///
-/// Not inlined: seen together with the loop that fills the lanes, these last steps, each half as wide as the one before,
-/// make the compiler narrow the vectors of the whole loop.
 #[inline(never)]
-fn across<S: Copy>(lanes: &mut [S; LANES], join: impl Fn(S, S) -> S) -> S {
+pub(super) fn across<S: Copy, const LANES: usize>(lanes: &[S; LANES], join: impl Fn(S, S) -> S) -> S {
+    // A copy, which the compiler keeps in registers.
+    let mut lanes = *lanes;
     let mut width = LANES / 2;
     while width > 0 {
         for l in 0..width {

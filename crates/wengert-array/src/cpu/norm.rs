@@ -8,7 +8,7 @@ mod columns;
 use super::isa::{Lane, dispatch};
 use super::lanes::fold;
 use super::reduce::{Reduce, reduce};
-use super::threads;
+use super::{threads, walk};
 use crate::array::Array;
 use crate::dtype::Compute;
 use crate::real::Real;
@@ -110,6 +110,7 @@ pub fn norm_rows(x: &Array, rows: &Rows, weight: Option<&Array>, bias: Option<&A
                 // SAFETY: each row belongs to one thread.
                 unsafe {
                     let (y, x) = (out.slice(r * rows.n, rows.n), &src[r * rows.n..][..rows.n]);
+                    walk::prefetch(x.as_ptr().wrapping_add(rows.n), rows.n);
                     forward::<C>(rows, r, x, w, b, y, &mut mean.slice(r, 1)[0], &mut scale.slice(r, 1)[0]);
                 }
             }

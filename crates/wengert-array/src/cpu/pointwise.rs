@@ -2,8 +2,9 @@
 //!
 //! Inputs are read a tile at a time: in place where they are contiguous and of the computing type, else
 //! gathered (and converted) into a tile on the stack. So each rule is compiled to one simple loop per
-//! type and instruction level, whatever the strides and dtypes. Results go to a tile of their own before
-//! they are written out, which lets outputs take over the buffers of inputs that nobody else holds.
+//! type and instruction level, whatever the strides and dtypes. A result is written in place where its buffer is new and
+//! of the computing type. Else it goes to a tile of its own before it is written out, which lets outputs take over the
+//! buffers of inputs that nobody else holds.
 
 use super::isa::{Lane, dispatch};
 use super::threads;
@@ -18,7 +19,14 @@ use std::mem::MaybeUninit;
 /// Elements in a tile: a few of them fit the first-level cache beside each other.
 pub(super) const TILE: usize = 512;
 
-pub(super) type Tiles<C, const O: usize> = [[MaybeUninit<C>; TILE]; O];
+/// Elements in a tile of what does not fit the caches: with longer ones reading and writing wait for each other
+/// (measured: with 512, AVX-512 gets half of the memory's bandwidth).
+const STREAMED: usize = 128;
+
+/// How many bytes before it is read such an input is asked for.
+const AHEAD: usize = 4 << 10;
+
+type Tiles<C, const O: usize> = [[MaybeUninit<C>; TILE]; O];
 
 /// On the stack where a cache line begins: wide stores across two lines take twice as long.
 #[repr(align(64))]
@@ -68,10 +76,10 @@ pub(super) struct Rule<'a, C, const I: usize, const M: usize, const O: usize> {
     pub(super) lifetime: PhantomData<&'a ()>,
 }
 
-/// Runs a body on a tile. The last argument is the body's to use; it starts empty and lives as long as the thread's
-/// share of the work.
+/// Runs a body on a tile: results `o` of its elements go to `out[o · TILE ..]`, which overlaps no input. The last argument is
+/// the body's to use; it starts empty and lives as long as the thread's share of the work.
 pub(super) type Tile<C, const I: usize, const M: usize, const O: usize> =
-    unsafe fn(*const (), &[*const C; I], &[*const C; M], &mut Tiles<C, O>, usize, &mut Vec<Vec<C>>);
+    unsafe fn(*const (), &[*const C; I], &[*const C; M], &mut [MaybeUninit<C>], usize, &mut Vec<Vec<C>>);
 
 impl<'a, C: Lane, const I: usize, const M: usize, const O: usize> Rule<'a, C, I, M, O> {
     fn of<B: Body<I, M, O>>(body: &'a B) -> Self {
@@ -79,7 +87,7 @@ impl<'a, C: Lane, const I: usize, const M: usize, const O: usize> Rule<'a, C, I,
             body: (&raw const *body).cast(),
             tile: |body, x, more, out, n, _| {
                 // SAFETY: `body` is the one above, still borrowed; the caller vouches for the rest.
-                unsafe { tile(&*body.cast::<B>(), x, more, out, n) }
+                unsafe { tile::<C, B, I, M, O>(&*body.cast::<B>(), x, more, out, n) }
             },
             cost: body.cost().max(1),
             lifetime: PhantomData,
@@ -102,8 +110,20 @@ struct Plan<'a, C, const I: usize, const M: usize, const O: usize> {
     x: [Source<C>; I],
     more: [Source<C>; M],
     outputs: [(*mut u8, DType); O],
-    /// Which outputs go past the caches: large ones that are no input's buffer.
-    stream: [bool; O],
+    sinks: [Sink; O],
+    /// Whether there are more bytes than the caches hold.
+    large: bool,
+}
+
+/// How results come to an output.
+#[derive(Clone, Copy, PartialEq)]
+enum Sink {
+    /// Written in place: one result alone, of the computing type, in no input's buffer.
+    Direct,
+    /// From a tile.
+    Store,
+    /// From a tile, past the caches: a large one that is no input's buffer.
+    Stream,
 }
 
 // SAFETY: threads write disjoint ranges of the outputs and only read the inputs, at the range they write.
@@ -148,15 +168,22 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
     }
     let sources = (x.each_ref().map(source::<C>), more.each_ref().map(source::<C>));
     let arrays = results::<C, I, M, O>(&mut x, &mut more, shape, out);
-    let stream = arrays.each_ref().map(|a| {
+    let large = n * size_of::<C>() >= walk::STREAM;
+    let sinks = arrays.each_ref().map(|a| {
         let at = a.as_bytes_ptr();
         let reads = |source: &Source<C>| matches!(source, Source::Direct(p) if p.cast::<u8>() == at);
         let taken = sources.0.iter().any(reads) || sources.1.iter().any(reads);
-        a.dtype() == C::DTYPE && n * size_of::<C>() >= walk::STREAM && !taken
+        match taken || a.dtype() != C::DTYPE {
+            true => Sink::Store,
+            false if large => Sink::Stream,
+            false if O == 1 => Sink::Direct,
+            false => Sink::Store,
+        }
     });
     let plan = Plan {
         rule,
-        stream,
+        sinks,
+        large,
         x: sources.0,
         more: sources.1,
         outputs: arrays
@@ -178,11 +205,32 @@ fn in_one_tile<C: Lane, const I: usize, const M: usize, const O: usize>(
 ) -> [Array; O] {
     let n = shape.numel();
     let at = |a: &Option<Array>| a.as_ref().map_or(zeros::<C>(), |a| a.as_ptr::<C>());
-    let mut tiles: Tiles<C, O> = [[const { MaybeUninit::uninit() }; TILE]; O];
     let (from, and) = (x.each_ref().map(at), more.each_ref().map(at));
-    // SAFETY: each input has n ≤ TILE elements there, or is one of as many zeros.
-    unsafe { (rule.tile)(rule.body, &from, &and, &mut tiles, n, &mut Vec::new()) };
     let arrays = results::<C, I, M, O>(&mut x, &mut more, shape, out);
+    if O == 1 && out[0] == C::DTYPE {
+        let to = arrays[0].as_bytes_ptr().cast::<C>().cast_mut();
+        if !from.iter().chain(&and).any(|p| *p == to) {
+            // SAFETY: `results` gives an array of n elements that is ours to write, and no input's buffer; each input has n ≤ TILE
+            // elements there, or is one of as many zeros.
+            unsafe {
+                let to = std::slice::from_raw_parts_mut(to.cast::<MaybeUninit<C>>(), n);
+                (rule.tile)(rule.body, &from, &and, to, n, &mut Vec::new());
+            }
+            return arrays;
+        }
+    }
+    let mut tiles: Tiles<C, O> = [[const { MaybeUninit::uninit() }; TILE]; O];
+    // SAFETY: as above; inputs whose buffers were taken over live on in `arrays`, and are written only below.
+    unsafe {
+        (rule.tile)(
+            rule.body,
+            &from,
+            &and,
+            tiles.as_flattened_mut(),
+            n,
+            &mut Vec::new(),
+        )
+    };
     for (a, tile) in arrays.iter().zip(&tiles) {
         // SAFETY: `results` gives arrays of n elements that are ours to write; the tile holds n results.
         unsafe {
@@ -228,6 +276,15 @@ fn results<C: Lane, const I: usize, const M: usize, const O: usize>(
 }
 
 impl<C: Lane> Source<C> {
+    /// Asks for what elements `at .. at + n` will be followed by. A rule that reads one input where another one says so would else
+    /// begin to fetch it only then.
+    #[inline]
+    fn prefetch(&self, at: usize, n: usize) {
+        if let Source::Direct(p) = self {
+            walk::prefetch(p.wrapping_add(at + AHEAD / size_of::<C>()), n);
+        }
+    }
+
     /// Where elements `at .. at + n` can be read: in the array itself, or in `tile` after gathering them.
     ///
     /// # Safety
@@ -251,11 +308,18 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
         let mut more_tiles = [const { MaybeUninit::uninit() }; M];
         let Line(results) = &mut Line::<Tiles<C, O>>([[const { MaybeUninit::uninit() }; TILE]; O]);
         let mut own = Vec::new();
+        let step = if self.large { STREAMED } else { TILE };
         let mut at = start;
         while at < start + len {
-            let n = TILE.min(start + len - at);
+            let n = step.min(start + len - at);
             let mut x = [std::ptr::null(); I];
             let mut more = [std::ptr::null(); M];
+            if self.large {
+                self.x
+                    .iter()
+                    .chain(&self.more)
+                    .for_each(|source| source.prefetch(at, n));
+            }
             for i in 0..I {
                 // SAFETY: inputs were broadcast to the shape that `at + n` stays within; n ≤ TILE.
                 x[i] = unsafe { self.x[i].tile(at, n, &mut x_tiles[i]) };
@@ -264,30 +328,38 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
                 // SAFETY: likewise.
                 more[i] = unsafe { self.more[i].tile(at, n, &mut more_tiles[i]) };
             }
+            let out = match self.sinks[0] {
+                // SAFETY: elements at..at+n of the only output are ours to write.
+                Sink::Direct => unsafe {
+                    std::slice::from_raw_parts_mut(self.outputs[0].0.cast::<MaybeUninit<C>>().add(at), n)
+                },
+                _ => results.as_flattened_mut(),
+            };
             // SAFETY: each input has n ≤ TILE elements there.
-            unsafe { (self.rule.tile)(self.rule.body, &x, &more, results, n, &mut own) };
+            unsafe { (self.rule.tile)(self.rule.body, &x, &more, out, n, &mut own) };
             for o in 0..O {
                 let (base, dtype) = self.outputs[o];
                 let results = results[o].as_ptr().cast::<C>();
-                // SAFETY: elements at..at+n of output o are ours to write; the tile holds n results.
+                // SAFETY: elements at..at+n of output o are ours to write; the tile holds n results where it is read.
                 unsafe {
                     let out = base.add(at * dtype.size());
-                    match self.stream[o] {
-                        true => walk::stream(results, out, n),
-                        false => walk::store(results, dtype, out, n),
+                    match self.sinks[o] {
+                        Sink::Direct => {}
+                        Sink::Stream => walk::stream(results, out, n),
+                        Sink::Store => walk::store(results, dtype, out, n),
                     }
                 }
             }
             at += n;
         }
-        if self.stream.contains(&true) {
+        if self.large {
             walk::end_of_stream();
         }
     }
 }
 
 dispatch!(unsafe fn tile<C: Lane, B: Body<I, M, O>; const I: usize, const M: usize, const O: usize>(
-    body: &B, x: &[*const C; I], more: &[*const C; M], out: &mut Tiles<C, O>, n: usize
+    body: &B, x: &[*const C; I], more: &[*const C; M], out: &mut [MaybeUninit<C>], n: usize
 ) => tile_body);
 
 /// The loop itself. `out` is a `&mut` so that the compiler knows that it overlaps no input.
@@ -299,11 +371,11 @@ unsafe fn tile_body<S: Real, C: Lane, B: Body<I, M, O>, const I: usize, const M:
     body: &B,
     x: &[*const C; I],
     more: &[*const C; M],
-    out: &mut Tiles<C, O>,
+    out: &mut [MaybeUninit<C>],
     n: usize,
 ) {
     const { assert!(size_of::<S>() == size_of::<C>()) };
-    assert!(n <= TILE);
+    assert!(n <= TILE && out.len() >= (O - 1) * TILE + n);
     for k in 0..n {
         // SAFETY: k < n, and S has the bits of C.
         let x = x.map(|p| unsafe { p.add(k).cast::<S>().read() });
@@ -311,8 +383,8 @@ unsafe fn tile_body<S: Real, C: Lane, B: Body<I, M, O>, const I: usize, const M:
         let more = more.map(|p| unsafe { p.add(k).cast::<S>().read() });
         let y = body.eval(x, more);
         for o in 0..O {
-            // SAFETY: S and C are the same bits, and k < TILE.
-            unsafe { out[o].as_mut_ptr().add(k).cast::<S>().write(y[o]) };
+            // SAFETY: S and C are the same bits, and there is room, as was looked at above.
+            unsafe { out.as_mut_ptr().add(o * TILE + k).cast::<S>().write(y[o]) };
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The largest element of each window, and where it is.
 
-use super::isa::{Isa, Lane, isa};
+use super::isa::{Isa, Lane, dispatch, isa};
 use super::threads;
 use crate::array::Array;
 use crate::dtype::DType;
+use crate::real::Real;
 use crate::with_compute;
 
 /// The places of a window along one dimension: `first`, `first + step`, …, `count` of them, all inside.
@@ -56,6 +57,7 @@ pub fn max_pool(x: &Array, windows: &[Vec<Window>; 3]) -> [Array; 2] {
         return [y.cast(dtype), index];
     }
     let plane: usize = sizes.iter().product();
+    let runs = runs(&windows[2]);
     with_compute!(compute, C => {
         let src = x.as_slice::<C>();
         let (values, places) = (Out(y.uninit_slice::<C>()), Out(index.uninit_slice::<i64>()));
@@ -66,7 +68,7 @@ pub fn max_pool(x: &Array, windows: &[Vec<Window>; 3]) -> [Array; 2] {
                 // SAFETY: one plane of each array, and this thread's.
                 unsafe {
                     let (values, places) = (values.slice(p * per, per), places.slice(p * per, per));
-                    pool::<C>(&src[p * plane..][..plane], sizes, windows, values, places, &mut best, &mut from);
+                    pool::<C>(&src[p * plane..][..plane], sizes, windows, &runs, values, places, &mut best, &mut from);
                 }
             }
         });
@@ -78,6 +80,7 @@ fn pool<C: Ordered>(
     x: &[C],
     sizes: [usize; 3],
     windows: &[Vec<Window>; 3],
+    runs: &[Run],
     values: &mut [C],
     places: &mut [i64],
     best: &mut [C],
@@ -97,25 +100,111 @@ fn pool<C: Ordered>(
                     }
                 }
             }
-            for w in &windows[2] {
-                let mut top = w.first;
-                for k in 1..w.count {
-                    let i = w.first + k * w.step;
-                    let (a, b) = (best[i], best[top]);
-                    // Row-major order decides between equal ones: the first row, then the first column. A NaN
-                    // later in that order replaces an earlier one, as in PyTorch.
-                    #[allow(clippy::eq_op)]
-                    let wins = match a != a {
-                        true => b == b || from[i] >= from[top],
-                        false => a > b || (a == b && from[i] < from[top]),
-                    };
-                    top = if wins { i } else { top };
-                }
-                values[at] = best[top];
-                places[at] = from[top] as i64 * width as i64 + top as i64;
-                at += 1;
+            for run in runs {
+                // SAFETY: the run's windows lie within the row, as `max_pool` saw, and its results within the plane's.
+                unsafe { columns::<C>(run, best, from, width, &mut values[at..], &mut places[at..]) };
+                at += run.len;
             }
         }
+    }
+}
+
+/// Windows of one size, each as far from the one before.
+struct Run {
+    first: Window,
+    stride: usize,
+    len: usize,
+}
+
+/// A list of windows as few runs.
+fn runs(windows: &[Window]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for w in windows {
+        if let Some(run) = runs.last_mut() {
+            let last = run.first.first + (run.len - 1) * run.stride;
+            let alike = (w.count, w.step) == (run.first.count, run.first.step);
+            if alike && run.len < RUN && w.first > last && (run.len == 1 || w.first - last == run.stride) {
+                run.stride = w.first - last;
+                run.len += 1;
+                continue;
+            }
+        }
+        runs.push(Run {
+            first: *w,
+            stride: 0,
+            len: 1,
+        });
+    }
+    runs
+}
+
+/// Windows in a run, at most: what is found for each lies on the stack.
+const RUN: usize = 32;
+
+dispatch!(unsafe fn columns<C: Ordered>(
+    run: &Run, best: &[C], from: &[i32], width: usize, values: &mut [C], places: &mut [i64]
+) => columns_body);
+
+/// # Safety
+/// Each window of the run lies within `best` and `from`.
+#[inline(always)]
+#[allow(clippy::extra_unused_type_parameters)] // only compares, of whatever reading
+unsafe fn columns_body<S: Real, C: Ordered>(
+    run: &Run,
+    best: &[C],
+    from: &[i32],
+    width: usize,
+    values: &mut [C],
+    places: &mut [i64],
+) {
+    // SAFETY: the caller's promise. The usual strides are constants, so that the loops become vector instructions.
+    unsafe {
+        match run.stride {
+            1 => strided_columns(run, 1, best, from, width, values, places),
+            2 => strided_columns(run, 2, best, from, width, values, places),
+            stride => strided_columns(run, stride, best, from, width, values, places),
+        }
+    }
+}
+
+/// # Safety
+/// As for `columns_body`; `stride` is the run's.
+#[inline(always)]
+unsafe fn strided_columns<C: Ordered>(
+    run: &Run,
+    stride: usize,
+    best: &[C],
+    from: &[i32],
+    width: usize,
+    values: &mut [C],
+    places: &mut [i64],
+) {
+    assert!(run.len <= RUN);
+    let (mut rows, mut tops) = ([0i32; RUN], [0i32; RUN]);
+    let (rows, tops) = (&mut rows[..run.len], &mut tops[..run.len]);
+    let (values, places) = (&mut values[..run.len], &mut places[..run.len]);
+    // SAFETY: place k of window o, by the caller's promise.
+    let at = |k: usize, o: usize| unsafe {
+        let i = run.first.first + k * run.first.step + o * stride;
+        (*best.get_unchecked(i), *from.get_unchecked(i), i as i32)
+    };
+    for o in 0..run.len {
+        (values[o], rows[o], tops[o]) = at(0, o);
+    }
+    for k in 1..run.first.count {
+        for o in 0..run.len {
+            let ((a, its, i), (b, row)) = (at(k, o), (values[o], rows[o]));
+            // Row-major order decides between equal ones: the first row, then the first column. A NaN
+            // later in that order replaces an earlier one, as in PyTorch.
+            #[allow(clippy::eq_op)]
+            let wins = (a > b) | ((a == b) & (its < row)) | ((a != a) & ((b == b) | (its >= row)));
+            values[o] = if wins { a } else { b };
+            rows[o] = if wins { its } else { row };
+            tops[o] = if wins { i } else { tops[o] };
+        }
+    }
+    for o in 0..run.len {
+        places[o] = i64::from(rows[o]) * width as i64 + i64::from(tops[o]);
     }
 }
 
@@ -200,42 +289,81 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_plain_loops_in_three_dimensions() {
-        let (sizes, n) = ([5usize, 6, 19], 2 * 5 * 6 * 19);
-        let data: Vec<f64> = (0..n).map(|i| ((i * 37 + 5) % 23) as f64).collect();
-        let windows = [(2, 2), (3, 1), (4, 2)].map(|(count, step)| {
-            (0..2)
+    fn agrees_with_plain_loops() {
+        let apart = |stride: usize, count: usize, len: usize| -> Vec<Window> {
+            let first = |i: usize| i * stride;
+            (0..len)
                 .map(|i| Window {
-                    first: i * 2,
-                    count: if i == 1 { 1 } else { count },
-                    step,
+                    first: first(i),
+                    count,
+                    step: 1,
                 })
-                .collect::<Vec<_>>()
+                .collect()
+        };
+        let mut ragged = apart(3, 2, 5);
+        ragged.insert(
+            0,
+            Window {
+                first: 0,
+                count: 1,
+                step: 1,
+            },
+        );
+        ragged.push(Window {
+            first: 15,
+            count: 2,
+            step: 3,
         });
-        for dtype in [DType::F32, DType::F64, DType::I64] {
-            let x = Array::from_slice(&data, [1, 2, 5, 6, 19]).cast(dtype);
-            let [y, index] = max_pool(&x, &windows);
-            let (y, index) = (y.to_vec::<f64>(), index.to_vec::<i64>());
-            let mut at = 0;
-            for c in 0..2 {
-                for d in &windows[0] {
-                    for h in &windows[1] {
-                        for w in &windows[2] {
-                            let (mut best, mut place) = (f64::NEG_INFINITY, 0);
-                            for i in 0..d.count {
-                                for j in 0..h.count {
-                                    for k in 0..w.count {
-                                        let row = (d.first + i * d.step) * sizes[1] + h.first + j * h.step;
-                                        let p = row * sizes[2] + w.first + k * w.step;
-                                        let v = data[c * n / 2 + p];
-                                        if v > best {
-                                            (best, place) = (v, p as i64);
+        for (sizes, windows) in [
+            ([5, 6, 19], [apart(2, 2, 2), apart(2, 1, 3), ragged]),
+            ([1, 6, 40], [apart(1, 1, 1), apart(2, 2, 3), apart(2, 2, 20)]),
+            ([1, 3, 700], [apart(1, 1, 1), apart(1, 3, 1), apart(1, 3, 698)]),
+            ([2, 2, 33], [apart(1, 2, 1), apart(2, 2, 1), apart(4, 5, 8)]),
+        ] {
+            agree(sizes, &windows);
+        }
+    }
+
+    fn agree(sizes: [usize; 3], windows: &[Vec<Window>; 3]) {
+        let n = 2 * sizes.iter().product::<usize>();
+        let mut data: Vec<f64> = (0..n).map(|i| ((i * 37 + 5) % 23) as f64).collect();
+        for nan in [false, true] {
+            if nan {
+                (0..n).step_by(29).for_each(|i| data[i] = f64::NAN);
+            }
+            for dtype in [DType::F32, DType::F64, DType::I64]
+                .iter()
+                .filter(|t| !nan || t.is_float())
+            {
+                let x = Array::from_slice(&data, [1, 2, sizes[0], sizes[1], sizes[2]]).cast(*dtype);
+                let [y, index] = max_pool(&x, windows);
+                let (y, index) = (y.to_vec::<f64>(), index.to_vec::<i64>());
+                let mut at = 0;
+                for c in 0..2 {
+                    for d in &windows[0] {
+                        for h in &windows[1] {
+                            for w in &windows[2] {
+                                let (mut best, mut place) = (f64::NEG_INFINITY, 0);
+                                for i in 0..d.count {
+                                    for j in 0..h.count {
+                                        for k in 0..w.count {
+                                            let row =
+                                                (d.first + i * d.step) * sizes[1] + h.first + j * h.step;
+                                            let p = row * sizes[2] + w.first + k * w.step;
+                                            let v = data[c * n / 2 + p];
+                                            if v > best || v.is_nan() {
+                                                (best, place) = (v, p as i64);
+                                            }
                                         }
                                     }
                                 }
+                                assert_eq!(
+                                    (y[at].to_bits(), index[at]),
+                                    (best.to_bits(), place),
+                                    "{dtype:?} {at}"
+                                );
+                                at += 1;
                             }
-                            assert_eq!((y[at], index[at]), (best, place));
-                            at += 1;
                         }
                     }
                 }

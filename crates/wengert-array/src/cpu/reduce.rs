@@ -6,7 +6,7 @@
 //! does not depend on the number of threads.
 
 use super::isa::{Lane, dispatch};
-use super::lanes::fold;
+use super::lanes::{across, fold, side_by_side};
 use super::threads;
 use super::walk::{self, Walk};
 use crate::array::Array;
@@ -32,6 +32,8 @@ pub enum Reduce {
 
 /// Elements between two roundings to the wider type, each lane's share of which is added up in the computing type.
 const TILE: usize = 4096;
+/// Numbers of a row that are combined side by side.
+const LANES: usize = 64;
 /// Columns that are reduced in one go.
 const COLUMNS: usize = 1024;
 /// Elements of a row that are reduced in one go.
@@ -227,16 +229,21 @@ fn reduce_rows<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce, ou
     let reader = Reader::<C>::new(x);
     let block = |start: usize, len: usize| -> C::Wide {
         let mut tile = MaybeUninit::uninit();
-        let mut wide = C::wide_identity(how);
+        let mut lanes = [C::identity(how); LANES];
+        // Long sums keep their lanes from tile to tile; short ones have one tile.
+        let lanes = &mut lanes[..if len > TILE { LANES } else { 1 }];
         let mut at = start;
         while at < start + len {
             let k = TILE.min(start + len - at);
             // SAFETY: the block lies within the array; `read` gives k elements.
-            let part = unsafe { reduce_tile::<C>(how, reader.read(at, k, &mut tile), k) };
-            wide = part.widen(wide, how);
+            unsafe { reduce_tile::<C>(how, reader.read(at, k, &mut tile), k, lanes) };
             at += k;
         }
-        wide
+        if let Ok(lanes) = <&mut [C; LANES]>::try_from(&mut *lanes) {
+            // SAFETY: unsafe only because it is compiled for instructions, which the dispatch finds.
+            unsafe { join_lanes::<C>(how, lanes) };
+        }
+        lanes[0].widen(C::wide_identity(how), how)
     };
     let blocks = count.div_ceil(BLOCK).max(1);
     if blocks == 1 {
@@ -292,17 +299,9 @@ fn reduce_columns<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce,
     });
 }
 
-dispatch!(unsafe fn reduce_tile_into<C: Lane>(how: Reduce, x: *const C, n: usize, out: &mut C) => reduce_tile_body);
+dispatch!(unsafe fn reduce_tile<C: Lane>(how: Reduce, x: *const C, n: usize, acc: &mut [C]) => reduce_tile_body);
+dispatch!(unsafe fn join_lanes<C: Lane>(how: Reduce, acc: &mut [C; LANES]) => join_lanes_body);
 dispatch!(unsafe fn combine_tile<C: Lane>(how: Reduce, x: *const C, acc: &mut [C; COLUMNS], n: usize) => combine_tile_body);
-
-/// # Safety
-/// `x` has `n` elements.
-unsafe fn reduce_tile<C: Accumulate>(how: Reduce, x: *const C, n: usize) -> C {
-    let mut out = C::identity(how);
-    // SAFETY: the caller's promise.
-    unsafe { reduce_tile_into::<C>(how, x, n, &mut out) };
-    out
-}
 
 #[inline(always)]
 fn join<S: Real>(how: Reduce, a: S, b: S) -> S {
@@ -315,34 +314,72 @@ fn join<S: Real>(how: Reduce, a: S, b: S) -> S {
 }
 
 /// # Safety
-/// `x` has `n` elements; `S` has the bits of `C`; `out` holds the identity.
+/// `x` has `n` elements; `S` has the bits of `C`.
 #[inline(always)]
-unsafe fn reduce_tile_body<S: Real, C: Lane>(how: Reduce, x: *const C, n: usize, out: &mut C) {
+unsafe fn reduce_tile_body<S: Real, C: Lane>(how: Reduce, x: *const C, n: usize, acc: &mut [C]) {
     // One loop for each, so that the choice is not made inside it.
     match how {
         // SAFETY: the caller's promise, here and below.
-        Reduce::Sum => unsafe { lanes::<S, C>(|a, b| a + b, x, n, out) },
+        Reduce::Sum => unsafe { lanes::<S, C>(S::ZERO, |a, b| a + b, x, n, acc) },
         // SAFETY: likewise.
-        Reduce::Prod => unsafe { lanes::<S, C>(|a, b| a * b, x, n, out) },
+        Reduce::Prod => unsafe { lanes::<S, C>(S::ONE, |a, b| a * b, x, n, acc) },
         // SAFETY: likewise.
-        Reduce::Max => unsafe { lanes::<S, C>(|a: S, b| a.max(b), x, n, out) },
+        Reduce::Max => unsafe {
+            lanes::<S, C>(acc.as_ptr().cast::<S>().read(), |a: S, b| a.max(b), x, n, acc)
+        },
         // SAFETY: likewise.
-        Reduce::Min => unsafe { lanes::<S, C>(|a: S, b| a.min(b), x, n, out) },
+        Reduce::Min => unsafe {
+            lanes::<S, C>(acc.as_ptr().cast::<S>().read(), |a: S, b| a.min(b), x, n, acc)
+        },
+    }
+}
+
+/// Where `acc` is one number it becomes the elements' (it is the identity before). Else they are combined side by side, and each
+/// of the results with that of `acc`: in steps, so that the roundings of long sums stay few.
+///
+/// # Safety
+/// As `reduce_tile_body`.
+#[inline(always)]
+unsafe fn lanes<S: Real, C: Lane>(
+    start: S,
+    f: impl Fn(S, S) -> S + Copy,
+    x: *const C,
+    n: usize,
+    acc: &mut [C],
+) {
+    // SAFETY: S and C are the same bits; `x` has n elements.
+    let (x, acc) = unsafe {
+        (
+            std::slice::from_raw_parts(x.cast::<S>(), n),
+            std::slice::from_raw_parts_mut(acc.as_mut_ptr().cast::<S>(), acc.len()),
+        )
+    };
+    if let [acc] = acc {
+        *acc = fold(start, [x], |x| x, f)[0];
+        return;
+    }
+    // Eight vectors of AVX2 whatever the type: as many as are needed to never wait for the one before.
+    if size_of::<C>() == 4 {
+        let [new] = side_by_side::<LANES, S, 1, 1>(start, [x], |x| x, f);
+        acc.iter_mut().zip(new).for_each(|(acc, new)| *acc = f(*acc, new));
+    } else {
+        let [new] = side_by_side::<{ LANES / 2 }, S, 1, 1>(start, [x], |x| x, f);
+        acc.iter_mut().zip(new).for_each(|(acc, new)| *acc = f(*acc, new));
     }
 }
 
 /// # Safety
-/// As `reduce_tile_body`.
+/// `S` has the bits of `C`.
 #[inline(always)]
-unsafe fn lanes<S: Real, C: Lane>(f: impl Fn(S, S) -> S + Copy, x: *const C, n: usize, out: &mut C) {
-    // SAFETY: S and C are the same bits; `x` has n elements, `out` the identity.
-    unsafe {
-        let (x, out) = (
-            std::slice::from_raw_parts(x.cast::<S>(), n),
-            std::ptr::from_mut(out).cast::<S>(),
-        );
-        out.write(fold(out.read(), [x], |x| x, f)[0]);
-    }
+unsafe fn join_lanes_body<S: Real, C: Lane>(how: Reduce, acc: &mut [C; LANES]) {
+    // SAFETY: the caller's promise.
+    let acc = unsafe { &mut *std::ptr::from_mut(acc).cast::<[S; LANES]>() };
+    acc[0] = match how {
+        Reduce::Sum => across(acc, |a, b| a + b),
+        Reduce::Prod => across(acc, |a, b| a * b),
+        Reduce::Max => across(acc, |a: S, b| a.max(b)),
+        Reduce::Min => across(acc, |a: S, b| a.min(b)),
+    };
 }
 
 /// # Safety

@@ -1,7 +1,7 @@
 //! Forward mode: a value and its derivative, carried together.
 
 use super::{IntOp, Real, Special};
-use std::f64::consts::{FRAC_2_SQRT_PI, LOG2_E, LOG10_E};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LOG2_E, LOG10_E};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A dual number `value + slope·ε` with `ε² = 0`: running a rule on it computes the rule's derivative
@@ -149,6 +149,12 @@ impl<S: Real> Real for Dual<S> {
     fn erf(self) -> Self {
         let x = self.value;
         self.chain(x.erf(), S::lit(FRAC_2_SQRT_PI) * (-x * x).exp())
+    }
+    #[inline(always)]
+    fn normal_cdf(self) -> Self {
+        let x = self.value;
+        let density = S::lit(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2) * (S::lit(-0.5) * (x * x)).exp();
+        self.chain(x.normal_cdf(), density)
     }
     #[inline(always)]
     fn exp_m1(self) -> Self {

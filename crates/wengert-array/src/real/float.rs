@@ -14,10 +14,10 @@ mod single;
 
 use super::{IntOp, Real, Special};
 use double::{
-    atan64, cos64, erf64, exp_m1_64, exp64, ln_1p_64, ln64, log2_64, log10_64, pow64, sin64, tanh64,
+    atan64, cdf64, cos64, erf64, exp_m1_64, exp64, ln_1p_64, ln64, log2_64, log10_64, pow64, sin64, tanh64,
 };
 use single::{
-    atan32, cos32, erf32, exp_m1_32, exp32, ln_1p_32, ln32, log2_32, log10_32, pow32, sin32, tanh32,
+    atan32, cdf32, cos32, erf32, exp_m1_32, exp32, ln_1p_32, ln32, log2_32, log10_32, pow32, sin32, tanh32,
 };
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -172,7 +172,7 @@ fn fused64(a: Fma<f64>, b: Fma<f64>, c: Fma<f64>) -> Fma<f64> {
 /// [`Real`] for a float by its private trait; the functions are those of its width.
 macro_rules! real {
     ($float:ty: $kind:ident, $raw:ty, $zero:expr, $one:expr, $mul_add:expr,
-     $exp:ident $ln:ident $sin:ident $cos:ident $tanh:ident $erf:ident $pow:ident
+     $exp:ident $ln:ident $sin:ident $cos:ident $tanh:ident $erf:ident $cdf:ident $pow:ident
      $exp_m1:ident $ln_1p:ident $log2:ident $log10:ident $atan:ident) => {
         impl Real for $float {
             type Mask = bool;
@@ -186,7 +186,7 @@ macro_rules! real {
             fn mul_add(self, b: Self, c: Self) -> Self {
                 $mul_add(self, b, c)
             }
-            real!(unary exp $exp, ln $ln, sin $sin, cos $cos, tanh $tanh, erf $erf);
+            real!(unary exp $exp, ln $ln, sin $sin, cos $cos, tanh $tanh, erf $erf, normal_cdf $cdf);
             real!(unary exp_m1 $exp_m1, ln_1p $ln_1p, log2 $log2, log10 $log10, atan $atan);
             #[inline(always)]
             fn pow(self, p: Self) -> Self {
@@ -258,13 +258,13 @@ macro_rules! real {
     )*};
 }
 
-real!(f32: Single, f32, 0.0, 1.0, unfused, exp32 ln32 sin32 cos32 tanh32 erf32 pow32
+real!(f32: Single, f32, 0.0, 1.0, unfused, exp32 ln32 sin32 cos32 tanh32 erf32 cdf32 pow32
       exp_m1_32 ln_1p_32 log2_32 log10_32 atan32);
-real!(f64: Double, f64, 0.0, 1.0, unfused, exp64 ln64 sin64 cos64 tanh64 erf64 pow64
+real!(f64: Double, f64, 0.0, 1.0, unfused, exp64 ln64 sin64 cos64 tanh64 erf64 cdf64 pow64
       exp_m1_64 ln_1p_64 log2_64 log10_64 atan64);
-real!(Fma<f32>: Single, f32, Fma(0.0), Fma(1.0), fused32, exp32 ln32 sin32 cos32 tanh32 erf32 pow32
+real!(Fma<f32>: Single, f32, Fma(0.0), Fma(1.0), fused32, exp32 ln32 sin32 cos32 tanh32 erf32 cdf32 pow32
       exp_m1_32 ln_1p_32 log2_32 log10_32 atan32);
-real!(Fma<f64>: Double, f64, Fma(0.0), Fma(1.0), fused64, exp64 ln64 sin64 cos64 tanh64 erf64 pow64
+real!(Fma<f64>: Double, f64, Fma(0.0), Fma(1.0), fused64, exp64 ln64 sin64 cos64 tanh64 erf64 cdf64 pow64
       exp_m1_64 ln_1p_64 log2_64 log10_64 atan64);
 
 #[cfg(test)]

@@ -58,6 +58,12 @@ pub trait Real:
     fn tanh(self) -> Self;
     /// The error function, 2/√π ∫₀ˣ exp(−t²) dt.
     fn erf(self) -> Self;
+    /// The normal distribution function, (1 + erf(x/√2)) / 2, as near as 1 has digits: what lies far below 0 keeps few of
+    /// its own.
+    fn normal_cdf(self) -> Self {
+        let x = self * Self::lit(std::f64::consts::FRAC_1_SQRT_2);
+        Self::lit(0.5) * (Self::ONE + x.erf())
+    }
     /// `e^x − 1`, exact near 0.
     fn exp_m1(self) -> Self;
     /// `ln(1 + x)`, exact near 0.

@@ -70,14 +70,13 @@ impl Pointwise<1> for Gelu {
     const COST: usize = 12;
     #[inline(always)]
     fn value<S: Real>(&self, [x]: [S; 1]) -> S {
-        x * (S::lit(0.5) * (S::ONE + (x * S::lit(std::f64::consts::FRAC_1_SQRT_2)).erf()))
+        x * x.normal_cdf()
     }
     #[inline(always)]
     fn grad<S: Real>(&self, dy: S, [x]: [S; 1], _: S) -> [S; 1] {
         use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
-        let below = S::lit(0.5) * (S::ONE + (x * S::lit(FRAC_1_SQRT_2)).erf());
         let density = S::lit(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2) * (S::lit(-0.5) * (x * x)).exp();
-        [dy * (below + x * density)]
+        [dy * (x.normal_cdf() + x * density)]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(

@@ -130,6 +130,12 @@ pub(super) fn tanh64<S: Double>(x: S) -> S {
     with_sign64(S::select(a.lt(S::new(0.55)), near, far), x)
 }
 
+/// The normal distribution function, off by 2⁻⁵³ at most.
+#[inline(always)]
+pub(super) fn cdf64<S: Double>(x: S) -> S {
+    S::new(0.5) * (S::ONE + erf64(x * S::new(std::f64::consts::FRAC_1_SQRT_2)))
+}
+
 /// `erf x` within 1.5 ULP.
 ///
 /// Below 1 an odd polynomial (off by 2⁻⁵⁶). Above, 1 − e^(−x²) · a polynomial in (x − 2) / (x + 2), the variable

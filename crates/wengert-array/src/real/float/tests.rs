@@ -132,6 +132,36 @@ fn functions_of_f32_keep_their_bounds() {
 }
 
 #[test]
+fn the_normal_distribution_function_keeps_its_bound() {
+    let exact = |x: f64| 0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2);
+    for i in -800_000..=800_000 {
+        let x = i as f32 / 1e5;
+        for y in [x.normal_cdf(), Fma(x).normal_cdf().0] {
+            let off = (f64::from(y) - exact(x.into())).abs();
+            assert!(
+                (0.0..=1.0).contains(&y) && off < 2.4e-7,
+                "at {x}: {y}, off by {off:e}"
+            );
+        }
+        let x = f64::from(x);
+        for y in [x.normal_cdf(), Fma(x).normal_cdf().0] {
+            assert!((y - exact(x)).abs() < 2e-16, "at {x}: {y}");
+        }
+    }
+    for (x, y) in [
+        (f32::NEG_INFINITY, 0.0),
+        (-1e30, 0.0),
+        (-0.0, 0.5),
+        (1e30, 1.0),
+        (f32::INFINITY, 1.0),
+    ] {
+        assert_eq!([x.normal_cdf(), Fma(x).normal_cdf().0], [y; 2], "at {x}");
+        assert_eq!(f64::from(x).normal_cdf(), f64::from(y), "at {x}");
+    }
+    assert!(f32::NAN.normal_cdf().is_nan() && f64::NAN.normal_cdf().is_nan());
+}
+
+#[test]
 fn pow_of_f32_keeps_its_bound() {
     let mut state = 88172645463325252;
     for i in 0..300_000 {
