@@ -77,8 +77,11 @@ impl Shape {
         match &self.0 {
             Small::Few(n, sizes) => {
                 let mut strides = [0; 4];
-                for (stride, size) in strides.iter_mut().zip(sizes).take(*n as usize).rev() {
-                    *stride = next(size);
+                // Without iterators the four rounds are unrolled.
+                for d in (0..4).rev() {
+                    if d < *n as usize {
+                        strides[d] = next(&sizes[d]);
+                    }
                 }
                 Small::Few(*n, strides)
             }

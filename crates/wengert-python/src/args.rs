@@ -7,7 +7,7 @@ use pyo3::types::{PyBool, PyComplex, PyComplexMethods, PyFloat, PyInt, PyList, P
 use smallvec::SmallVec;
 use wengert::num_complex::Complex64;
 pub(crate) use wengert::ops::shape::Few;
-use wengert::{Array, DType, Shape, Tensor};
+use wengert::{Array, DType, Many, Shape, Tensor};
 
 /// The tensor behind a Python object, if it is one.
 #[inline]
@@ -33,7 +33,7 @@ impl<'py> FromPyObject<'_, 'py> for TensorLike {
 pub(crate) struct TensorList(pub(crate) SmallVec<[Tensor; 4]>);
 
 impl TensorList {
-    pub(crate) fn refs(&self) -> SmallVec<[&Tensor; 4]> {
+    pub(crate) fn refs(&self) -> Many<&Tensor> {
         self.0.iter().collect()
     }
 }

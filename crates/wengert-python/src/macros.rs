@@ -94,12 +94,10 @@ macro_rules! both {
             $(#[doc = $doc])*
             #[pyo3(signature = ($($arg $(= $default)?,)* $(*, $($kw $(= $kdefault)?,)+)?))]
             fn $name(&self, py: Python<'_>, $($arg: $ty,)* $($($kw: $kty,)+)?) -> PyResult<Py<PyAny>> {
-                let $x = self.get();
-                let work = $x.numel();
-                let y = $crate::guard::guard(py, work, move || {
-                    let $x = &$x;
-                    $body
-                })?;
+                // The handle is dropped here, where the interpreter's lock is held.
+                let lent = self.lend(py)?;
+                let $x: &wengert::Tensor = &lent;
+                let y = $crate::guard::guard(py, $x.numel(), move || $body)?;
                 $crate::give::Give::give(y, py)
             }
         }

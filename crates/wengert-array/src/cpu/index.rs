@@ -286,34 +286,36 @@ pub fn scatter_add(shape: &Shape, axis: usize, index: &Array, src: &Array) -> Ar
 
 /// Arrays of one dtype end to end along `axis`; other sizes are equal.
 pub fn concat(parts: &[Array], axis: usize) -> Array {
-    let dtype = parts[0].dtype();
-    let shape = parts[0]
-        .shape()
-        .with(axis, parts.iter().map(|p| p.shape()[axis]).sum());
-    let mut y = Array::uninit(&shape, dtype);
-    let strides = shape.strides();
-    with_bits!(dtype, T => {
-        let (out, mut at) = (writer::<T>(&mut y), 0);
-        for part in parts {
-            let mut sizes = part.shape().iter().zip(shape.iter()).enumerate();
-            assert!(
-                part.dtype() == dtype
-                    && part.rank() == shape.rank()
-                    && sizes.all(|(i, (a, b))| a == b || i == axis)
-            );
-            // SAFETY: from `at` on, y has as many elements along `axis` as the part, and equal sizes else.
-            unsafe {
-                match axis {
-                    // One after the other.
-                    0 if part.is_contiguous() && part.numel() <= SHORT => {
-                        copy_row(reader::<T>(part).at(0), out.at(at), part.numel());
-                    }
-                    _ => copy_into(part, out.at(at), &strides),
+    let (dtype, first) = (parts[0].dtype(), parts[0].shape());
+    let size = parts.iter().map(|p| p.shape()[axis]).sum();
+    let shape = first.with(axis, size);
+    let y = Array::uninit(&shape, dtype);
+    let step = match axis {
+        // One after the other, in rows of the rest.
+        0 => first[1..].iter().product(),
+        _ => shape.strides()[axis] as usize,
+    };
+    assert!(dtype.size() <= 8, "complex numbers are joined by their parts");
+    let (out, mut at) = (y.as_bytes_ptr().cast_mut(), 0);
+    for part in parts {
+        let fits = |(d, (a, b)): (usize, (&usize, &usize))| a == b || d == axis;
+        assert!(
+            part.dtype() == dtype
+                && part.rank() == first.rank()
+                && part.shape().iter().zip(first.iter()).enumerate().all(fits)
+        );
+        // SAFETY: from `at` on, y has as many elements along `axis` as the part, and equal sizes else.
+        unsafe {
+            let out = out.add(at * dtype.size());
+            match axis {
+                0 if part.is_contiguous() && part.numel() <= SHORT => {
+                    out.copy_from_nonoverlapping(part.as_bytes_ptr(), part.numel() * dtype.size());
                 }
+                _ => with_bits!(dtype, T => copy_into(part, out.cast::<T>(), &shape.strides())),
             }
-            at += part.shape()[axis] * strides[axis] as usize;
         }
-    });
+        at += part.shape()[axis] * step;
+    }
     y
 }
 

@@ -205,6 +205,7 @@ fn sides(x: &Array) -> [usize; 2] {
 fn strides(x: &Array) -> [isize; 2] {
     let (at, strides) = (x.rank() - 2, x.layout().strides());
     match sides(x) {
+        [_, c] if x.is_contiguous() => [c as isize, 1],
         [1, c] => [c as isize, if c == 1 { 1 } else { strides[at + 1] }],
         [_, 1] => [strides[at], 1],
         _ => [strides[at], strides[at + 1]],
@@ -231,6 +232,9 @@ fn stride(x: &Array, batch: &Shape, d: usize) -> isize {
 /// The dimensions of the batch as [`Stack`] wants them, those merged that both operands walk alike.
 fn stack_dims(a: &Array, b: &Array, batch: &Shape) -> SmallVec<[(usize, isize, isize); 4]> {
     let mut dims: SmallVec<[(usize, isize, isize); 4]> = SmallVec::new();
+    if batch.rank() == 0 {
+        return dims;
+    }
     for (d, &size) in batch.iter().enumerate().filter(|(_, size)| **size != 1) {
         let [a, b] = [a, b].map(|x| stride(x, batch, d));
         match dims.last_mut() {

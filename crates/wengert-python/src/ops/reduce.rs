@@ -9,16 +9,15 @@ use pyo3::prelude::*;
 use wengert::{DType, Tensor};
 
 fn sum_of(x: &Tensor, d: Dims, keepdim: bool, dtype: Dtype) -> Tensor {
-    let x = match (dtype, x.dtype()) {
-        (Some(_), _) => cast(x, dtype),
-        (None, d) if !d.is_differentiable() => x.to(DType::I64),
-        _ => x.clone(),
-    };
-    let y = match d {
+    let sum = |x: &Tensor| match d {
         None if !keepdim => x.sum(),
         d => x.sum_dim(dims(d), keepdim),
     };
-    cast(&y, dtype)
+    match dtype {
+        Some(_) => cast(&sum(&cast(x, dtype)), dtype),
+        // Integers and truths are counted in i64.
+        None => sum(x),
+    }
 }
 
 /// Truth as `all` and `any` give it: bool, but of uint8 in uint8.

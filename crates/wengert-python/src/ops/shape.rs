@@ -11,7 +11,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use wengert::ops::Sections;
+use wengert::ops::{Sections, join::cat_many};
 use wengert::{DType, Shape, Tensor};
 
 /// A number of elements, or a list of sizes.
@@ -138,7 +138,7 @@ fn cat(
 ) -> PyResult<Py<PyAny>> {
     let _ = out;
     let work = tensors.0.iter().map(Tensor::numel).sum();
-    guard(py, work, || wengert::cat(&tensors.refs(), dim))?.give(py)
+    guard(py, work, || cat_many(tensors.refs(), dim))?.give(py)
 }
 
 /// Tensors of one shape, side by side along a new dimension `dim`.

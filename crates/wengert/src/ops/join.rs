@@ -3,7 +3,7 @@
 use super::pointwise::promote;
 use super::{axis, contract, ok};
 use crate::autograd::Ctx;
-use crate::op::{Complex, Each, Extra, In, Op, Sample, Saves, Variadic};
+use crate::op::{Complex, Each, Extra, In, Many, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
 
@@ -82,12 +82,19 @@ impl Op for Cat {
 /// The tensors end to end along `dim`. Empty tensors of one dimension are passed over.
 #[track_caller]
 pub fn cat(tensors: &[&Tensor], dim: isize) -> Tensor {
+    cat_many(tensors.into(), dim)
+}
+
+/// As [`cat`].
+#[doc(hidden)]
+#[track_caller]
+pub fn cat_many(mut tensors: Many<&Tensor>, dim: isize) -> Tensor {
     // PyTorch's legacy: a tensor of shape [0] fits anything.
     let nothing = |t: &Tensor| t.numel() == 0 && t.dim() == 1;
     if tensors.iter().any(|t| nothing(t)) && tensors.iter().any(|t| t.dim() > 1) {
-        return Cat(dim).apply(tensors.iter().copied().filter(|t| !nothing(t)).collect());
+        tensors.retain(|t| !nothing(t));
     }
-    Cat(dim).apply(tensors.into())
+    Cat(dim).apply(tensors)
 }
 
 /// Tensors of one shape, side by side along a new dimension `dim`.

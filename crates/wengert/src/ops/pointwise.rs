@@ -161,14 +161,19 @@ pub(crate) fn alike(x: &[In<'_>]) -> bool {
 
 /// What a rule of this kind makes of its inputs' shapes and dtypes.
 pub(crate) fn infer(name: &str, kind: Kind, x: &[In<'_>]) -> Result<Meta> {
-    if alike(x)
-        && match kind {
-            Kind::Arithmetic => true,
-            Kind::Float => x[0].dtype.is_float(),
-            _ => false,
+    if alike(x) {
+        let dtype = match kind {
+            Kind::Arithmetic => Some(x[0].dtype),
+            Kind::Float => Some(x[0].dtype).filter(|d| d.is_float()),
+            Kind::Compare => Some(DType::Bool),
+            _ => None,
+        };
+        if let Some(dtype) = dtype {
+            return Ok(Meta {
+                dtype,
+                ..x[0].with_shape(x[0].shape)
+            });
         }
-    {
-        return Ok(x[0].with_shape(x[0].shape));
     }
     let shape = broadcast(x)?;
     if kind == Kind::Choose && x[0].dtype != DType::Bool {
