@@ -25,7 +25,7 @@ impl Taps {
     ///
     /// # Safety
     /// The arrays have the sums' sizes; nobody else writes these rows, which are `depth` apart.
-    pub(super) unsafe fn part_of_slabs<C: Lane>(
+    pub(super) unsafe fn few_of_slabs<C: Lane>(
         &self,
         slab: &Slab,
         seen: &mut Seen<C>,

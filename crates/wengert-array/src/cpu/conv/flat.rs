@@ -16,7 +16,7 @@ const MOST: usize = 1 << 20;
 pub(super) fn slab(parts: &[Taps]) -> Option<Slab> {
     let all = &parts[0];
     let taps = parts.iter().map(|p| p.taps.len()).sum::<usize>();
-    let slab = Slab::new(parts, all.channels);
+    let slab = Slab::new(parts, all.channels, usize::MAX);
     // Computing what is forgotten against gathering: about twenty products in the time of one element.
     let forgotten = (slab.size[2] - all.grid[2]) * all.outputs > 20 * all.grid[2];
     let pays = all.outputs <= FEW || (taps > 1 && taps * all.channels >= 32 && !forgotten);
@@ -36,7 +36,7 @@ pub(super) fn run<C: Lane>(
     let (down, few) = (all.grid[1].div_ceil(slab.rows), all.outputs <= FEW);
     let offsets: Vec<Vec<usize>> = parts.iter().map(|p| slab.offsets(&p.taps)).collect();
     let pitch = slab.size[2];
-    // The register tile takes whole rows of itself, so a little beyond the last position.
+    // The register tile takes whole vectors, so a little beyond the last position.
     let n = (slab.rows * pitch).next_multiple_of(tile.columns);
     let room = match few {
         true if all.is_dense() => 0,
@@ -104,7 +104,7 @@ pub(super) fn run<C: Lane>(
                         } else if rows > 0 {
                             let packed =
                                 packed[p].at(group * sum.depth() * sum.outputs.next_multiple_of(tile.rows));
-                            let width = (rows * pitch).next_multiple_of(tile.columns);
+                            let width = ((rows - 1) * pitch + sum.grid[2]).next_multiple_of(tile.unit());
                             tiles(
                                 sum,
                                 tile,
@@ -151,7 +151,7 @@ unsafe fn tiles<C: Lane>(
         let (weights, offsets) = (packed.wrapping_add(k * padded), &offsets[k..k + deep]);
         for j in (0..width).step_by(tile.columns) {
             for i in (0..sum.outputs).step_by(tile.rows) {
-                let size = [tile.rows.min(sum.outputs - i), tile.columns];
+                let size = [tile.rows.min(sum.outputs - i), tile.columns.min(width - j)];
                 // SAFETY: the caller's promise.
                 unsafe {
                     let (left, right) = (weights.wrapping_add(i * deep), seen.as_ptr().add(j));

@@ -7,7 +7,7 @@ use crate::cpu::isa::{Lane, dispatch};
 use crate::dtype::Compute;
 
 /// Elements of a slab: it stays in the second-level cache.
-const SLAB: usize = 48 << 10;
+const SLAB: usize = 64 << 10;
 
 /// Which part of the source is in a slab, and how.
 pub(super) struct Slab {
@@ -23,8 +23,9 @@ pub(super) struct Slab {
 }
 
 impl Slab {
-    /// For sums over the same source, of which the first has the most positions; each slab has `channels` of it.
-    pub(super) fn new(parts: &[Taps], channels: usize) -> Slab {
+    /// For sums over the same source, of which the first has the most positions; each slab has `channels` of it, and about as many
+    /// positions as asked for, or fewer.
+    pub(super) fn new(parts: &[Taps], channels: usize, positions: usize) -> Slab {
         let (all, taps) = (&parts[0], || parts.iter().flat_map(|p| &p.taps));
         let mut span = [0; 3];
         let first: [Vec<isize>; 3] = std::array::from_fn(|d| {
@@ -44,9 +45,10 @@ impl Slab {
         let rows = (SLAB / per_row)
             .saturating_sub(span[1])
             .clamp(4, 64)
-            .min(all.grid[1]);
+            .min(positions / width.max(1))
+            .clamp(1, all.grid[1].max(1));
         // Slabs of even sizes rather than full ones and a rest.
-        let rows = all.grid[1].div_ceil(all.grid[1].div_ceil(rows));
+        let rows = all.grid[1].div_ceil(all.grid[1].div_ceil(rows).max(1));
         Slab {
             channels,
             source: all.source,

@@ -188,6 +188,11 @@ fn strides_of_many_channels() {
         check([1, 40, 1, 7, 8], 9, [1, 1, 1], spec(stride, [0; 3], [1; 3]));
     }
     check([1, 9, 5, 6, 8], 7, [3, 3, 2], spec([2, 2, 2], [1, 1, 0], [1; 3]));
+    // Weights from several slabs, the last a smaller one; from dy as it is; from patches, as planes are small.
+    check([2, 9, 1, 40, 70], 7, [1, 3, 3], spec([1; 3], [0, 1, 1], [1; 3]));
+    check([2, 70, 1, 4, 8], 7, [1, 1, 1], spec([1; 3], [0; 3], [1; 3]));
+    check([2, 7, 1, 3, 3], 40, [1, 3, 3], spec([1; 3], [0, 1, 1], [1; 3]));
+    check([3, 7, 1, 9, 9], 70, [1, 3, 3], spec([1, 2, 2], [0, 1, 1], [1; 3]));
 }
 
 #[test]

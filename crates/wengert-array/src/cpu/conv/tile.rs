@@ -2,6 +2,7 @@
 
 use super::Taps;
 use super::patches::{Segment, line};
+use super::slab::copy;
 use crate::cpu::isa::{Isa, Lane, dispatch, isa};
 use crate::real::Real;
 
@@ -12,19 +13,21 @@ pub(super) struct Tile {
     pub columns: usize,
 }
 
-/// Calls a kernel with the sizes of the tile as constants.
+/// Rows of a tile. Where there are 32 registers twelve would fit, but they are no faster, and more of them are left empty by
+/// most numbers of channels. Of eight, and at times of twelve, the compiler makes code that is fifty times slower.
+const ROWS: usize = 6;
+
+/// Calls a kernel with the columns of the tile, two vectors of them, as a constant.
 macro_rules! with_tile {
-    ($C:ty, $R:ident, $W:ident => $body:expr) => {
+    ($C:ty, $W:ident => $body:expr) => {
         match (isa(), const { size_of::<$C>() == 4 }) {
-            (Isa::Avx512, true) => with_tile!(12, 32, $R, $W, $body),
-            (Isa::Avx512, false) => with_tile!(12, 16, $R, $W, $body),
-            (Isa::Avx2, true) => with_tile!(6, 16, $R, $W, $body),
-            (Isa::Avx2, false) | (Isa::Baseline, true) => with_tile!(6, 8, $R, $W, $body),
-            (Isa::Baseline, false) => with_tile!(6, 4, $R, $W, $body),
+            (Isa::Avx512, true) => with_tile!(32, $W, $body),
+            (Isa::Avx512, false) | (Isa::Avx2, true) => with_tile!(16, $W, $body),
+            (Isa::Avx2, false) | (Isa::Baseline, true) => with_tile!(8, $W, $body),
+            (Isa::Baseline, false) => with_tile!(4, $W, $body),
         }
     };
-    ($rows:literal, $columns:literal, $R:ident, $W:ident, $body:expr) => {{
-        const $R: usize = $rows;
+    ($columns:literal, $W:ident, $body:expr) => {{
         const $W: usize = $columns;
         $body
     }};
@@ -32,7 +35,12 @@ macro_rules! with_tile {
 
 impl Tile {
     pub(super) fn best<C: Lane>() -> Tile {
-        with_tile!(C, R, W => Tile { rows: R, columns: W })
+        with_tile!(C, W => Tile { rows: ROWS, columns: W })
+    }
+
+    /// Columns that are computed together: where there are fewer, no time is saved.
+    pub(super) fn unit(self) -> usize {
+        self.columns / 2
     }
 
     /// Gathers rows `from .. from + deep` of the patches at the segments' positions, n in all, into panels.
@@ -52,7 +60,7 @@ impl Tile {
         out: *mut C,
     ) {
         // SAFETY: the caller's promise.
-        with_tile!(C, _R, W => unsafe { pack::<C, W>(sum, source, segments, from, deep, n, line, out) })
+        with_tile!(C, W => unsafe { pack::<C, W>(sum, source, segments, from, deep, n, line, out) })
     }
 
     /// `out` (+)= left · right, of which `size` rows and columns are written.
@@ -73,7 +81,7 @@ impl Tile {
     ) {
         let none = std::ptr::null();
         // SAFETY: the caller's promise.
-        with_tile!(C, R, W => unsafe { multiply::<C, R, W, false>(deep, none, left, right, out, step, size, start, add) })
+        with_tile!(C, W => unsafe { multiply::<C, W, false>(deep, none, left, right, out, step, size, start, add) })
     }
 
     /// As [`multiply`](Tile::multiply), where row k of the right operand is `offsets[k]` from `right`.
@@ -93,7 +101,13 @@ impl Tile {
     ) {
         let (deep, at) = (offsets.len(), offsets.as_ptr());
         // SAFETY: the caller's promise.
-        with_tile!(C, R, W => unsafe { multiply::<C, R, W, true>(deep, at, left, right, out, step, size, start, add) })
+        with_tile!(C, W => unsafe {
+            if size[1] <= W / 2 {
+                multiply::<C, { W / 2 }, true>(deep, at, left, right, out, step, size, start, add)
+            } else {
+                multiply::<C, W, true>(deep, at, left, right, out, step, size, start, add)
+            }
+        })
     }
 }
 
@@ -114,6 +128,10 @@ unsafe fn pack_body<S: Real, C: Lane, const W: usize>(
     out: *mut C,
 ) {
     let plane = sum.source.iter().product::<usize>();
+    // Where a tap meets the elements in their order there is nothing to gather.
+    let plain = sum.taps == [[0; 3]] && sum.stride == [1; 3] && sum.grid == sum.source;
+    let [d, h, w] = segments[0].from;
+    let first = (d * sum.source[1] + h) * sum.source[2] + w;
     // SAFETY: the caller's promise.
     unsafe {
         for i in n..n.next_multiple_of(W) {
@@ -121,6 +139,20 @@ unsafe fn pack_body<S: Real, C: Lane, const W: usize>(
         }
         for k in 0..deep {
             let (c, t) = ((from + k) / sum.taps.len(), (from + k) % sum.taps.len());
+            if plain {
+                let from = source.add(c * plane + first);
+                for j in (0..n - n % W).step_by(W) {
+                    let panel = out.add(j * deep + k * W).cast::<[C; W]>();
+                    panel.write(from.add(j).cast::<[C; W]>().read());
+                }
+                if !n.is_multiple_of(W) {
+                    let j = n - n % W;
+                    copy(from.add(j), to, n % W);
+                    let panel = out.add(j * deep + k * W).cast::<[C; W]>();
+                    panel.write(to.cast::<[C; W]>().read());
+                }
+                continue;
+            }
             line(sum, source.add(c * plane), 0, sum.taps[t], segments, to);
             for j in (0..n).step_by(W) {
                 let panel = out.add(j * deep + k * W).cast::<[C; W]>();
@@ -130,12 +162,12 @@ unsafe fn pack_body<S: Real, C: Lane, const W: usize>(
     }
 }
 
-dispatch!(unsafe fn multiply<C: Lane; const R: usize, const W: usize, const AT: bool>(
+dispatch!(unsafe fn multiply<C: Lane; const W: usize, const AT: bool>(
     deep: usize, offsets: *const usize, left: *const C, right: *const C, out: *mut C, step: usize, size: [usize; 2], start: *const C, add: bool
 ) => multiply_body);
 
 #[inline(always)]
-unsafe fn multiply_body<S: Real, C: Lane, const R: usize, const W: usize, const AT: bool>(
+unsafe fn multiply_body<S: Real, C: Lane, const W: usize, const AT: bool>(
     deep: usize,
     offsets: *const usize,
     left: *const C,
@@ -147,7 +179,7 @@ unsafe fn multiply_body<S: Real, C: Lane, const R: usize, const W: usize, const 
     add: bool,
 ) {
     const { assert!(size_of::<S>() == size_of::<C>()) };
-    let mut sums = [[S::ZERO; W]; R];
+    let mut sums = [[S::ZERO; W]; ROWS];
     let (left, right, out, start) = (
         left.cast::<S>(),
         right.cast::<S>(),
@@ -159,15 +191,15 @@ unsafe fn multiply_body<S: Real, C: Lane, const R: usize, const W: usize, const 
         for k in 0..deep {
             let at = if AT { offsets.add(k).read() } else { k * W };
             let y = right.add(at).cast::<[S; W]>().read();
-            for r in 0..R {
-                let x = left.add(k * R + r).read();
+            for r in 0..ROWS {
+                let x = left.add(k * ROWS + r).read();
                 for w in 0..W {
                     sums[r][w] = x.mul_add(y[w], sums[r][w]);
                 }
             }
         }
-        if size == [R, W] {
-            for r in 0..R {
+        if size == [ROWS, W] {
+            for r in 0..ROWS {
                 let out = out.add(r * step).cast::<[S; W]>();
                 if add {
                     let old = out.read();
@@ -185,9 +217,9 @@ unsafe fn multiply_body<S: Real, C: Lane, const R: usize, const W: usize, const 
             return;
         }
         // An edge: by way of memory, so that the sums above stay in registers.
-        let mut all = std::mem::MaybeUninit::<[[S; W]; R]>::uninit();
+        let mut all = std::mem::MaybeUninit::<[[S; W]; ROWS]>::uninit();
         let all = all.as_mut_ptr().cast::<[S; W]>();
-        for r in 0..R {
+        for r in 0..ROWS {
             all.add(r).write(sums[r]);
         }
         for r in 0..size[0] {

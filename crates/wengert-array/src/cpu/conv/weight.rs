@@ -1,19 +1,22 @@
 //! The gradient for the weights: dot products, over all images and positions, of the result's gradient with
-//! the patches.
+//! rows of slabs, or with patches.
 
 use super::patches::{append, line};
-use super::slab::{Seen, Slab};
+use super::slab::{Seen, Slab, copy};
 use super::{FEW, In, Out, Taps, product};
 use crate::array::Array;
 use crate::cpu::isa::{Isa, Lane, dispatch, isa};
 use crate::cpu::threads;
 use crate::real::Real;
 
-/// Positions whose products are added up in one go.
+/// Positions whose products are added up in one go: of patches, and of slabs.
 const RUN: usize = 512;
-/// Rows of patches that are gathered together.
-const ROWS: usize = 48;
-/// Over how many pieces work is spread where there are few rows of patches.
+const FLAT: usize = 1024;
+/// Numbers that vectors are whole lines of caches with.
+const LINE: usize = 16;
+/// Rows on the right that are multiplied together.
+const ROWS: usize = 64;
+/// Over how many pieces work is spread where there are few such rows.
 const PIECES: usize = 8;
 
 impl Taps {
@@ -24,11 +27,7 @@ impl Taps {
             self.groups * self.outputs,
             self.images * self.positions(),
         );
-        // A few outputs are computed from slabs, which have whole channels.
-        let slab = (self.outputs <= FEW && total * depth > 0).then(|| {
-            let channels = (ROWS / self.taps.len()).clamp(1, self.channels);
-            Slab::new(std::slice::from_ref(self), channels)
-        });
+        let slab = self.weight_slab().filter(|_| total * depth > 0);
         let chunk = slab.as_ref().map_or(ROWS, |slab| slab.channels * self.taps.len());
         let chunks = depth.div_ceil(chunk).max(1);
         let work = depth * self.outputs * total / 24 / threads::GRAIN;
@@ -40,11 +39,20 @@ impl Taps {
             return parts.slice(0, 0, 1, 1).squeeze(0);
         }
         let (x, dy) = (In(x.as_slice::<C>().as_ptr()), In(dy.as_slice::<C>().as_ptr()));
+        // Few outputs are multiplied where they are, as are rows without zeros between them.
+        let gaps = |slab: &&Slab| {
+            let run = slab.rows * slab.size[2];
+            let dense = slab.size[2] == self.grid[2] && self.grid[1].is_multiple_of(slab.rows);
+            self.outputs > FEW && !(dense && run.is_multiple_of(LINE))
+        };
+        let widened = slab.as_ref().filter(gaps).map(|slab| self.widened::<C>(slab, dy));
+        let wide = widened.as_ref().map_or(dy, |w| In(w.as_slice::<C>().as_ptr()));
         let out = Out(parts.make_mut::<C>().as_mut_ptr());
         let images = self.images.div_ceil(splits);
         let cost = chunk.min(depth) * self.outputs * images * self.positions() / 24;
         threads::split(splits * self.groups * chunks, 1, cost.max(1), |start, len| {
-            let mut seen = slab.as_ref().map(|slab| Seen::new(slab, 0));
+            // From the last tap on, a run ends as much behind the slab as this tap is behind the first, and a line.
+            let mut seen = slab.as_ref().map(|slab| Seen::new(slab, slab.size[2] + LINE));
             let room = if slab.is_some() { 0 } else { RUN };
             let mut left = vec![C::default(); self.outputs * room];
             let mut right = vec![C::default(); chunk.min(depth) * room];
@@ -59,11 +67,15 @@ impl Taps {
                 let rows = chunk.min(depth - from);
                 // SAFETY: arrays of the sum's sizes; these rows of this part are this task's.
                 unsafe {
-                    if let (Some(slab), Some(seen)) = (&slab, &mut seen) {
-                        self.part_of_slabs::<C>(slab, seen, x, dy, g, range, from, rows, out);
-                        continue;
+                    match (&slab, &mut seen) {
+                        (Some(slab), Some(seen)) if self.outputs <= FEW => {
+                            self.few_of_slabs::<C>(slab, seen, x, dy, g, range, from, rows, out)
+                        }
+                        (Some(slab), Some(seen)) => {
+                            self.part_of_slabs::<C>(slab, seen, x, wide, g, range, from, rows, out)
+                        }
+                        _ => self.part::<C>(x, dy, g, range, from, rows, &mut left, &mut right, out),
                     }
-                    self.part::<C>(x, dy, g, range, from, rows, &mut left, &mut right, out)
                 }
             }
         });
@@ -74,7 +86,23 @@ impl Taps {
         }
     }
 
-    /// Rows `from .. from + rows` of the gradient, over some images of one group.
+    /// The slabs to use, which have whole channels, where they cost less than patches.
+    fn weight_slab(&self) -> Option<Slab> {
+        let channels = (ROWS / self.taps.len().max(1)).clamp(1, self.channels.max(1));
+        // Even shares rather than full ones and a rest.
+        let channels = self.channels.div_ceil(self.channels.div_ceil(channels).max(1));
+        let few = self.outputs <= FEW;
+        let slab = Slab::new(
+            std::slice::from_ref(self),
+            channels,
+            if few { usize::MAX } else { FLAT },
+        );
+        // Multiplying by the zeros between rows, against gathering: some twenty products in the time of an element.
+        let between = slab.size[2] - self.grid[2];
+        (few || between * self.outputs <= 20 * self.grid[2]).then_some(slab)
+    }
+
+    /// Rows `from .. from + rows` of the gradient, over some images of one group, by way of patches.
     ///
     /// # Safety
     /// The arrays have the sums' sizes; nobody else writes these rows.
@@ -90,14 +118,14 @@ impl Taps {
         right: &mut [C],
         out: *mut C,
     ) {
-        let (p, plane, depth) = (self.positions(), product(self.source), self.depth());
-        let [r, t, l] = tile::<C>();
-        let mut sums = vec![C::default(); self.outputs.div_ceil(r) * rows.div_ceil(t) * r * t * l];
+        let (p, plane) = (self.positions(), product(self.source));
+        let offsets: Vec<usize> = (0..rows).map(|k| k * RUN).collect();
+        let mut sums = Sums::new(self.outputs, rows);
         let mut list = Vec::new();
         let (mut at, end) = (images.start * p, images.end * p);
         while at < end {
             let n = RUN.min(end - at);
-            let wide = n.next_multiple_of(16);
+            let wide = n.next_multiple_of(LINE);
             let first = at / p;
             list.clear();
             let mut done = 0;
@@ -109,14 +137,14 @@ impl Taps {
                     let channel = (image * self.groups + g) * self.outputs + o;
                     // SAFETY: `len` positions of a plane, and of a row of `left`.
                     unsafe {
-                        let to = left.as_mut_ptr().add(o * wide + done);
+                        let to = left.as_mut_ptr().add(o * RUN + done);
                         to.copy_from_nonoverlapping(dy.at(channel * p + here), len);
                     }
                 }
                 done += len;
             }
-            for row in left.chunks_exact_mut(wide).take(self.outputs) {
-                row[n..].fill(C::default());
+            for row in left.chunks_exact_mut(RUN).take(self.outputs) {
+                row[n..wide].fill(C::default());
             }
             // SAFETY: the caller's promise; both sides have rows of `wide` numbers, `rows` and `outputs` of them.
             unsafe {
@@ -124,24 +152,156 @@ impl Taps {
                     let (c, t) = ((from + k) / self.taps.len(), (from + k) % self.taps.len());
                     let channel = x.at(((first * self.groups + g) * self.channels + c) * plane);
                     let image = self.groups * self.channels * plane;
-                    let to = right.as_mut_ptr().add(k * wide);
+                    let to = right.as_mut_ptr().add(k * RUN);
                     line(self, channel, image, self.taps[t], &list, to);
                     (n..wide).for_each(|i| to.add(i).write(C::default()));
                 }
-                dots(wide, left, self.outputs, right, rows, &mut sums);
+                sums.add(wide, left.as_ptr(), RUN, right.as_ptr(), &offsets);
             }
             at += n;
         }
-        // Lanes are added up once, at the end.
-        let tiles = rows.div_ceil(t);
-        for (tile, sums) in sums.chunks_exact(r * t * l).enumerate() {
+        // SAFETY: these rows are ours.
+        unsafe { sums.store(out, self.depth()) };
+    }
+
+    /// dy with zeros between its rows where a slab's are wider, each slab's share in whole lines of a cache.
+    fn widened<C: Lane>(&self, slab: &Slab, dy: In<C>) -> Array {
+        let (run, down) = self.runs(slab);
+        let planes = self.images * self.groups * self.outputs * self.grid[0];
+        let mut wide = Array::uninit([planes, down, run], C::DTYPE);
+        let out = Out(wide.uninit_slice::<C>());
+        threads::split(planes * down, 1, run / 4, |start, len| {
+            for task in start..start + len {
+                let (plane, q1) = (task / down, task % down * slab.rows);
+                let rows = slab.rows.min(self.grid[1] - q1);
+                let from = dy.at((plane * self.grid[1] + q1) * self.grid[2]);
+                // SAFETY: so many rows are in the plane, and a run has room for them.
+                unsafe { widen::<C>(from, [rows, self.grid[2]], slab.size[2], out.at(task * run), run) };
+            }
+        });
+        wide
+    }
+
+    /// Numbers in a slab's share of a widened plane, and how many shares there are.
+    fn runs(&self, slab: &Slab) -> (usize, usize) {
+        let run = (slab.rows * slab.size[2]).next_multiple_of(LINE);
+        (run, self.grid[1].div_ceil(slab.rows))
+    }
+
+    /// As [`part`](Taps::part), of whole channels, by way of slabs and with dy widened.
+    ///
+    /// # Safety
+    /// As there; the slabs are this sum's.
+    unsafe fn part_of_slabs<C: Lane>(
+        &self,
+        slab: &Slab,
+        seen: &mut Seen<C>,
+        x: In<C>,
+        wide: In<C>,
+        g: usize,
+        images: std::ops::Range<usize>,
+        from: usize,
+        rows: usize,
+        out: *mut C,
+    ) {
+        let (first, channels) = (from / self.taps.len(), rows / self.taps.len());
+        let offsets = &slab.offsets(&self.taps)[..rows];
+        let (run, down) = self.runs(slab);
+        let mut sums = Sums::new(self.outputs, rows);
+        for image in images {
+            let group = image * self.groups + g;
+            for (q0, q) in (0..self.grid[0]).flat_map(|q0| (0..down).map(move |q| (q0, q))) {
+                // SAFETY: the caller's promise; both sides have a run of numbers in each row.
+                unsafe {
+                    let source = x.at((group * self.channels + first) * product(self.source));
+                    seen.fill(slab, source, channels, q0, q * slab.rows);
+                    let left = wide.at(((group * self.outputs * self.grid[0] + q0) * down + q) * run);
+                    sums.add(run, left, self.grid[0] * down * run, seen.data.as_ptr(), offsets);
+                }
+            }
+        }
+        // SAFETY: these rows are ours.
+        unsafe { sums.store(out, self.depth()) };
+    }
+}
+
+dispatch!(unsafe fn widen<C: Lane>(from: *const C, size: [usize; 2], pitch: usize, out: *mut C, run: usize) => widen_body);
+
+/// Rows of numbers with zeros between them, and up to the end of the run.
+///
+/// # Safety
+/// There are so many, and room for the run.
+#[inline(always)]
+#[allow(clippy::extra_unused_type_parameters)] // only elements move, of whatever reading
+unsafe fn widen_body<S, C: Lane>(
+    from: *const C,
+    [rows, width]: [usize; 2],
+    pitch: usize,
+    out: *mut C,
+    run: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        for r in 0..rows {
+            copy(from.add(r * width), out.add(r * pitch), width);
+            (width..pitch).for_each(|i| out.add(r * pitch + i).write(C::default()));
+        }
+        (rows * pitch..run).for_each(|i| out.add(i).write(C::default()));
+    }
+}
+
+/// Dot products of each of some rows on the left with each on the right, in lanes, tile by tile.
+struct Sums<C> {
+    left: usize,
+    right: usize,
+    lanes: Array,
+    _of: std::marker::PhantomData<C>,
+}
+
+impl<C: Lane> Sums<C> {
+    fn new(left: usize, right: usize) -> Sums<C> {
+        let [r, t, l] = tile::<C>();
+        let lanes = Array::full([left.div_ceil(r) * right.div_ceil(t) * r * t * l], 0.0, C::DTYPE);
+        Sums {
+            left,
+            right,
+            lanes,
+            _of: std::marker::PhantomData,
+        }
+    }
+
+    /// Adds those of rows of `n` numbers, a multiple of [`LINE`].
+    ///
+    /// # Safety
+    /// There are so many rows of so many numbers: `step` apart on the left, at the offsets on the right.
+    unsafe fn add(&mut self, n: usize, left: *const C, step: usize, right: *const C, offsets: &[usize]) {
+        let (m, sums) = (self.left, self.lanes.make_mut::<C>().as_mut_ptr());
+        // SAFETY: the caller's promise.
+        unsafe {
+            match tile::<C>() {
+                [6, _, 16] => blocks::<C, 6, 4, 16>(n, left, step, m, right, offsets, sums),
+                [6, ..] => blocks::<C, 6, 4, 8>(n, left, step, m, right, offsets, sums),
+                [_, _, 8] => blocks::<C, 4, 3, 8>(n, left, step, m, right, offsets, sums),
+                _ => blocks::<C, 4, 3, 4>(n, left, step, m, right, offsets, sums),
+            }
+        }
+    }
+
+    /// Adds up the lanes, and writes a row for each on the left, `step` apart.
+    ///
+    /// # Safety
+    /// There is room for them.
+    unsafe fn store(&self, out: *mut C, step: usize) {
+        let [r, t, l] = tile::<C>();
+        let tiles = self.right.div_ceil(t);
+        for (tile, sums) in self.lanes.as_slice::<C>().chunks_exact(r * t * l).enumerate() {
             let (first_row, first_tap) = (tile / tiles * r, tile % tiles * t);
             for (pair, lanes) in sums.chunks_exact(l).enumerate() {
                 let (o, k) = (first_row + pair / t, first_tap + pair % t);
-                if o < self.outputs && k < rows {
+                if o < self.left && k < self.right {
                     let sum = lanes.iter().map(|v| v.to_f64()).sum();
-                    // SAFETY: these rows are ours.
-                    unsafe { out.add(o * depth + k).write(C::from_f64(sum)) };
+                    // SAFETY: the caller's promise.
+                    unsafe { out.add(o * step + k).write(C::from_f64(sum)) };
                 }
             }
         }
@@ -158,34 +318,18 @@ fn tile<C: Lane>() -> [usize; 3] {
     }
 }
 
-/// Adds the dot products of rows of `n` numbers, a multiple of 16, with each other to `sums`, tile by tile.
-///
-/// # Safety
-/// `left` and `right` have `m` and `rows` rows; `sums` has room for all tiles.
-unsafe fn dots<C: Lane>(n: usize, left: &[C], m: usize, right: &[C], rows: usize, sums: &mut [C]) {
-    let (left, right, sums) = (left.as_ptr(), right.as_ptr(), sums.as_mut_ptr());
-    // SAFETY: the caller's promise.
-    unsafe {
-        match tile::<C>() {
-            [6, _, 16] => blocks::<C, 6, 4, 16>(n, left, m, right, rows, sums),
-            [6, ..] => blocks::<C, 6, 4, 8>(n, left, m, right, rows, sums),
-            [_, _, 8] => blocks::<C, 4, 3, 8>(n, left, m, right, rows, sums),
-            _ => blocks::<C, 4, 3, 4>(n, left, m, right, rows, sums),
-        }
-    }
-}
-
 dispatch!(unsafe fn blocks<C: Lane; const R: usize, const T: usize, const L: usize>(
-    n: usize, left: *const C, m: usize, right: *const C, rows: usize, out: *mut C
+    n: usize, left: *const C, step: usize, m: usize, right: *const C, offsets: &[usize], out: *mut C
 ) => blocks_body);
 
 #[inline(always)]
 unsafe fn blocks_body<S: Real, C: Lane, const R: usize, const T: usize, const L: usize>(
     n: usize,
     left: *const C,
+    step: usize,
     m: usize,
     right: *const C,
-    rows: usize,
+    offsets: &[usize],
     out: *mut C,
 ) {
     const { assert!(size_of::<S>() == size_of::<C>()) };
@@ -194,11 +338,12 @@ unsafe fn blocks_body<S: Real, C: Lane, const R: usize, const T: usize, const L:
         right.cast::<S>(),
         out.cast::<[[[S; L]; T]; R]>(),
     );
+    let rows = offsets.len();
     for r in (0..m).step_by(R) {
         for t in (0..rows).step_by(T) {
             // Rows past the last one are the last one again, and nobody asks for their sums.
-            let a: [usize; R] = std::array::from_fn(|i| (r + i).min(m - 1) * n);
-            let b: [usize; T] = std::array::from_fn(|i| (t + i).min(rows - 1) * n);
+            let a: [usize; R] = std::array::from_fn(|i| (r + i).min(m - 1) * step);
+            let b: [usize; T] = std::array::from_fn(|i| offsets[(t + i).min(rows - 1)]);
             // SAFETY: the caller's promise; S has the bits of C.
             unsafe {
                 let tile = out.add(r / R * rows.div_ceil(T) + t / T);
