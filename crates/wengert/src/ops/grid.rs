@@ -1,4 +1,4 @@
-//! Sampling an image at any places. The three operations, [`GridSample`], [`GridBack`] and [`GridSlope`], are closed under
+//! Sampling an image at any places. The three operations, `GridSample`, `GridBack` and `GridSlope`, are closed under
 //! differentiation: gradients for places are the same sums with the weights' derivatives.
 
 use super::common::{numbers, or_raise};
