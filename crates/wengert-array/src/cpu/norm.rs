@@ -285,11 +285,6 @@ unsafe fn backward_body<S: Real, C: Lane>(
             let len = x.len().min(dy.len()).min(w.len());
             let (x, dy, w) = (&x[..len], &dy[..len], &w[..len]);
             total = sums::<S, C, 3, 2>([x, dy, w], |[x, dy, w]| [dy * w, dy * w * ((x - m) * by)]);
-            let (dw, db) = (&mut dw[..len], &mut db[..len]);
-            for i in 0..len {
-                dw[i] = dy[i].mul_add((x[i] - m) * by, dw[i]);
-                db[i] = db[i] + dy[i];
-            }
         } else if rows.inner == 1 {
             let len = x.len().min(dy.len());
             let (x, dy) = (&x[..len], &dy[..len]);
@@ -319,8 +314,14 @@ unsafe fn backward_body<S: Real, C: Lane>(
         let shift = S::lit(if rows.center { total[0] / n } else { 0.0 });
         let slope = S::lit(total[1] / n);
         if rows.inner == 1 && !w.is_empty() {
-            for i in 0..dx.len().min(x.len()).min(dy.len()).min(w.len()) {
-                dx[i] = by * (dy[i] * w[i] - shift - (x[i] - m) * by * slope);
+            let len = x.len().min(dy.len()).min(w.len());
+            let (x, dy, w) = (&x[..len], &dy[..len], &w[..len]);
+            let (dx, dw, db) = (&mut dx[..len], &mut dw[..len], &mut db[..len]);
+            for i in 0..len {
+                let hat = (x[i] - m) * by;
+                dw[i] = dy[i].mul_add(hat, dw[i]);
+                db[i] = db[i] + dy[i];
+                dx[i] = by * (dy[i] * w[i] - shift - hat * slope);
             }
         } else {
             let inner = if rows.inner == 1 { rows.n } else { rows.inner };
