@@ -30,6 +30,7 @@ pub(super) fn side_by_side<const LANES: usize, S: Copy, const J: usize, const K:
 ) -> [[S; LANES]; K] {
     // The loop is a function of its own at each level, never inlined: seen together with its surroundings, the compiler cuts
     // its vectors into parts of many widths.
+    #[cfg(target_arch = "x86_64")]
     macro_rules! level {
         ($features:literal) => {{
             #[inline(never)]

@@ -1,6 +1,6 @@
 //! The largest element of each window, and where it is.
 
-use super::isa::{Isa, Lane, dispatch, isa};
+use super::isa::{Lane, dispatch};
 use super::threads;
 use crate::array::Array;
 use crate::dtype::DType;
@@ -212,6 +212,7 @@ unsafe fn strided_columns<C: Ordered>(
 fn higher<C: Ordered>(row: &[C], number: i32, best: &mut [C], from: &mut [i32]) {
     #[cfg(target_arch = "x86_64")]
     {
+        use super::isa::{Isa, isa};
         #[target_feature(enable = "avx2")]
         unsafe fn avx2<C: Ordered>(row: &[C], number: i32, best: &mut [C], from: &mut [i32]) {
             higher_body(row, number, best, from);
