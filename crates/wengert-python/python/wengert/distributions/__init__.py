@@ -10,25 +10,13 @@ tensor(0.5000)
 """
 
 from . import constraints
-from .continuous import (
-    Beta,
-    Cauchy,
-    Chi2,
-    Dirichlet,
-    Exponential,
-    Gamma,
-    Gumbel,
-    HalfNormal,
-    Laplace,
-    LogNormal,
-    MultivariateNormal,
-    Normal,
-    StudentT,
-    Uniform,
-)
 from .discrete import Bernoulli, Binomial, Categorical, Geometric, Multinomial, OneHotCategorical, Poisson
 from .distribution import Distribution, Independent
+from .interval import Beta, Uniform
 from .kl import kl_divergence, register_kl
+from .positive import Chi2, Exponential, Gamma, HalfNormal, LogNormal
+from .real_line import Cauchy, Gumbel, Laplace, Normal, StudentT
+from .vectors import Dirichlet, MultivariateNormal
 
 __all__ = [
     "Bernoulli",

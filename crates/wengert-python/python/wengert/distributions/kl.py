@@ -8,9 +8,12 @@ from typing import Any, Callable
 from wengert import _C, broadcast_shapes, linalg
 from wengert._C import Tensor
 
-from .continuous import Beta, Cauchy, Dirichlet, Exponential, Gamma, Gumbel, Laplace, LogNormal, MultivariateNormal, Normal, Uniform
 from .discrete import Bernoulli, Binomial, Categorical, Geometric, OneHotCategorical, Poisson
 from .distribution import Distribution, Independent, summed
+from .interval import Beta, Uniform
+from .positive import Exponential, Gamma, LogNormal
+from .real_line import Cauchy, Gumbel, Laplace, Normal
+from .vectors import Dirichlet, MultivariateNormal
 
 _RULES: dict = {}
 
