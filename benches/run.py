@@ -101,8 +101,7 @@ def measure(row, workers, seconds, rounds):
 
 def limits(worker, threads):
     """What so many cores can do: multiply-adds' operations a second, and bytes."""
-    best = {kind: min(t for _ in range(5) for t in worker.ask(f"machine:{kind},{threads}", 5)[0])
-            for kind in ("flops", "bytes")}
+    best = {kind: min(worker.ask(f"machine:{kind},{threads}", n)[0]) for kind, n in (("flops", 1000), ("bytes", 25))}
     return {kind: 1e6 / ns * 1e9 for kind, ns in best.items()}
 
 
@@ -153,6 +152,8 @@ def run_all(binary, counts, python, threads, args, rows):
     for peer in filter(None, args.peers.split(",")):
         workers[peer] = Worker(peer_command(peer, args.jax or python, threads), threads, env)
     counting = Worker([counts], threads, env)
+    for worker in workers.values():
+        worker.ask("nothing", 1)  # which it answers once it has started, so that nobody's imports are measured
     began, busy, load = time.monotonic(), busy_seconds(), os.getloadavg()[0]
     found = {"threads": threads, "limits": limits(workers["wengert"], threads), "rows": []}
     print(table.heading(found, list(workers)), flush=True)
