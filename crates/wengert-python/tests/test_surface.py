@@ -1,5 +1,6 @@
 """What there is in Rust there is in Python; the stubs say what there is."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -158,3 +159,13 @@ def test_threads():
                 wengert.set_num_threads(n)
     finally:
         wengert.set_num_threads(before)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity to set")
+def test_affinity_says_how_many_threads():
+    one = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    code = f"{one}; import wengert; print(wengert.get_num_threads())"
+    names = ("WENGERT_NUM_THREADS", "OMP_NUM_THREADS")
+    env = {name: value for name, value in os.environ.items() if name not in names}
+    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("1\n", "")
