@@ -4,6 +4,7 @@
 //! a part of them, and made of real ones by [`Array::join`].
 
 use crate::array::Array;
+use crate::cpu::shared::Out;
 use crate::cpu::threads;
 use crate::dtype::{DType, Element};
 use crate::layout::{Layout, Shape};
@@ -107,22 +108,12 @@ impl Array {
 /// The array that `f`, given the place of the first, writes all elements of in row-major order, on several threads where
 /// there are many.
 fn filled<T: Element>(shape: &Shape, f: impl Fn(usize, &mut [MaybeUninit<T>]) + Sync) -> Array {
-    struct Out<T>(*mut T);
-    // SAFETY: each element is written by one thread.
-    unsafe impl<T> Sync for Out<T> {}
-    impl<T> Out<T> {
-        fn at(&self, i: usize) -> *mut MaybeUninit<T> {
-            self.0.wrapping_add(i).cast()
-        }
-    }
     let mut array = Array::uninit(shape, T::DTYPE);
     let n = array.numel();
-    let out = Out(array.uninit_slice::<T>());
+    let out = Out(array.uninit_slice::<T>().cast::<MaybeUninit<T>>());
     threads::split(n, 64, 2, |start, len| {
         // SAFETY: these elements of the fresh buffer are this thread's alone.
-        f(start, unsafe {
-            std::slice::from_raw_parts_mut(out.at(start), len)
-        });
+        f(start, unsafe { out.slice(start, len) });
     });
     array
 }

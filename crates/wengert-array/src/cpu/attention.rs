@@ -3,6 +3,7 @@
 
 use super::isa::{Lane, dispatch};
 use super::lanes::fold;
+use super::shared::{In, Out};
 use super::threads;
 use crate::array::Array;
 use crate::cpu::gemm::{Matrix, gemm};
@@ -21,26 +22,6 @@ pub struct Scores<'a> {
     pub causal: bool,
     /// Of shape [batch.., queries, keys], possibly broadcast: bools that say who sees whom, or numbers to be added.
     pub mask: Option<&'a Array>,
-}
-
-#[derive(Clone, Copy)]
-struct In<C>(*const C);
-// SAFETY: it is only read, while an array that holds it is borrowed.
-unsafe impl<C> Sync for In<C> {}
-impl<C> In<C> {
-    fn at(&self, at: usize) -> *const C {
-        self.0.wrapping_add(at)
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Out<C>(*mut C);
-// SAFETY: threads write disjoint elements.
-unsafe impl<C> Sync for Out<C> {}
-impl<C> Out<C> {
-    fn at(&self, at: usize) -> *mut C {
-        self.0.wrapping_add(at)
-    }
 }
 
 fn rows<C>(at: *const C, row: usize) -> Matrix<C> {

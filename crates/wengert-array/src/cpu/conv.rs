@@ -21,6 +21,7 @@ mod tile;
 mod weight;
 
 use super::isa::Lane;
+use super::shared::{In, Out};
 use super::threads;
 use crate::array::Array;
 use crate::dtype::Compute;
@@ -92,28 +93,6 @@ fn spatial(x: &Array) -> [usize; 3] {
 /// All combinations of numbers below `sizes`, the last one fastest.
 fn each(sizes: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
     (0..product(sizes)).map(move |i| [i / (sizes[1] * sizes[2]), i / sizes[2] % sizes[1], i % sizes[2]])
-}
-
-/// A place where threads write disjoint elements.
-#[derive(Clone, Copy)]
-struct Out<C>(*mut C);
-// SAFETY: those who write through it see to it that no two threads write the same element.
-unsafe impl<C> Sync for Out<C> {}
-impl<C> Out<C> {
-    fn at(&self, at: usize) -> *mut C {
-        self.0.wrapping_add(at)
-    }
-}
-
-/// What threads only read.
-#[derive(Clone, Copy)]
-struct In<C>(*const C);
-// SAFETY: it is only read, while an array that holds it is borrowed.
-unsafe impl<C> Sync for In<C> {}
-impl<C> In<C> {
-    fn at(&self, at: usize) -> *const C {
-        self.0.wrapping_add(at)
-    }
 }
 
 /// `y[n, o] = bias[o] + Σ w[o, c, k] x[n, c, · stride + k dilation − before]` for x [N, C, d, h, w], w [O, C/groups, kernel],

@@ -1,5 +1,6 @@
 //! Connectionist temporal classification (Graves et al., 2006): the sum over all alignments, in log space and f64.
 
+use super::shared::Out;
 use super::threads;
 use crate::array::Array;
 use crate::dtype::DType;
@@ -148,15 +149,6 @@ impl Alignment<'_> {
                 f(i, one);
             }
         });
-    }
-}
-
-struct Out(*mut f64);
-// SAFETY: threads write the elements of different examples.
-unsafe impl Sync for Out {}
-impl Out {
-    fn at(&self, at: usize) -> *mut f64 {
-        self.0.wrapping_add(at)
     }
 }
 

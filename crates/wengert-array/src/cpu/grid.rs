@@ -5,6 +5,7 @@ mod beside;
 mod near;
 
 use super::isa::{Lane, dispatch};
+use super::shared::Out;
 use super::threads;
 use crate::array::Array;
 use crate::dtype::DType;
@@ -154,30 +155,54 @@ impl<'a, C: Lane> Images<'a, C> {
         }
     }
 
-    /// Calls `f(near, image, from, len)` for tiles of places of which the neighbours were found.
-    fn tiles(&self, f: impl Fn(&mut Near<C>, usize, usize, usize) + Sync) {
-        let each = self.each.div_ceil(TILE);
+    /// Calls `f(near, block)` for each block of W channels of x, as [`beside`] arranges them, at each tile of places, of
+    /// which the neighbours were found.
+    fn blocks<const W: usize>(&self, x: &[C], f: impl Fn(&mut Near<C>, Block<C>) + Sync) {
+        let (tiles, blocks) = (self.each.div_ceil(TILE), self.channels.div_ceil(W));
+        let size = match W {
+            1 => self.plane(),
+            _ => (self.plane() + 1) * W,
+        };
         let cost = (self.neighbours() + 1) * self.channels * TILE;
-        threads::split(self.count * each, 1, cost, |start, len| {
+        threads::split(self.count * tiles, 1, cost, |start, len| {
             let mut near = Near::new(self);
             for task in start..start + len {
-                let (image, from) = (task / each, task % each * TILE);
+                let (image, from) = (task / tiles, task % tiles * TILE);
                 let len = TILE.min(self.each - from);
                 // SAFETY: there are so many places, and room for a tile's neighbours.
                 unsafe { find::<C>(self, image * self.each + from, len, &mut near) };
-                f(&mut near, image, from, len);
+                for block in 0..blocks {
+                    let plane = x[(image * blocks + block) * size..][..size].as_ptr();
+                    let channel = block * W;
+                    let channels = W.min(self.channels - channel);
+                    let row = (image * self.channels + channel) * self.each + from;
+                    f(
+                        &mut near,
+                        Block {
+                            plane,
+                            image,
+                            channels,
+                            row,
+                            from,
+                            len,
+                        },
+                    );
+                }
             }
         });
     }
 }
 
-struct Out<C>(*mut C);
-// SAFETY: threads write disjoint parts.
-unsafe impl<C> Sync for Out<C> {}
-impl<C> Out<C> {
-    fn at(&self, at: usize) -> *mut C {
-        self.0.wrapping_add(at)
-    }
+/// Some channels of an image at a tile of places.
+struct Block<C> {
+    /// Their planes.
+    plane: *const C,
+    image: usize,
+    channels: usize,
+    /// Where the tile begins among the places of all images' channels, and among those of the image; its length.
+    row: usize,
+    from: usize,
+    len: usize,
 }
 
 /// Runs `$body` with `$C` standing for f32 or f64, in which `$dtype` is computed.
@@ -258,19 +283,14 @@ pub fn grid_sample(x: &Array, places: &[Array], sampling: &Sampling) -> Array {
         let images = Images::<C>::new(sampling, c, &x.shape()[2..], &all[1..]);
         let out = Out(y.uninit_slice::<C>());
         with_lanes!(images.lanes(), W => {
-            let (plane, blocks) = (images.plane(), c.div_ceil(W));
-            let src = beside::<C, W>(&all[0], [n, c, plane]);
-            let src = src.as_slice::<C>();
-            images.tiles(|near, image, from, len| {
-                for block in 0..blocks {
-                    let channel = image * c + block * W;
-                    let (src, tile) = (&src[start::<W>(image * blocks + block, plane)..], near.tiles[0].as_mut_ptr());
-                    let channels = W.min(c - block * W);
-                    // SAFETY: neighbours are in the plane; these places are this thread's.
-                    unsafe {
-                        sum::<C, W>(&near.at, near.weight.as_ptr(), src.as_ptr(), plane, len, tile);
-                        spread::<C, W>(tile, len, &mut near.room, channels, m, out.at(channel * m + from));
-                    }
+            let src = beside::<C, W>(&all[0], [n, c, images.plane()]);
+            images.blocks::<W>(src.as_slice(), |near, block| {
+                let Block { plane, channels, row, len, .. } = block;
+                let tile = near.tiles[0].as_mut_ptr();
+                // SAFETY: neighbours are in the plane; these places are this thread's.
+                unsafe {
+                    sum::<C, W>(&near.at, near.weight.as_ptr(), plane, images.plane(), len, tile);
+                    spread::<C, W>(tile, len, &mut near.room, channels, m, out.at(row));
                 }
             });
         });
@@ -288,26 +308,18 @@ pub fn grid_sample_slope(dy: &Array, x: &Array, places: &[Array], sampling: &Sam
         images.orders = (0..places.len()).map(|d| sampling.steeper(d).order).collect();
         let (dy, out) = (all[0].as_slice::<C>(), Out(y.make_mut::<C>().as_mut_ptr()));
         with_lanes!(images.lanes(), W => {
-            let (plane, blocks) = (images.plane(), c.div_ceil(W));
-            let src = beside::<C, W>(&all[1], [n, c, plane]);
-            let src = src.as_slice::<C>();
-            images.tiles(|near, image, from, len| {
-                for block in 0..blocks {
-                    let channel = image * c + block * W;
-                    let (src, tile) = (&src[start::<W>(image * blocks + block, plane)..], near.tiles[0].as_mut_ptr());
-                    let channels = W.min(c - block * W);
-                    // SAFETY: neighbours are in the plane; these places are this thread's.
-                    unsafe {
-                        let dy = dy[channel * m + from..].as_ptr();
-                        gather::<C, W>(dy, m, channels, len, &mut near.room, tile);
-                        let [_, products, lanes] = near.tiles.each_mut().map(|tile| tile.as_mut_ptr());
-                        for (d, weight) in near.weight.chunks_exact(near.at.len()).enumerate() {
-                            let out = out.at((d * n + image) * m + from);
-                            sum::<C, W>(&near.at, weight.as_ptr(), src.as_ptr(), plane, len, products);
-                            multiply::<C>(len * W, tile, products);
-                            spread::<C, W>(products, len, &mut near.room, W, TILE, lanes);
-                            add::<C>(W, lanes, len, out);
-                        }
+            let src = beside::<C, W>(&all[1], [n, c, images.plane()]);
+            images.blocks::<W>(src.as_slice(), |near, block| {
+                let Block { plane, image, channels, row, from, len } = block;
+                let [tile, products, lanes] = near.tiles.each_mut().map(|tile| tile.as_mut_ptr());
+                // SAFETY: neighbours are in the plane; these places are this thread's.
+                unsafe {
+                    gather::<C, W>(dy[row..].as_ptr(), m, channels, len, &mut near.room, tile);
+                    for (d, weight) in near.weight.chunks_exact(near.at.len()).enumerate() {
+                        sum::<C, W>(&near.at, weight.as_ptr(), plane, images.plane(), len, products);
+                        multiply::<C>(len * W, tile, products);
+                        spread::<C, W>(products, len, &mut near.room, W, TILE, lanes);
+                        add::<C>(W, lanes, len, out.at((d * n + image) * m + from));
                     }
                 }
             });
@@ -351,14 +363,6 @@ pub fn grid_sample_back(dy: &Array, places: &[Array], sampling: &Sampling, sizes
         });
     });
     x.cast(dy.dtype())
-}
-
-/// Where a block of channels begins among those of [`beside`].
-fn start<const W: usize>(block: usize, plane: usize) -> usize {
-    match W {
-        1 => block * plane,
-        _ => block * (plane + 1) * W,
-    }
 }
 
 dispatch!(unsafe fn find<C: Lane>(images: &Images<'_, C>, from: usize, len: usize, near: &mut Near<C>) => find_body);

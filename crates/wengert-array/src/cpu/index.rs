@@ -3,6 +3,7 @@
 //! Moves know elements by their size only; sums are taken in the compute type, in the order of the index.
 
 use super::isa::{Lane, dispatch};
+use super::shared::{In, Out};
 use super::threads;
 use crate::array::Array;
 use crate::dtype::{DType, Element};
@@ -36,33 +37,6 @@ macro_rules! with_bits {
 }
 
 pub(super) use with_bits;
-
-/// Where several threads write, each its own elements.
-#[derive(Clone, Copy)]
-pub(super) struct Out<T>(*mut T);
-
-// SAFETY: those who write through it see to it that no two threads write the same element.
-unsafe impl<T> Sync for Out<T> {}
-
-impl<T> Out<T> {
-    /// From element `at` on. (A method, so that closures capture the whole, which is `Sync`.)
-    pub(super) fn at(&self, at: usize) -> *mut T {
-        self.0.wrapping_add(at)
-    }
-}
-
-/// Where threads read.
-#[derive(Clone, Copy)]
-pub(super) struct In<T>(*const T);
-
-// SAFETY: it is only read, while an array that holds it is borrowed.
-unsafe impl<T> Sync for In<T> {}
-
-impl<T> In<T> {
-    pub(super) fn at(&self, at: isize) -> *const T {
-        self.0.wrapping_offset(at)
-    }
-}
 
 pub(super) fn reader<T>(x: &Array) -> In<T> {
     assert_eq!(size_of::<T>(), x.dtype().size());
@@ -123,7 +97,7 @@ pub fn index_select(x: &Array, axis: usize, index: &Array) -> Array {
             for row in start..start + len {
                 let (o, i) = (row / index.len(), index[row % index.len()] as usize);
                 // SAFETY: i < size, so both are rows of `inner` elements within their arrays.
-                unsafe { copy_row(src.at(((o * size + i) * inner) as isize), out.at(row * inner), inner) };
+                unsafe { copy_row(src.at((o * size + i) * inner), out.at(row * inner), inner) };
             }
         });
     });
@@ -166,7 +140,7 @@ pub fn index_add(shape: &Shape, axis: usize, index: &Array, src: &Array) -> Arra
                 let (o, at) = (task / bands, task % bands * BAND);
                 let n = BAND.min(inner - at);
                 for (k, &i) in index.iter().enumerate() {
-                    let from = from.at(((o * index.len() + k) * inner + at) as isize);
+                    let from = from.at((o * index.len() + k) * inner + at);
                     // SAFETY: i < size, so both rows lie within their arrays; this part of y's is ours alone.
                     unsafe { add_row(out.at((o * size + i as usize) * inner + at), from, n) };
                 }
@@ -253,7 +227,7 @@ pub fn gather(x: &Array, axis: usize, index: &Array) -> Array {
         let (src, out) = (reader::<T>(x), writer::<T>(&mut y));
         threads::split(rows.count(), 1, rows.len.max(1) * 2, |start, n| {
             // SAFETY: indices are in range and other sizes are at most x's; y has the index's size.
-            rows.each(start, n, |at, place| unsafe { out.at(at).write(*src.at(place)) });
+            rows.each(start, n, |at, place| unsafe { out.at(at).write(*src.at(place as usize)) });
         });
     });
     y
@@ -273,7 +247,7 @@ pub fn scatter_add(shape: &Shape, axis: usize, index: &Array, src: &Array) -> Ar
         let (terms, out) = (In(terms.as_ptr::<C>()), writer::<C>(&mut y));
         let add = |start, n| rows.each(start, n, |at, place| {
             // SAFETY: indices are in range, other sizes are at most those of y, and `src` has the index's.
-            unsafe { add_row(out.at(place as usize), terms.at(at as isize), 1) }
+            unsafe { add_row(out.at(place as usize), terms.at(at), 1) }
         });
         // Along the last dimension, rows of the index lead to rows of y; along others, several to the same.
         match axis + 1 == shape.rank() {
@@ -337,7 +311,7 @@ const SHORT: usize = 1024;
 ///
 /// # Safety
 /// `T` has the size of the elements, and each of them a place of its own in an array that we may write.
-pub(super) unsafe fn copy_into<T: Copy>(x: &Array, out: *mut T, strides: &[isize]) {
+pub(super) unsafe fn copy_into<T: Copy + Send + Sync>(x: &Array, out: *mut T, strides: &[isize]) {
     // Dimensions merged where both sides walk them in one.
     let mut dims: SmallVec<[(usize, isize, isize); 4]> = SmallVec::new();
     for (d, &n) in x.shape().iter().enumerate().filter(|(_, n)| **n != 1) {
@@ -367,7 +341,10 @@ pub(super) unsafe fn copy_into<T: Copy>(x: &Array, out: *mut T, strides: &[isize
                 out_at += (row % size) as isize * to;
                 row /= size;
             }
-            let (src, out) = (src.at(src_at), out.at(0).wrapping_offset(out_at));
+            let (src, out) = (
+                src.at(0).wrapping_offset(src_at),
+                out.at(0).wrapping_offset(out_at),
+            );
             // SAFETY: the n elements from here on along the innermost dimension, at their places.
             unsafe {
                 match (from, to) {
@@ -417,7 +394,7 @@ pub fn triangle(x: &Array, k: isize, upper: bool) -> Array {
                 // SAFETY: from ≤ to ≤ cols: parts of one row of each array.
                 unsafe {
                     out.at(at).write_bytes(0, from);
-                    out.at(at + from).copy_from_nonoverlapping(src.at((at + from) as isize), to - from);
+                    out.at(at + from).copy_from_nonoverlapping(src.at(at + from), to - from);
                     out.at(at + to).write_bytes(0, cols - to);
                 }
             }

@@ -1,6 +1,7 @@
 //! Linear maps along one dimension, each result made of few elements: resizing, and averages over windows.
 
 use super::isa::{Lane, dispatch};
+use super::shared::Out;
 use super::threads;
 use crate::array::Array;
 use crate::real::Real;
@@ -70,15 +71,6 @@ impl LinearMap {
 impl fmt::Debug for LinearMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} → {}", self.inputs, self.outputs())
-    }
-}
-
-struct Out<C>(*mut C);
-// SAFETY: threads write disjoint rows.
-unsafe impl<C> Sync for Out<C> {}
-impl<C> Out<C> {
-    fn at(&self, at: usize) -> *mut C {
-        self.0.wrapping_add(at)
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod scatter;
+pub(crate) mod shared;
 pub(crate) mod sort;
 pub(crate) mod special;
 pub(crate) mod threads;

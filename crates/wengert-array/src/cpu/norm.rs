@@ -8,6 +8,7 @@ mod columns;
 use super::isa::{Lane, dispatch};
 use super::lanes::fold;
 use super::reduce::{Reduce, reduce};
+use super::shared::Out;
 use super::{threads, walk};
 use crate::array::Array;
 use crate::dtype::Compute;
@@ -38,19 +39,6 @@ const SHORT: usize = 32;
 /// Rows whose weight gradients are added up in one go, at least, and how many such groups there are at most.
 const TOGETHER: usize = 16;
 const PARTS: usize = 64;
-
-struct Out<C>(*mut C);
-// SAFETY: threads write disjoint rows.
-unsafe impl<C> Sync for Out<C> {}
-impl<C> Out<C> {
-    /// # Safety
-    /// Elements `at .. at + n` lie within the array, and no one else looks at them meanwhile.
-    #[allow(clippy::mut_from_ref)]
-    unsafe fn slice(&self, at: usize, n: usize) -> &mut [C] {
-        // SAFETY: the caller's promise. Kernels write every element and read none before.
-        unsafe { std::slice::from_raw_parts_mut(self.0.wrapping_add(at), n) }
-    }
-}
 
 /// # Safety
 /// `S` has the bits of `C`.

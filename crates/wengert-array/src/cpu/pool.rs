@@ -1,6 +1,7 @@
 //! The largest element of each window, and where it is.
 
 use super::isa::{Lane, dispatch};
+use super::shared::Out;
 use super::threads;
 use crate::array::Array;
 use crate::dtype::DType;
@@ -20,19 +21,6 @@ pub struct Window {
 
 trait Ordered: Lane + PartialOrd {}
 impl<C: Lane + PartialOrd> Ordered for C {}
-
-struct Out<C>(*mut C);
-// SAFETY: threads write disjoint planes.
-unsafe impl<C> Sync for Out<C> {}
-impl<C> Out<C> {
-    /// # Safety
-    /// Elements `at .. at + n` lie within the array, and no one else looks at them meanwhile.
-    #[allow(clippy::mut_from_ref)]
-    unsafe fn slice(&self, at: usize, n: usize) -> &mut [C] {
-        // SAFETY: the caller's promise. Kernels write every element and read none before.
-        unsafe { std::slice::from_raw_parts_mut(self.0.wrapping_add(at), n) }
-    }
-}
 
 /// The largest elements of windows of x [N, C, d, h, w], a list of them for each of the last three dimensions,
 /// and their places, as numbers in row-major order within the d × h × w of each channel (I64).

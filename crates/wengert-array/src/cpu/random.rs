@@ -1,6 +1,7 @@
 //! Random numbers from counters: element `i` of a draw depends on the seed, on how much was drawn before
 //! and on `i`, so it is the same on any number of threads and with any instructions.
 
+use super::shared::Out;
 use super::threads;
 use crate::array::Array;
 use crate::dtype::{Compute, DType, Element};
@@ -628,7 +629,7 @@ impl Generator {
         }
         let (seed, at) = (self.seed, self.reserve(list.len() as u64));
         let mut y = Array::uninit(rates.shape(), DType::F64);
-        let out = Shared(y.uninit_slice::<f64>());
+        let out = Out(y.uninit_slice::<f64>());
         threads::split(list.len(), 1, 40 * COST, |start, len| {
             for i in start..start + len {
                 let mut stream = Stream::new(seed, at.wrapping_add(i as u64));
@@ -710,7 +711,7 @@ impl Generator {
         let n = array.numel();
         let seed = self.seed;
         let at = self.reserve((n.div_ceil(S::N) * LANES) as u64);
-        let out = Shared(array.uninit_slice::<T>());
+        let out = Out(array.uninit_slice::<T>());
         threads::split(n, S::N, COST, |start, len| {
             let at = at.wrapping_add((start / S::N * LANES) as u64);
             // SAFETY: the parts do not overlap and lie within the array's `n` elements.
@@ -722,21 +723,6 @@ impl Generator {
 
 /// How much more work a number is than an addition, roughly.
 const COST: usize = 8;
-
-/// A pointer that threads may share, each for its own part.
-struct Shared<T>(*mut T);
-
-// SAFETY: only `at` gives out addresses, and its callers write to parts that do not overlap.
-unsafe impl<T: Send> Sync for Shared<T> {}
-
-impl<T> Shared<T> {
-    /// # Safety
-    /// `i` is within what the pointer points to.
-    unsafe fn at(&self, i: usize) -> *mut T {
-        // SAFETY: the caller's promise.
-        unsafe { self.0.add(i) }
-    }
-}
 
 #[cold]
 #[track_caller]

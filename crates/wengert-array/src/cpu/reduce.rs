@@ -7,6 +7,7 @@
 
 use super::isa::{Lane, dispatch};
 use super::lanes::{across, fold, side_by_side};
+use super::shared::Out;
 use super::threads;
 use super::walk::{self, Walk};
 use crate::array::Array;
@@ -170,21 +171,6 @@ fn run<C: Accumulate>(x: &Array, axes: &[usize], how: Reduce, out: DType, shape:
     result.cast(out)
 }
 
-struct Out<C>(*mut C);
-// SAFETY: threads write disjoint elements.
-unsafe impl<C> Sync for Out<C> {}
-// SAFETY: as above.
-unsafe impl<C> Send for Out<C> {}
-
-impl<C> Out<C> {
-    /// # Safety
-    /// `i` is within the result, and no other thread writes it.
-    unsafe fn write(&self, i: usize, v: C) {
-        // SAFETY: the caller's promise.
-        unsafe { self.0.add(i).write(v) }
-    }
-}
-
 /// Where elements come from: straight from memory, or gathered.
 struct Reader<'a, C> {
     array: &'a Array,
@@ -250,7 +236,7 @@ fn reduce_rows<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce, ou
         threads::split(n, 1, count.max(1), |start, len| {
             for k in start..start + len {
                 // SAFETY: k < n, and only this thread has it.
-                unsafe { out.write(k, C::narrow(block(k * count, count))) };
+                unsafe { out.at(k).write(C::narrow(block(k * count, count))) };
             }
         });
         return;
@@ -262,13 +248,16 @@ fn reduce_rows<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce, ou
             let (k, b) = (t / blocks, t % blocks);
             let wide = block(k * count + b * BLOCK, BLOCK.min(count - b * BLOCK));
             // SAFETY: t < n·blocks, and only this thread has it.
-            unsafe { slots.write(t, wide) };
+            unsafe { slots.at(t).write(wide) };
         }
     });
     for (k, parts) in partial.chunks(blocks).enumerate() {
         let combine = |a, b: &C::Wide| C::combine_wide(a, *b, how);
         // SAFETY: k < n.
-        unsafe { out.write(k, C::narrow(parts.iter().fold(C::wide_identity(how), combine))) };
+        unsafe {
+            out.at(k)
+                .write(C::narrow(parts.iter().fold(C::wide_identity(how), combine)))
+        };
     }
 }
 
@@ -293,7 +282,7 @@ fn reduce_columns<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce,
             }
             for i in 0..k {
                 // SAFETY: c + i < n, and only this thread has it.
-                unsafe { out.write(c + i, C::narrow(wide[i])) };
+                unsafe { out.at(c + i).write(C::narrow(wide[i])) };
             }
         }
     });

@@ -2,6 +2,7 @@
 
 use super::isa::{Lane, dispatch};
 use super::lanes::fold;
+use super::shared::Out;
 use super::threads;
 use crate::array::Array;
 use crate::dtype::DType;
@@ -33,20 +34,6 @@ fn rows(x: &Array, axis: usize) -> Array {
 /// The reverse of [`rows`].
 fn unrows(y: Array, axis: usize, dtype: DType) -> Array {
     y.transpose(axis, y.rank() - 1).contiguous().cast(dtype)
-}
-
-struct Out<C>(*mut C);
-// SAFETY: threads write disjoint rows.
-unsafe impl<C> Sync for Out<C> {}
-
-impl<C> Out<C> {
-    /// # Safety
-    /// Elements `at .. at + n` lie within the array, and no one else looks at them meanwhile.
-    #[allow(clippy::mut_from_ref)]
-    unsafe fn slice(&self, at: usize, n: usize) -> &mut [C] {
-        // SAFETY: the caller's promise. Kernels write every element and read none before.
-        unsafe { std::slice::from_raw_parts_mut(self.0.add(at), n) }
-    }
 }
 
 /// Softmax along `axis`, or its logarithm.

@@ -2,7 +2,8 @@
 //!
 //! Each function takes the array it changes as its own: where nobody else holds it, it is changed in place.
 
-use super::index::{In, Out, Rows, around, copy_into, copy_row, places, reader, with_bits, writer};
+use super::index::{Rows, around, copy_into, copy_row, places, reader, with_bits, writer};
+use super::shared::{In, Out};
 use super::threads;
 use crate::array::Array;
 use crate::kernels;
@@ -91,7 +92,7 @@ pub fn index_write(base: Array, axis: usize, index: &Array, src: &Array) -> Arra
                 for (k, &i) in index.iter().enumerate() {
                     // SAFETY: i < size, so both are rows of their arrays; this part of `base` is ours alone.
                     unsafe {
-                        let row = from.at(((o * index.len() + k) * inner) as isize);
+                        let row = from.at((o * index.len() + k) * inner);
                         copy_row(row, out.at((o * size + i as usize) * inner), inner);
                     }
                 }
@@ -121,7 +122,7 @@ pub fn scatter(base: Array, axis: usize, index: &Array, src: &Array, how: Scatte
             let (from, out) = (reader::<T>(&src), writer::<T>(&mut base));
             run(2, &|start, n| rows.each(start, n, |at, place| {
                 // SAFETY: indices are in range, other sizes are at most those of `base`, and `src` has the index's.
-                unsafe { out.at(place as usize).write(*from.at(at as isize)) }
+                unsafe { out.at(place as usize).write(*from.at(at)) }
             }));
         });
         return base;
@@ -138,7 +139,7 @@ pub fn scatter(base: Array, axis: usize, index: &Array, src: &Array, how: Scatte
         run(4, &|start, n| rows.each(start, n, |at, place| {
             let place = out.at(place as usize);
             // SAFETY: as above.
-            unsafe { place.write(C::combine(how, *place, *from.at(at as isize))) }
+            unsafe { place.write(C::combine(how, *place, *from.at(at))) }
         }));
     });
     sums.cast(dtype)

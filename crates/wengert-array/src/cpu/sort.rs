@@ -3,6 +3,7 @@
 //! Elements are compared by unsigned keys in the same order, with NaN above all numbers. A key and the
 //! element's place make one integer, so the fast unstable sorts give stable results.
 
+use super::shared::Out;
 use super::threads;
 use crate::array::Array;
 use crate::dtype::{DType, Element};
@@ -95,14 +96,10 @@ fn sort_part<K: Ord + Send>(keys: &mut [K], from: usize, to: usize) {
         return part.sort_unstable();
     }
     // Pieces, and then what merges sorted pieces.
-    struct Keys<K>(*mut K);
-    // SAFETY: each piece is one thread's.
-    unsafe impl<K: Send> Sync for Keys<K> {}
-    let keys = Keys(part.as_mut_ptr());
+    let keys = Out(part.as_mut_ptr());
     threads::split(part.len(), 1, 16, |start, len| {
-        let Keys(keys) = *{ &keys };
-        // SAFETY: as above; the piece lies within the part.
-        unsafe { std::slice::from_raw_parts_mut(keys.add(start), len) }.sort_unstable();
+        // SAFETY: the piece lies within the part, and is this thread's.
+        unsafe { keys.slice(start, len) }.sort_unstable();
     });
     part.sort();
 }

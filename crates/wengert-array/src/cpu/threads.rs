@@ -2,6 +2,7 @@
 
 mod pool;
 
+use super::shared::Out;
 use crate::error::{Error, ErrorKind, raise};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -78,21 +79,13 @@ pub(crate) fn each_row<B: Send, S>(
     own: impl Fn() -> S + Sync,
     f: impl Fn(&mut S, usize, &mut [B]) + Sync,
 ) {
-    struct Out<B>(*mut B);
-    // SAFETY: each row is written by one thread.
-    unsafe impl<B: Send> Sync for Out<B> {}
-    impl<B> Out<B> {
-        fn at(&self, at: usize) -> *mut B {
-            self.0.wrapping_add(at)
-        }
-    }
     let count = rows.len().checked_div(width).unwrap_or(0);
     let out = Out(rows.as_mut_ptr());
     split(count, 1, cost, |start, n| {
         let mut own = own();
         for r in start..start + n {
             // SAFETY: row r lies within the slice, and this thread alone has it.
-            let row = unsafe { std::slice::from_raw_parts_mut(out.at(r * width), width) };
+            let row = unsafe { out.slice(r * width, width) };
             f(&mut own, r, row);
         }
     });
