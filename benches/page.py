@@ -11,10 +11,10 @@ import subprocess
 import table
 
 TITLES = {
-    "small": "Small operations", "training": "Steps of training", "compiled": "Beside `torch.compile`",
-    "products": "Matrix products", "elements": "Elements and rows", "kernels": "Convolution, attention, sampling",
+    "small": "Small operations", "training": "Steps of training", "products": "Matrix products",
+    "elements": "Elements and rows", "kernels": "Convolution, attention, sampling",
 }
-COLOURS = ("#2a78d6", "#b3541e", "#3a8f5c", "#8250a8")
+COLOURS = ("#2a78d6", "#b3541e", "#3a8f5c", "#8250a8", "#a08010", "#c03a6b")
 
 
 def machine(python):

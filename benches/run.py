@@ -3,7 +3,7 @@
 
     python3 benches/run.py --all            # the whole table, with one and with two threads; some minutes
     python3 benches/run.py --write-docs     # puts what was measured last into docs/benchmarks.md
-    python3 benches/run.py [--threads 1] [--only SUBSTRING] [--peers candle,jax] [--python PYTHON_WITH_TORCH]
+    python3 benches/run.py [--threads 1] [--only SUBSTRING] [--peers candle,burn,jax] [--compile] [--python PYTHON_WITH_TORCH]
 
 Builds the release binary, starts it and a Python process with PyTorch, each pinned to as many cores as it has threads,
 and asks both for the same workloads in turn. The time of a workload is the median over all runs of all rounds; the ratio
@@ -80,9 +80,9 @@ def spread(times):
 def measure(row, workers, seconds, rounds):
     """Medians for each worker that knows the row, asked in turn until the time is up, but in three rounds at least."""
     times, answers, count = {}, {}, {}
-    for key, worker in list(workers.items()):
-        name = row["name"] + (row["torch"] if key == "torch" else "")
-        first = worker.ask(name, 1)
+    names = {key: row["name"] + ("@compile" if key == "torch.compile" else "") for key in workers}
+    for key, worker in workers.items():
+        first = worker.ask(names[key], 1)
         if first:
             times[key] = []
             # So many runs that a round takes some milliseconds of each.
@@ -92,8 +92,7 @@ def measure(row, workers, seconds, rounds):
         if r >= 3 and time.monotonic() - start > seconds:
             break
         for key in times:
-            name = row["name"] + (row["torch"] if key == "torch" else "")
-            ns, answers[key] = workers[key].ask(name, count[key])
+            ns, answers[key] = workers[key].ask(names[key], count[key])
             times[key] += ns
     result = {key: {"ns": statistics.median(ns), "best": min(ns), "spread": spread(ns)} for key, ns in times.items()}
     return result, answers.get("wengert")
@@ -147,8 +146,10 @@ def stripped(binary):
 
 def run_all(binary, counts, python, threads, args, rows):
     env = {"WENGERT_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "RAYON_NUM_THREADS": str(threads)}
-    workers = {"wengert": Worker([binary], threads, env),
-               "torch": Worker([python, str(HERE / "torch_worker.py"), str(threads)], threads, env)}
+    torch = [python, str(HERE / "torch_worker.py"), str(threads)]
+    workers = {"wengert": Worker([binary], threads, env), "torch": Worker(torch, threads, env)}
+    if args.compile:
+        workers["torch.compile"] = Worker(torch, threads, env)
     for peer in filter(None, args.peers.split(",")):
         workers[peer] = Worker(peer_command(peer, args.jax or python, threads), threads, env)
     counting = Worker([counts], threads, env)
@@ -188,7 +189,7 @@ def peer_command(peer, python, threads):
     """Another library's part in the benchmarks: a Python program, or a project of its own, built when it is asked for."""
     if peer == "jax":
         return [python, str(HERE / "peers" / "jax_worker.py"), str(threads)]
-    subprocess.run(["cargo", "build", "--release", "-q"], cwd=HERE / "peers" / peer, check=True)
+    subprocess.run(["cargo", "build", "--release", "-q", "--target-dir", "target"], cwd=HERE / "peers" / peer, check=True)
     return [str(HERE / "peers" / peer / "target" / "release" / f"wengert-benches-{peer}")]
 
 
@@ -200,7 +201,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long to measure a workload, about")
     parser.add_argument("--only", default="")
-    parser.add_argument("--peers", default="", help="also ask these: candle, jax")
+    parser.add_argument("--peers", default="", help="also ask these: candle, burn, jax")
     parser.add_argument("--compile", action="store_true", help="also ask torch.compile, where it works")
     parser.add_argument("--binary", help="time this binary and not one built now")
     parser.add_argument("--python", default=sys.executable)
@@ -209,7 +210,7 @@ def main():
     saved = TARGET / "benchmarks.json"
     if args.all or not args.write_docs:
         binary, counts = args.binary or build(), build("count")
-        rows = [r for r in table.rows(args.compile) if args.only in r["name"] and (args.all or args.only or not r["plot"])]
+        rows = [r for r in table.rows() if args.only in r["name"] and (args.all or args.only or not r["plot"])]
         runs = [run_all(binary, counts, args.python, t, args, rows) for t in ([1, 2] if args.all else [args.threads])]
         result = {"runs": runs, "processes": [], "machine": page.machine(args.python)}
         if args.all or not args.only:

@@ -4,12 +4,12 @@ SQUARES = (64, 128, 256, 512, 1024, 2048)
 MLP = [(784, 512), (512, 512), (512, 10)]
 
 
-def rows(with_compile):
+def rows():
     """All workloads: name, group, how many times faster than PyTorch they should be, and whether only plots need them."""
     found = []
 
-    def add(group, name, target=None, torch="", plot=False):
-        found.append({"group": group, "name": name, "target": target, "torch": torch, "plot": plot})
+    def add(group, name, target=None, plot=False):
+        found.append({"group": group, "name": name, "target": target, "plot": plot})
 
     for name in ("chain_forward", "chain_train", "tiny_mlp:sgd", "tiny_mlp:adam"):
         add("small", name, 5.0)
@@ -19,9 +19,6 @@ def rows(with_compile):
     add("training", "cnn:64,sgd", 1.1)
     add("training", "gpt:adamw", 1.3)
     add("training", "gpt:adamw_fused", 1.3)
-    if with_compile:
-        for name in ("mlp:64,sgd", "cnn:64,sgd", "gpt:adamw"):
-            add("compiled", name, None, "@compile")
     for n in SQUARES:
         add("products", f"matmul:{n},{n},{n}", 1.0)
     for m in (64, 256):
@@ -126,8 +123,7 @@ def line(result, found, workers):
     ratio = lambda key: f"{times[key]['ns'] / ours:.2f}×" if key in times else ""
     part = reached(result, found)
     target = result["target"]
-    cells = [f"`{result['name']}`" + (f" ({result['torch'][1:]}d)" if result["torch"] else ""), show(ours),
-             show(times["torch"]["ns"]) if "torch" in times else "", ratio("torch"),
+    cells = [f"`{result['name']}`", show(ours), show(times["torch"]["ns"]) if "torch" in times else "", ratio("torch"),
              f"{target:g}×" if target else "", f"{part:.0%}" if part else "",
              *(ratio(w) for w in workers if w not in ("wengert", "torch")),
              f"{result['allocations']:.2f}".rstrip("0").rstrip("."),
