@@ -201,6 +201,7 @@ impl Program {
                 unsafe { (*body.cast::<Program>()).tile::<C, I, O>(x, out, n, registers) }
             },
             cost: 2 * self.steps.len().max(1),
+            any: false,
             lifetime: PhantomData,
         }
     }

@@ -73,6 +73,8 @@ pub(super) struct Rule<'a, C, const I: usize, const M: usize, const O: usize> {
     pub(super) body: *const (),
     pub(super) tile: Tile<C, I, M, O>,
     pub(super) cost: usize,
+    /// Whether a tile with one result may have any number of elements.
+    pub(super) any: bool,
     pub(super) lifetime: PhantomData<&'a ()>,
 }
 
@@ -90,6 +92,7 @@ impl<'a, C: Lane, const I: usize, const M: usize, const O: usize> Rule<'a, C, I,
                 unsafe { tile::<C, B, I, M, O>(&*body.cast::<B>(), x, more, out, n) }
             },
             cost: body.cost().max(1),
+            any: true,
             lifetime: PhantomData,
         }
     }
@@ -113,6 +116,8 @@ struct Plan<'a, C, const I: usize, const M: usize, const O: usize> {
     sinks: [Sink; O],
     /// Whether there are more bytes than the caches hold.
     large: bool,
+    /// Elements in a tile.
+    step: usize,
 }
 
 /// How results come to an output.
@@ -180,7 +185,15 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
             false => Sink::Store,
         }
     });
+    let direct = |source: &Source<C>| matches!(source, Source::Direct(_));
+    let all_direct = sources.0.iter().chain(&sources.1).all(direct) && sinks[0] == Sink::Direct;
     let plan = Plan {
+        step: match () {
+            _ if large => STREAMED,
+            // Nothing is gathered or brought anywhere: beginning the loop again would cost a tenth of the time.
+            _ if all_direct && rule.any => usize::MAX,
+            _ => TILE,
+        },
         rule,
         sinks,
         large,
@@ -288,7 +301,7 @@ impl<C: Lane> Source<C> {
     /// Where elements `at .. at + n` can be read: in the array itself, or in `tile` after gathering them.
     ///
     /// # Safety
-    /// The array has at least `at + n` elements, and `n ≤ TILE`.
+    /// The array has at least `at + n` elements, and `n ≤ TILE` where it is not direct.
     unsafe fn tile(&self, at: usize, n: usize, tile: &mut MaybeUninit<[C; TILE]>) -> *const C {
         let tile = tile.as_mut_ptr().cast::<C>();
         match self {
@@ -308,10 +321,9 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
         let mut more_tiles = [const { MaybeUninit::uninit() }; M];
         let Line(results) = &mut Line::<Tiles<C, O>>([[const { MaybeUninit::uninit() }; TILE]; O]);
         let mut own = Vec::new();
-        let step = if self.large { STREAMED } else { TILE };
         let mut at = start;
         while at < start + len {
-            let n = step.min(start + len - at);
+            let n = self.step.min(start + len - at);
             let mut x = [std::ptr::null(); I];
             let mut more = [std::ptr::null(); M];
             if self.large {
@@ -321,7 +333,7 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
                     .for_each(|source| source.prefetch(at, n));
             }
             for i in 0..I {
-                // SAFETY: inputs were broadcast to the shape that `at + n` stays within; n ≤ TILE.
+                // SAFETY: inputs were broadcast to the shape that `at + n` stays within; n ≤ TILE, or all are direct.
                 x[i] = unsafe { self.x[i].tile(at, n, &mut x_tiles[i]) };
             }
             for i in 0..M {
@@ -335,7 +347,7 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
                 },
                 _ => results.as_flattened_mut(),
             };
-            // SAFETY: each input has n ≤ TILE elements there.
+            // SAFETY: each input has n elements there, and n ≤ TILE where the rule has any need of it.
             unsafe { (self.rule.tile)(self.rule.body, &x, &more, out, n, &mut own) };
             for o in 0..O {
                 let (base, dtype) = self.outputs[o];
@@ -365,7 +377,7 @@ dispatch!(unsafe fn tile<C: Lane, B: Body<I, M, O>; const I: usize, const M: usi
 /// The loop itself. `out` is a `&mut` so that the compiler knows that it overlaps no input.
 ///
 /// # Safety
-/// Each input has `n ≤ TILE` elements; `S` has the bits of `C`.
+/// Each input has `n` elements; `S` has the bits of `C`.
 #[inline(always)]
 unsafe fn tile_body<S: Real, C: Lane, B: Body<I, M, O>, const I: usize, const M: usize, const O: usize>(
     body: &B,
@@ -375,7 +387,7 @@ unsafe fn tile_body<S: Real, C: Lane, B: Body<I, M, O>, const I: usize, const M:
     n: usize,
 ) {
     const { assert!(size_of::<S>() == size_of::<C>()) };
-    assert!(n <= TILE && out.len() >= (O - 1) * TILE + n);
+    assert!((n <= TILE || O == 1) && out.len() >= (O - 1) * TILE + n);
     for k in 0..n {
         // SAFETY: k < n, and S has the bits of C.
         let x = x.map(|p| unsafe { p.add(k).cast::<S>().read() });
