@@ -5,50 +5,58 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from wengert import _C, broadcast_shapes, special
+from wengert import _C, broadcast_shapes, finfo, special
 from wengert._C import Tensor
 from wengert._modes import no_grad
 from wengert.nn import functional as F
 
 from . import constraints
 from .distribution import Distribution, together
+from .draws import standard_gamma
+from .exp_family import ExponentialFamily
 
-_EPS = {_C.float64: 2.0**-52, _C.float16: 2.0**-10, _C.bfloat16: 2.0**-7}
 
-
-def _inside(p: Tensor) -> Tensor:
+def inside(p: Tensor) -> Tensor:
     """Kept away from 0 and 1, where logarithms end."""
-    eps = _EPS.get(p.dtype, 2.0**-23)
+    eps = finfo(p.dtype).eps
     return p.clamp(min=eps, max=1 - eps)
 
 
-class _Chances(Distribution):
+class Chances(Distribution):
     """Distributions of a probability, given as such or by its logit."""
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
 
-    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None, *beside: Any) -> None:
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        self._set(probs, logits, validate_args)
+
+    def _set(self, probs: Any, logits: Any, validate_args: bool | None, **beside: Any) -> None:
+        """With other parameters `beside`."""
         if (probs is None) == (logits is None):
             raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        given, *rest = together(probs if probs is not None else logits, *beside)
-        setattr(self, "probs" if probs is not None else "logits", given)
-        self._beside = rest
-        super().__init__(given.shape, (), validate_args)
+        given, *rest = together(probs if probs is not None else logits, *beside.values())
+        self.__dict__.update(zip(beside, rest), **{"probs" if probs is not None else "logits": given})
+        Distribution.__init__(self, given.shape, (), validate_args)
 
     def __getattr__(self, name: str) -> Tensor:
         # The one of the two that was not given follows from the other.
         if name == "logits" and "probs" in self.__dict__:
-            p = _inside(self.probs)
+            p = inside(self.probs)
             return p.log() - (-p).log1p()
         if name == "probs" and "logits" in self.__dict__:
             return self.logits.sigmoid()
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    @property
+    def param_shape(self) -> Any:
+        """The shape of the probabilities."""
+        return self.logits.shape
+
     def _entropy_of_one(self) -> Tensor:
         return F.binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
 
 
-class Bernoulli(_Chances):
+class Bernoulli(Chances, ExponentialFamily):
     """1 with probability p, else 0.
 
     >>> import wengert
@@ -57,6 +65,7 @@ class Bernoulli(_Chances):
     """
 
     support = constraints.boolean  # type: ignore[assignment]
+    _mean_carrier_measure = 0
     has_enumerate_support = True
 
     @property
@@ -93,8 +102,15 @@ class Bernoulli(_Chances):
         """0 and 1."""
         return self._enumerated(_C.arange(2, dtype=self.probs.dtype), expand)
 
+    @property
+    def _natural_params(self) -> tuple:
+        return (self.logits,)
 
-class Geometric(_Chances):
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        return F.softplus(natural_params[0])
+
+
+class Geometric(Chances):
     """How many trials of probability p fail before one succeeds.
 
     >>> import wengert
@@ -136,7 +152,7 @@ class Geometric(_Chances):
         return self._entropy_of_one() / self.probs
 
 
-class Binomial(_Chances):
+class Binomial(Chances):
     """How many of `total_count` trials of probability p succeed.
 
     >>> import wengert
@@ -144,13 +160,13 @@ class Binomial(_Chances):
     tensor(-0.9808)
     """
 
-    arg_constraints = {**_Chances.arg_constraints, "total_count": constraints.nonnegative_integer}
+    arg_constraints = {**Chances.arg_constraints, "total_count": constraints.nonnegative_integer}
 
     def __init__(self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        super().__init__(probs, logits, validate_args, total_count)
-        (self.total_count,) = self._beside
+        self.total_count: Tensor
+        self._set(probs, logits, validate_args, total_count=total_count)
 
-    @property
+    @constraints.dependent_property
     def support(self) -> constraints.Constraint:
         """From 0 to `total_count`."""
         return constraints.integer_interval(0, self.total_count)
@@ -197,7 +213,57 @@ class Binomial(_Chances):
         return -(log.exp() * log).sum(0)
 
 
-class Poisson(Distribution):
+class NegativeBinomial(Chances):
+    """How many trials of probability p succeed before `total_count` fail.
+
+    >>> import wengert
+    >>> wengert.distributions.NegativeBinomial(2.0, 0.5).log_prob(wengert.tensor(1.0))
+    tensor(-1.3863)
+    """
+
+    arg_constraints = {
+        "total_count": constraints.nonnegative,
+        "probs": constraints.half_open_interval(0.0, 1.0),
+        "logits": constraints.real,
+    }
+    support = constraints.nonnegative_integer  # type: ignore[assignment]
+
+    def __init__(self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        self.total_count: Tensor
+        self._set(probs, logits, validate_args, total_count=total_count)
+        self.total_count = self.total_count.to(self.logits.dtype)
+
+    @property
+    def mean(self) -> Tensor:
+        """n p / (1 − p)."""
+        return self.total_count * self.logits.exp()
+
+    @property
+    def mode(self) -> Tensor:
+        """⌊(n − 1) p / (1 − p)⌋, at least 0."""
+        return ((self.total_count - 1) * self.logits.exp()).floor().clamp(min=0)
+
+    @property
+    def variance(self) -> Tensor:
+        """n p / (1 − p)²."""
+        return self.mean / (-self.logits).sigmoid()
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws a number of successes: a `Poisson` variable whose rate is a `Gamma` variable."""
+        with no_grad():
+            rate = standard_gamma(self.total_count.detach().expand(self._extended_shape(sample_shape)))
+            return _C.poisson(rate * self.logits.exp())
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability."""
+        value, n = self._checked(value), self.total_count
+        ways = (n + value).lgamma() - (1 + value).lgamma() - n.lgamma()
+        # Of no failures nothing comes but 0, and Γ(0) is infinite.
+        ways = _C.where(n + value == 0, 0.0, ways)
+        return ways - n * F.softplus(self.logits) - value * F.softplus(-self.logits)
+
+
+class Poisson(ExponentialFamily):
     """p(k) = λᵏ exp(−λ) / k!.
 
     >>> import wengert
@@ -237,6 +303,13 @@ class Poisson(Distribution):
         value = self._checked(value)
         return special.xlogy(value, self.rate) - self.rate - (value + 1).lgamma()
 
+    @property
+    def _natural_params(self) -> tuple:
+        return (self.rate.log(),)
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        return natural_params[0].exp()
+
 
 class Categorical(Distribution):
     """One of n classes, by probabilities of any sum or by their logarithms, along the last dimension.
@@ -247,7 +320,6 @@ class Categorical(Distribution):
     """
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
-    _event_dims = {"probs": 1, "logits": 1}
     has_enumerate_support = True
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
@@ -265,7 +337,7 @@ class Categorical(Distribution):
 
     def __getattr__(self, name: str) -> Tensor:
         if name == "logits" and "probs" in self.__dict__:
-            return _inside(self.probs).log()
+            return inside(self.probs).log()
         if name == "probs" and "logits" in self.__dict__:
             return self.logits.softmax(-1)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -275,7 +347,7 @@ class Categorical(Distribution):
         """The shape of the probabilities."""
         return self.logits.shape
 
-    @property
+    @constraints.dependent_property
     def support(self) -> constraints.Constraint:
         """From 0 to n − 1."""
         return constraints.integer_interval(0, self._num_events - 1)
@@ -320,7 +392,7 @@ class Categorical(Distribution):
         return self._enumerated(_C.arange(self._num_events), expand)
 
 
-class _OfClasses(Distribution):
+class OfClasses(Distribution):
     """What is drawn by a `Categorical`, and told as a vector over the classes."""
 
     _categorical: Categorical
@@ -335,8 +407,13 @@ class _OfClasses(Distribution):
         """Their logarithms."""
         return self._categorical.logits
 
+    @property
+    def param_shape(self) -> Any:
+        """The shape of the probabilities."""
+        return self._categorical.param_shape
 
-class OneHotCategorical(_OfClasses):
+
+class OneHotCategorical(OfClasses):
     """As `Categorical`, with samples that are 1 at their class and 0 elsewhere.
 
     >>> import wengert
@@ -346,6 +423,7 @@ class OneHotCategorical(_OfClasses):
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.one_hot  # type: ignore[assignment]
+    has_enumerate_support = True
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         self._categorical = Categorical(probs, logits)
@@ -353,7 +431,7 @@ class OneHotCategorical(_OfClasses):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> "OneHotCategorical":
         """The same distribution for a larger batch."""
-        return OneHotCategorical(logits=self._categorical.expand(batch_shape).logits)
+        return type(self)(logits=self._categorical.expand(batch_shape).logits)
 
     @property
     def mean(self) -> Tensor:
@@ -382,8 +460,32 @@ class OneHotCategorical(_OfClasses):
         """−Σ p log p."""
         return self._categorical.entropy()
 
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All classes."""
+        n, batch = self.event_shape[0], tuple(self.batch_shape)
+        values = _C.eye(n, dtype=self.logits.dtype).reshape((n, *(1,) * len(batch), n))
+        return values.expand((n, *batch, n)) if expand else values
 
-class Multinomial(_OfClasses):
+
+class OneHotCategoricalStraightThrough(OneHotCategorical):
+    """As `OneHotCategorical`, with gradients passed to the probabilities as if samples were these.
+
+    Source: Bengio, Léonard and Courville, Estimating or Propagating Gradients Through Stochastic Neurons, 2013.
+
+    >>> import wengert
+    >>> p = wengert.tensor([0.5, 0.5], requires_grad=True)
+    >>> wengert.distributions.OneHotCategoricalStraightThrough(p).rsample().sum()
+    tensor(1., grad_fn=<sum>)
+    """
+
+    has_rsample = True
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws such that gradients pass to the probabilities."""
+        return self.sample(sample_shape) + (self.probs - self.probs.detach())
+
+
+class Multinomial(OfClasses):
     """How often each of n classes comes up in `total_count` draws.
 
     >>> import wengert
@@ -403,13 +505,10 @@ class Multinomial(_OfClasses):
         """The same distribution for a larger batch."""
         return Multinomial(self.total_count, logits=self._categorical.expand(batch_shape).logits)
 
-    @property
+    @constraints.dependent_property
     def support(self) -> constraints.Constraint:
-        """Counts whose sum is `total_count`."""
-        n = self.total_count
-        return constraints.Constraint(
-            f"Multinomial(upper_bound={n})", lambda x: (x >= 0).all(-1) & (x % 1 == 0).all(-1) & (x.sum(-1) == n), 1, True
-        )
+        """Counts whose sum is not above `total_count`."""
+        return constraints.multinomial(self.total_count)
 
     @property
     def mean(self) -> Tensor:

@@ -9,7 +9,9 @@ from wengert._C import Tensor
 from wengert._modes import no_grad
 from wengert._size import Size
 
-from .constraints import Constraint
+from .constraints import Constraint, dependent_property, independent, is_dependent
+
+EULER = 0.57721566490153286061
 
 
 def together(*values: Any) -> tuple:
@@ -25,6 +27,15 @@ def summed(x: Tensor, count: int) -> Tensor:
     return x if count == 0 else x.sum(tuple(range(-count, 0)))
 
 
+def expect(owner: Any, name: str, constraint: Constraint, value: Tensor) -> None:
+    """An error where a parameter is not what it must be."""
+    if not bool(constraint.check(value.detach()).all()):
+        raise ValueError(
+            f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution "
+            f"{type(owner).__name__} to satisfy the constraint {constraint}, but found invalid values:\n{value}"
+        )
+
+
 class Distribution:
     """A random variable: a batch of `batch_shape`, each of whose samples has `event_shape`.
 
@@ -34,8 +45,6 @@ class Distribution:
     has_rsample = False
     has_enumerate_support = False
     arg_constraints: dict = {}
-    # How many dimensions of each parameter belong to one event.
-    _event_dims: dict = {}
     _validate_args = __debug__
 
     @staticmethod
@@ -49,13 +58,8 @@ class Distribution:
             self._validate_args = validate_args
         if self._validate_args:
             for name, constraint in self.arg_constraints.items():
-                if name in self.__dict__:
-                    value = getattr(self, name)
-                    if not bool(constraint.check(value.detach()).all()):
-                        raise ValueError(
-                            f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution "
-                            f"{type(self).__name__} to satisfy the constraint {constraint}, but found invalid values:\n{value}"
-                        )
+                if name in self.__dict__ and not is_dependent(constraint):
+                    expect(self, name, constraint, self.__dict__[name])
 
     @property
     def batch_shape(self) -> Size:
@@ -92,16 +96,15 @@ class Distribution:
         """The root of the variance."""
         return self.variance.sqrt()
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> "Distribution":
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """The same distribution for a larger batch."""
         new = object.__new__(type(self))
         new.__dict__.update(self.__dict__)
         shape = Size(batch_shape)
-        for name in self.arg_constraints:
+        for name, constraint in self.arg_constraints.items():
             if name in self.__dict__:
                 value = getattr(self, name)
-                own = self._event_dims.get(name, 0)
-                event = tuple(value.shape)[value.dim() - own :]
+                event = tuple(value.shape)[value.dim() - constraint.event_dim :]
                 setattr(new, name, value.expand((*shape, *event)))
         new._batch_shape = shape
         return new
@@ -175,7 +178,7 @@ class Distribution:
         return value
 
     def __repr__(self) -> str:
-        values = {name: getattr(self, name) for name in self.arg_constraints if name in self.__dict__}
+        values = {name: self.__dict__[name] for name in self.arg_constraints if name in self.__dict__}
         shown = ", ".join(f"{k}: {v.item() if v.numel() == 1 else tuple(v.shape)}" for k, v in values.items())
         return f"{type(self).__name__}({shown})"
 
@@ -214,16 +217,11 @@ class Independent(Distribution):
         """As the base distribution."""
         return self.base_dist.has_rsample
 
-    @property
+    @dependent_property
     def support(self) -> Constraint:
         """What samples can be."""
         base, count = self.base_dist.support, self.reinterpreted_batch_ndims
-
-        def check(x: Tensor) -> Tensor:
-            allowed = base.check(x)
-            return allowed.flatten(-count).all(-1) if count else allowed
-
-        return Constraint(f"IndependentConstraint({base}, {count})", check, base.event_dim + count, base.is_discrete)
+        return independent(base, count) if count else base
 
     @property
     def mean(self) -> Tensor:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from wengert import _C
+from wengert import _C, special
 from wengert._C import Tensor
 from wengert._modes import no_grad
 
 from . import constraints
-from .distribution import Distribution, together
-from .draws import standard_gamma
+from .distribution import EULER, Distribution, together
+from .draws import standard_gamma, von_mises
+from .exp_family import ExponentialFamily
 
-
-_EULER = 0.57721566490153286061
 
 
 class _Located(Distribution):
@@ -54,7 +53,7 @@ class _Located(Distribution):
         return _C.rand(shape, dtype=self.loc.dtype).clamp(min=2.0**-24 if self.loc.dtype is not _C.float64 else 2.0**-53)
 
 
-class Normal(_Located):
+class Normal(_Located, ExponentialFamily):
     """p(x) = exp(−(x − μ)² / 2σ²) / (σ √2π).
 
     >>> import wengert
@@ -62,6 +61,8 @@ class Normal(_Located):
     >>> d.log_prob(wengert.tensor(0.0)), d.sample((3,)).shape
     (tensor(-0.9189), wengert.Size([3]))
     """
+
+    _mean_carrier_measure = 0
 
     def _standard(self, shape: Any) -> Tensor:
         return _C.randn(shape, dtype=self.loc.dtype)
@@ -91,6 +92,14 @@ class Normal(_Located):
     def entropy(self) -> Tensor:
         """½ + ½ log 2π + log σ."""
         return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
+
+    @property
+    def _natural_params(self) -> tuple:
+        return self.loc / self.scale**2, -0.5 / self.scale**2
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        first, second = natural_params
+        return -0.25 * first**2 / second + 0.5 * (-math.pi / second).log()
 
 
 class Laplace(_Located):
@@ -186,7 +195,7 @@ class Gumbel(_Located):
     @property
     def mean(self) -> Tensor:
         """μ + γ β."""
-        return self.loc + self.scale * _EULER
+        return self.loc + self.scale * EULER
 
     @property
     def variance(self) -> Tensor:
@@ -209,11 +218,11 @@ class Gumbel(_Located):
 
     def entropy(self) -> Tensor:
         """log β + 1 + γ."""
-        return self.scale.log() + (1 + _EULER)
+        return self.scale.log() + (1 + EULER)
 
 
 class StudentT(Distribution):
-    """p(x) ∝ (1 + z² / ν)^(−(ν + 1) / 2) with z = (x − μ) / σ. Gradients pass through samples to μ and σ only.
+    """p(x) ∝ (1 + z² / ν)^(−(ν + 1) / 2) with z = (x − μ) / σ.
 
     >>> import wengert
     >>> wengert.distributions.StudentT(3.0).log_prob(wengert.tensor(0.0))
@@ -221,6 +230,7 @@ class StudentT(Distribution):
     """
 
     arg_constraints = {"df": constraints.positive, "loc": constraints.real, "scale": constraints.positive}
+    has_rsample = True
     support = constraints.real  # type: ignore[assignment]
 
     def __init__(self, df: Any, loc: Any = 0.0, scale: Any = 1.0, validate_args: bool | None = None) -> None:
@@ -244,13 +254,10 @@ class StudentT(Distribution):
         return _C.where(self.df > 2, finite, _C.where(self.df > 1, _C.full_like(finite.detach(), math.inf), math.nan))
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        """Draws such that gradients pass to μ and σ."""
+        """Draws such that gradients pass to the parameters."""
         shape = self._extended_shape(sample_shape)
-        with no_grad():
-            x = _C.randn(shape, dtype=self.df.dtype)
-            z = 2 * standard_gamma((self.df / 2).detach().expand(shape))
-            y = x * (self.df / z).sqrt()
-        return self.loc + self.scale * y
+        z = 2 * standard_gamma((self.df / 2).expand(shape))
+        return self.loc + self.scale * _C.randn(shape, dtype=self.df.dtype) * (self.df / z).sqrt()
 
     def log_prob(self, value: Tensor) -> Tensor:
         """The logarithm of the density."""
@@ -264,3 +271,45 @@ class StudentT(Distribution):
         half = 0.5 * self.df
         log_beta = half.lgamma() + math.lgamma(0.5) - (half + 0.5).lgamma()
         return self.scale.log() + (half + 0.5) * ((half + 0.5).digamma() - half.digamma()) + 0.5 * self.df.log() + log_beta
+
+
+class VonMises(Distribution):
+    """p(x) = exp(κ cos(x − μ)) / (2π I₀(κ)): an angle around μ. `mean` and `variance` are those of directions.
+
+    >>> import wengert
+    >>> wengert.distributions.VonMises(0.0, 1.0).log_prob(wengert.tensor(0.0))
+    tensor(-1.0738)
+    """
+
+    arg_constraints = {"loc": constraints.real, "concentration": constraints.positive}
+    support = constraints.real  # type: ignore[assignment]
+
+    def __init__(self, loc: Any, concentration: Any, validate_args: bool | None = None) -> None:
+        self.loc, self.concentration = together(loc, concentration)
+        super().__init__(self.loc.shape, (), validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        """μ."""
+        return self.loc
+
+    @property
+    def mode(self) -> Tensor:
+        """μ."""
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        """1 − I₁(κ) / I₀(κ)."""
+        return 1 - special.i1e(self.concentration) / special.i0e(self.concentration)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws an angle in [−π, π)."""
+        with no_grad():
+            x = von_mises(self.concentration.detach().expand(self._extended_shape(sample_shape)))
+            return (x + math.pi + self.loc) % (2 * math.pi) - math.pi
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density."""
+        k = self.concentration
+        return k * ((self._checked(value) - self.loc).cos() - 1) - math.log(2 * math.pi) - special.i0e(k).log()
