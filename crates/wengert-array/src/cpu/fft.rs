@@ -1,12 +1,17 @@
-//! Discrete Fourier transforms along one dimension. `rustfft` and `realfft` compute them.
+//! Discrete Fourier transforms along one dimension. `rustfft` computes those of complex numbers.
 
+mod real;
+
+use super::isa::Lane;
 use super::threads;
 use crate::array::Array;
 use crate::dtype::{DType, Element};
 use num_complex::Complex;
-use realfft::{FftNum, RealFftPlanner};
-use rustfft::{FftDirection, FftPlanner};
+use real::Turns;
+use rustfft::{Fft, FftDirection, FftNum, FftPlanner};
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 thread_local! {
     /// Plans are made once for each length, and kept.
@@ -16,30 +21,30 @@ thread_local! {
 #[doc(hidden)]
 pub struct Plans<T: FftNum> {
     complex: FftPlanner<T>,
-    real: RealFftPlanner<T>,
+    turns: HashMap<usize, Arc<Turns<T>>>,
 }
 
 impl<T: FftNum> Plans<T> {
     fn new() -> Plans<T> {
         Plans {
             complex: FftPlanner::new(),
-            real: RealFftPlanner::new(),
+            turns: HashMap::new(),
         }
     }
 }
 
 /// A type that transforms are computed in.
-trait Number: FftNum + Element {
+trait Number: FftNum + Element + Lane {
     fn plans<R>(f: impl FnOnce(&mut Plans<Self>) -> R) -> R;
-    fn scaled(self, by: f64) -> Self;
+    fn number(x: f64) -> Self;
 }
 
 impl Number for f32 {
     fn plans<R>(f: impl FnOnce(&mut Plans<f32>) -> R) -> R {
         PLANS.with_borrow_mut(|plans| f(&mut plans.0))
     }
-    fn scaled(self, by: f64) -> f32 {
-        self * by as f32
+    fn number(x: f64) -> f32 {
+        x as f32
     }
 }
 
@@ -47,9 +52,27 @@ impl Number for f64 {
     fn plans<R>(f: impl FnOnce(&mut Plans<f64>) -> R) -> R {
         PLANS.with_borrow_mut(|plans| f(&mut plans.1))
     }
-    fn scaled(self, by: f64) -> f64 {
-        self * by
+    fn number(x: f64) -> f64 {
+        x
     }
+}
+
+fn plan<T: Number>(n: usize, inverse: bool) -> Arc<dyn Fft<T>> {
+    let direction = match inverse {
+        true => FftDirection::Inverse,
+        false => FftDirection::Forward,
+    };
+    T::plans(|plans| plans.complex.plan_fft(n, direction))
+}
+
+fn turns<T: Number>(n: usize) -> Arc<Turns<T>> {
+    T::plans(|plans| {
+        plans
+            .turns
+            .entry(n)
+            .or_insert_with(|| Arc::new(Turns::new(n)))
+            .clone()
+    })
 }
 
 /// Roughly how many instructions a transform of `n` numbers takes.
@@ -74,14 +97,8 @@ fn complex<T: Number>(x: &Array, axis: usize, inverse: bool, scale: f64) -> Arra
 where
     Complex<T>: Element,
 {
-    let mut y = rows(x, axis);
-    let n = x.shape()[axis];
-    let direction = if inverse {
-        FftDirection::Inverse
-    } else {
-        FftDirection::Forward
-    };
-    let plan = T::plans(|plans| plans.complex.plan_fft(n, direction));
+    let (mut y, n) = (rows(x, axis), x.shape()[axis]);
+    let plan = plan::<T>(n, inverse);
     let scratch = || vec![Complex::default(); plan.get_inplace_scratch_len()];
     threads::each_row(y.make_mut(), n, cost(n), scratch, |scratch, _, row| {
         plan.process_with_scratch(row, scratch);
@@ -93,8 +110,9 @@ where
 /// Row by row, while it is in the cache.
 fn rescale<T: Number>(row: &mut [Complex<T>], scale: f64) {
     if scale != 1.0 {
+        let scale = T::number(scale);
         for z in row {
-            *z = Complex::new(z.re.scaled(scale), z.im.scaled(scale));
+            *z = Complex::new(z.re * scale, z.im * scale);
         }
     }
 }
@@ -115,21 +133,34 @@ where
     let half = n / 2 + 1;
     let shape = x_rows.shape().with(x.rank() - 1, half);
     let mut y = Array::full(shape, 0.0, T::DTYPE.complex());
-    let plan = T::plans(|plans| plans.real.plan_fft_forward(n));
     let from = x_rows.as_slice::<T>();
-    let own = || (plan.make_input_vec(), plan.make_scratch_vec());
-    threads::each_row(
-        y.make_mut(),
-        half,
-        cost(n) / 2,
-        own,
-        |(input, scratch), r, row| {
-            input.copy_from_slice(&from[r * n..][..n]);
-            plan.process_with_scratch(input, row, scratch)
-                .expect("lengths that fit");
+    let (out, cost) = (y.make_mut::<Complex<T>>(), cost(n) / 2);
+    if n.is_multiple_of(2) {
+        let (plan, turns) = (plan::<T>(n / 2, false), turns::<T>(n));
+        let scratch = || vec![Complex::default(); plan.get_immutable_scratch_len()];
+        threads::each_row(out, half, cost, scratch, |scratch, r, row| {
+            let pairs = as_complex(&from[r * n..][..n]);
+            plan.process_immutable_with_scratch(pairs, &mut row[..n / 2], scratch);
+            row[n / 2] = row[0];
+            turns.apart(row, 0.5 * scale, false);
+        });
+    } else {
+        let plan = plan::<T>(n, false);
+        let own = || {
+            (
+                vec![Complex::default(); n],
+                vec![Complex::default(); plan.get_inplace_scratch_len()],
+            )
+        };
+        threads::each_row(out, half, 2 * cost, own, |(whole, scratch), r, row| {
+            for (z, x) in whole.iter_mut().zip(&from[r * n..][..n]) {
+                *z = Complex::new(*x, T::default());
+            }
+            plan.process_with_scratch(whole, scratch);
+            row.copy_from_slice(&whole[..half]);
             rescale(row, scale);
-        },
-    );
+        });
+    }
     y.transpose(axis, x.rank() - 1)
 }
 
@@ -149,20 +180,53 @@ where
     let (z_rows, half) = (rows(z, axis), n / 2 + 1);
     let shape = z_rows.shape().with(z.rank() - 1, n);
     let mut y = Array::full(shape, 0.0, T::DTYPE);
-    let plan = T::plans(|plans| plans.real.plan_fft_inverse(n));
     let from = z_rows.as_slice::<Complex<T>>();
-    let own = || (plan.make_input_vec(), plan.make_scratch_vec());
-    threads::each_row(y.make_mut(), n, cost(n) / 2, own, |(input, scratch), r, row| {
-        input.copy_from_slice(&from[r * half..][..half]);
-        input[0].im = T::zero();
-        if n.is_multiple_of(2) {
-            input[half - 1].im = T::zero();
-        }
-        plan.process_with_scratch(input, row, scratch)
-            .expect("lengths that fit");
-        row.iter_mut().for_each(|v| *v = v.scaled(scale));
-    });
+    let (out, cost) = (y.make_mut::<T>(), cost(n) / 2);
+    if n.is_multiple_of(2) {
+        let (plan, turns) = (plan::<T>(n / 2, true), turns::<T>(n));
+        let own = || {
+            let scratch = plan.get_immutable_scratch_len();
+            (vec![Complex::default(); half], vec![Complex::default(); scratch])
+        };
+        threads::each_row(out, n, cost, own, |(input, scratch), r, row| {
+            input.copy_from_slice(&from[r * half..][..half]);
+            input[0].im = T::default();
+            input[half - 1].im = T::default();
+            turns.apart(input, scale, true);
+            plan.process_immutable_with_scratch(&input[..n / 2], as_complex_mut(row), scratch);
+        });
+    } else {
+        let plan = plan::<T>(n, true);
+        let own = || {
+            (
+                vec![Complex::default(); n],
+                vec![Complex::default(); plan.get_inplace_scratch_len()],
+            )
+        };
+        let scale = T::number(scale);
+        threads::each_row(out, n, 2 * cost, own, |(whole, scratch), r, row| {
+            let from = &from[r * half..][..half];
+            whole[0] = Complex::new(from[0].re, T::default());
+            for k in 1..half {
+                (whole[k], whole[n - k]) = (from[k], from[k].conj());
+            }
+            plan.process_with_scratch(whole, scratch);
+            row.iter_mut().zip(whole).for_each(|(x, z)| *x = z.re * scale);
+        });
+    }
     y.transpose(axis, z.rank() - 1)
+}
+
+/// Pairs of numbers as complex numbers.
+fn as_complex<T: Number>(x: &[T]) -> &[Complex<T>] {
+    // SAFETY: a complex number is two numbers beside each other (`repr(C)`), aligned as one of them.
+    unsafe { std::slice::from_raw_parts(x.as_ptr().cast(), x.len() / 2) }
+}
+
+/// As [`as_complex`], to be written.
+fn as_complex_mut<T: Number>(x: &mut [T]) -> &mut [Complex<T>] {
+    // SAFETY: as there.
+    unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len() / 2) }
 }
 
 #[cfg(test)]
@@ -188,7 +252,7 @@ mod tests {
 
     #[test]
     fn transforms_are_those_of_the_definition() {
-        for n in [1, 2, 3, 4, 5, 7, 8, 12, 17, 30, 64] {
+        for n in [1, 2, 3, 4, 5, 6, 7, 8, 12, 14, 17, 30, 32, 34, 62, 64, 96, 100] {
             let row: Vec<Complex64> = (0..n)
                 .map(|i| Complex64::new((i * 7 % 5) as f64 - 1.5, (i * 3 % 4) as f64))
                 .collect();
