@@ -4,6 +4,7 @@ use crate::error::{Error, ErrorKind, raise};
 use half::{bf16, f16};
 use num_complex::{Complex32, Complex64};
 use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 /// The type of an array's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,7 +38,48 @@ pub enum DType {
 
 use DType::*;
 
+/// What new floating-point arrays are made of.
+static DEFAULT: AtomicU8 = AtomicU8::new(F32 as u8);
+
+/// The dtype of floating-point numbers for which no other is given: f32 until [`set_default_dtype`] changes it.
+pub fn get_default_dtype() -> DType {
+    let set = DEFAULT.load(Relaxed);
+    [F64, F16, BF16]
+        .into_iter()
+        .find(|&d| d as u8 == set)
+        .unwrap_or(F32)
+}
+
+/// Makes floating-point literals, ranges, fills, random numbers and layers of this dtype where no other is given, in all
+/// threads, and what integers become where a result is no integer. Complex numbers get parts of it: C64 for half precision.
+///
+/// # Errors
+/// If it is not one of F16, BF16, F32 and F64.
+///
+/// ```
+/// # use wengert_array::{DType, get_default_dtype, set_default_dtype};
+/// assert_eq!(get_default_dtype(), DType::F32);
+/// assert!(set_default_dtype(DType::I64).is_err());
+/// ```
+pub fn set_default_dtype(dtype: DType) -> Result<(), Error> {
+    if !dtype.is_float() {
+        let message =
+            format!("only floating-point types are supported as the default type, and {dtype} is none");
+        return Err(Error::new(ErrorKind::DType, "set_default_dtype", message));
+    }
+    DEFAULT.store(dtype as u8, Relaxed);
+    Ok(())
+}
+
 impl DType {
+    /// Itself if floating-point, real or complex; else the [default](get_default_dtype).
+    pub fn or_default(self) -> DType {
+        match self.is_differentiable() {
+            true => self,
+            false => get_default_dtype(),
+        }
+    }
+
     /// Bytes per element.
     pub const fn size(self) -> usize {
         match self {

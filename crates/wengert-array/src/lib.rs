@@ -22,7 +22,7 @@ mod storage;
 pub use array::{Array, Meta};
 pub use cpu::threads::{get_num_threads, set_num_threads};
 pub use device::Device;
-pub use dtype::{Compute, DType, Element, no_complex};
+pub use dtype::{Compute, DType, Element, get_default_dtype, no_complex, set_default_dtype};
 pub use error::{Error, ErrorKind, Result, catch, raise, raise_quietly};
 #[doc(hidden)]
 pub use half;

@@ -1,7 +1,7 @@
 //! Arrays as text, exactly as PyTorch writes them with the same options.
 
 use crate::array::Array;
-use crate::dtype::{Compute, DType, Element};
+use crate::dtype::{Compute, DType, Element, get_default_dtype};
 use crate::with_element;
 use std::sync::{PoisonError, RwLock};
 
@@ -64,10 +64,11 @@ pub fn format(array: &Array, prefix: &str, suffixes: &[String]) -> String {
         }
         text.push_str("[]");
         // No elements: nothing shows whether they would be floats, integers or bools.
-        dtype == DType::F32
+        dtype == get_default_dtype()
     } else {
         Body::new(array).write(&mut text, 0, prefix.len());
-        matches!(dtype, DType::F32 | DType::I64 | DType::Bool | DType::C64)
+        let float = get_default_dtype();
+        matches!(dtype, DType::I64 | DType::Bool) || dtype == float || dtype == float.complex()
     };
     if !plain {
         notes.push(format!("dtype={dtype}"));

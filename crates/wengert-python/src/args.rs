@@ -7,7 +7,7 @@ use pyo3::types::{PyBool, PyComplex, PyComplexMethods, PyFloat, PyInt, PyList, P
 use smallvec::SmallVec;
 use wengert::num_complex::Complex64;
 pub(crate) use wengert::ops::shape::Few;
-use wengert::{Array, DType, Many, Shape, Tensor};
+use wengert::{Array, DType, Many, Shape, Tensor, get_default_dtype};
 
 /// The tensor behind a Python object, if it is one.
 #[inline]
@@ -82,7 +82,7 @@ impl Number {
         match self {
             Number::Bool(_) => DType::Bool,
             Number::Int(_) => DType::I64,
-            Number::Float(_) => DType::F32,
+            Number::Float(_) => get_default_dtype(),
         }
     }
     /// As a 0-d tensor of `dtype`.
@@ -97,7 +97,7 @@ impl Number {
     /// no number.
     pub(crate) fn ready(self, t: &Tensor) -> Tensor {
         match (self, t.dtype()) {
-            (Number::Float(_), d) if !d.is_differentiable() => t.to(DType::F32),
+            (Number::Float(_), d) if !d.is_differentiable() => t.to(get_default_dtype()),
             (Number::Int(_), DType::Bool) => t.to(DType::I64),
             _ => t.clone(),
         }
@@ -173,10 +173,10 @@ impl Operand {
     pub(crate) fn tensor(&self, with: &Tensor) -> Tensor {
         match self {
             Operand::Tensor(t) => t.clone(),
-            Operand::Complex(z) => Tensor::complex_scalar(*z, with.dtype().complex()),
+            Operand::Complex(z) => Tensor::complex_scalar(*z, with.dtype().or_default().complex()),
             Operand::Number(n) => {
                 let dtype = match (n, with.dtype()) {
-                    (Number::Float(_), d) if !d.is_differentiable() => DType::F32,
+                    (Number::Float(_), d) if !d.is_differentiable() => get_default_dtype(),
                     (Number::Int(_), DType::Bool) => DType::I64,
                     (_, d) => d,
                 };

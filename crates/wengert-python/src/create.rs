@@ -9,7 +9,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyMapping, PyString, PyTuple};
 use wengert::num_complex::Complex64;
-use wengert::{Array, DType, Error, ErrorKind, Shape, Tensor};
+use wengert::{Array, DType, Error, ErrorKind, Shape, Tensor, get_default_dtype};
 
 /// The numbers of nested lists, in row-major order.
 #[derive(Default)]
@@ -128,7 +128,10 @@ impl Flat {
         if !self.imag.is_empty() {
             let re: Vec<f64> = self.numbers.iter().map(|n| n.f64()).collect();
             let [re, im] = [re, self.imag].map(|part| Array::from_slice(&part, &self.dims[..]));
-            let kind = self.dtype.map_or(DType::C64, |d| d.promote(DType::C64));
+            let kind = self
+                .dtype
+                .unwrap_or(DType::I64)
+                .promote(get_default_dtype().complex());
             return Array::join(&re, &im).cast(dtype.unwrap_or(kind));
         }
         let mut kind = self.dtype.unwrap_or(DType::Bool);
@@ -138,7 +141,7 @@ impl Flat {
             }
         }
         if self.numbers.is_empty() && self.dtype.is_none() {
-            kind = DType::F32;
+            kind = get_default_dtype();
         }
         let dtype = dtype.unwrap_or(kind);
         let shape = Shape::new(&self.dims);
@@ -227,11 +230,6 @@ fn as_tensor_(data: &Bound<'_, PyAny>, dtype: Dtype, device: Option<DeviceArg>) 
     t.give(data.py())
 }
 
-/// The default dtype of new floating-point tensors.
-fn default_float() -> DType {
-    DType::F32
-}
-
 fn filled(
     py: Python<'_>,
     shape: Shape,
@@ -291,7 +289,7 @@ macro_rules! full_of {
         ) -> PyResult<Py<PyAny>> {
             let (_, _, _, _) = (device, layout, pin_memory, out);
             let shape = size_of(args, size, stringify!($name))?;
-            filled(args.py(), shape, $value, dtype.map_or(default_float(), |d| d.0), requires_grad)
+            filled(args.py(), shape, $value, dtype.map_or(get_default_dtype(), |d| d.0), requires_grad)
         }
         $(#[doc = $doc])*
         #[pyfunction]
@@ -330,7 +328,7 @@ fn full(
     let (_, _) = (device, out);
     let kind = match &fill_value {
         Operand::Number(n) => n.dtype(),
-        Operand::Complex(_) => DType::C64,
+        Operand::Complex(_) => get_default_dtype().complex(),
         Operand::Tensor(t) => t.dtype(),
     };
     filled_with(
@@ -413,7 +411,7 @@ fn linspace(
     out: Option<crate::args::NoOut>,
 ) -> PyResult<Py<PyAny>> {
     let (_, _) = (device, out);
-    let dtype = dtype.map_or(default_float(), |d| d.0);
+    let dtype = dtype.map_or(get_default_dtype(), |d| d.0);
     let t = guard(py, steps, || Tensor::linspace_as(start, end, steps, dtype))?;
     finish(py, t, requires_grad)
 }
@@ -432,7 +430,7 @@ fn eye(
 ) -> PyResult<Py<PyAny>> {
     let (_, _) = (device, out);
     let m = m.unwrap_or(n);
-    let dtype = dtype.map_or(default_float(), |d| d.0);
+    let dtype = dtype.map_or(get_default_dtype(), |d| d.0);
     let t = guard(py, 0, || {
         let mut a = Array::full([n, m], 0.0, DType::F32);
         let data = a.make_mut::<f32>();

@@ -93,13 +93,13 @@ impl<'py> FromPyObject<'_, 'py> for DTypeArg {
         }
         let py = obj.py();
         if obj.is(py.get_type::<pyo3::types::PyFloat>()) {
-            return Ok(DTypeArg(DType::F32));
+            return Ok(DTypeArg(DType::F64));
         }
         if obj.is(py.get_type::<pyo3::types::PyBool>()) {
             return Ok(DTypeArg(DType::Bool));
         }
         if obj.is(py.get_type::<pyo3::types::PyComplex>()) {
-            return Ok(DTypeArg(DType::C64));
+            return Ok(DTypeArg(DType::C128));
         }
         if obj.is(py.get_type::<pyo3::types::PyInt>()) {
             return Ok(DTypeArg(DType::I64));
@@ -183,7 +183,21 @@ impl<'py> FromPyObject<'_, 'py> for DeviceArg {
     }
 }
 
+/// The dtype of new floating-point tensors where no other is given, and of what integers become where they cannot stay such.
+#[pyfunction]
+fn get_default_dtype(py: Python<'_>) -> PyResult<Py<PyDType>> {
+    Ok(object(py, wengert::get_default_dtype())?.clone_ref(py))
+}
+
+/// Makes new floating-point tensors of this dtype, in all threads; complex ones have parts of it.
+#[pyfunction]
+fn set_default_dtype(d: &Bound<'_, PyAny>) -> PyResult<()> {
+    let dtype = d.cast::<PyDType>().map_err(|_| not_a_dtype(&d.as_borrowed()))?;
+    wengert::set_default_dtype(dtype.get().0).map_err(|e| PyTypeError::new_err(e.to_string()))
+}
+
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    crate::macros::functions!(m, get_default_dtype, set_default_dtype);
     m.add_class::<PyDType>()?;
     m.add_class::<PyDevice>()?;
     let py = m.py();

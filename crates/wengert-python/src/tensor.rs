@@ -87,11 +87,14 @@ impl PyTensor {
     ) -> PyResult<PyTensor> {
         let _ = device;
         let t = match data {
-            None => Tensor::constant(Array::full([0], 0.0, DType::F32)),
+            None => Tensor::constant(Array::full([0], 0.0, wengert::get_default_dtype())),
             // As `torch.Tensor(...)`: floats, whatever the numbers look like.
             Some(data) => match (as_tensor(data), dtype) {
                 (Some(t), dtype) => crate::args::cast(&t.detach(), dtype),
-                (None, dtype) => crate::create::from_python(data, Some(dtype.map_or(DType::F32, |d| d.0)))?,
+                (None, dtype) => crate::create::from_python(
+                    data,
+                    Some(dtype.map_or_else(wengert::get_default_dtype, |d| d.0)),
+                )?,
             },
         };
         if let Some(on) = requires_grad {

@@ -17,7 +17,7 @@ def test_numbers_come_and_go():
     assert wengert.tensor([[1, 2.5], [3j, True]]).tolist() == [[1 + 0j, 2.5 + 0j], [3j, 1 + 0j]]
     assert wengert.tensor([wengert.tensor(1j), 2.0]).tolist() == [1j, 2 + 0j]
     assert wengert.tensor(Z, dtype=wengert.complex128).dtype is wengert.complex128
-    assert wengert.tensor([1.0], dtype=complex).dtype is wengert.complex64
+    assert wengert.tensor([1.0], dtype=complex).dtype is wengert.complex128
     assert wengert.full((2,), 1j).tolist() == [1j, 1j] and wengert.zeros(1, dtype=wengert.cdouble).tolist() == [0j]
     assert bool(wengert.tensor(1j)) and not bool(wengert.tensor(0j)) and float(wengert.tensor(2 + 0j)) == 2.0
     with pytest.raises(ValueError, match="no real number"):

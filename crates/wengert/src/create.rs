@@ -2,14 +2,14 @@
 
 use crate::tensor::Tensor;
 use std::panic::Location;
-use wengert_array::kernels;
 use wengert_array::num_complex::{Complex32, Complex64};
 use wengert_array::{Array, DType, Element, Error, ErrorKind, Result, Shape, raise};
+use wengert_array::{get_default_dtype, kernels};
 
-/// A number as it stands in a literal. As in PyTorch, floating-point literals become f32, integers i64, complex
-/// ones C64.
+/// A number as it stands in a literal. As in PyTorch, floating-point literals become the
+/// [default dtype](crate::set_default_dtype), integers i64, complex ones pairs of the default.
 pub trait Scalar: Copy {
-    /// The element it becomes.
+    /// The element it is read as.
     type Element: Element;
     /// As that element.
     fn element(self) -> Self::Element;
@@ -34,14 +34,14 @@ macro_rules! scalar {
         }
     )*};
 }
-scalar!(f64 => f32, f32 => f32, i64 => i64, i32 => i64, u8 => u8, bool => bool);
+scalar!(f64 => f64, f32 => f32, i64 => i64, i32 => i64, u8 => u8, bool => bool);
 
 macro_rules! complex {
     ($($t:ty),*) => {$(
         impl Scalar for $t {
-            type Element = Complex32;
-            fn element(self) -> Complex32 {
-                Complex32::new(self.re as f32, self.im as f32)
+            type Element = Complex64;
+            fn element(self) -> Complex64 {
+                Complex64::new(self.re.into(), self.im.into())
             }
         }
         impl Literal for $t {
@@ -49,7 +49,7 @@ macro_rules! complex {
             fn measure(&self, _: usize, _: &mut Vec<usize>) -> Result<()> {
                 Ok(())
             }
-            fn flatten(&self, out: &mut Vec<Complex32>) {
+            fn flatten(&self, out: &mut Vec<Complex64>) {
                 out.push(self.element());
             }
         }
@@ -116,7 +116,7 @@ impl<T: Literal + ?Sized> Literal for &T {
 impl Tensor {
     /// The tensor written down: a number or nested arrays or vectors of numbers.
     ///
-    /// As in PyTorch, floating-point literals become f32 and integers i64;
+    /// As in PyTorch, floating-point literals become the default dtype, f32, and integers i64;
     /// [`from_slice`](Tensor::from_slice) keeps the type as it is.
     ///
     /// ```
@@ -145,7 +145,13 @@ impl Tensor {
         let mut flat = Vec::new();
         data.flatten(&mut flat);
         // An empty row ends the measuring early; what lies below it has no size to disagree with.
-        Ok(Tensor::constant(Array::from_slice(&flat, dims)))
+        let a = Array::from_slice(&flat, dims);
+        let dtype = match a.dtype() {
+            d if d.is_complex() => get_default_dtype().complex(),
+            d if d.is_float() => get_default_dtype(),
+            d => d,
+        };
+        Ok(Tensor::constant(a.cast(dtype)))
     }
 
     /// The elements of `data` in row-major order, in this shape. The dtype is that of `T`.
@@ -171,22 +177,22 @@ impl Tensor {
         Tensor::from_slice(&data, shape)
     }
 
-    /// f32 zeros.
+    /// Zeros, of the [default dtype](crate::set_default_dtype).
     #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Tensor {
         Tensor::full(shape, 0.0)
     }
 
-    /// f32 ones.
+    /// Ones, of the default dtype.
     #[track_caller]
     pub fn ones(shape: impl Into<Shape>) -> Tensor {
         Tensor::full(shape, 1.0)
     }
 
-    /// f32 elements that all are `value`.
+    /// Elements of the default dtype that all are `value`.
     #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: f64) -> Tensor {
-        Tensor::full_as(shape, value, DType::F32)
+        Tensor::full_as(shape, value, get_default_dtype())
     }
 
     /// Elements of this dtype that all are `value`.
@@ -215,13 +221,13 @@ impl Tensor {
         Tensor::constant(kernels::arange(start as f64, 1.0, n, DType::I64))
     }
 
-    /// The f32 numbers `start`, `start + step`, … up to, and without, `end`.
+    /// The numbers `start`, `start + step`, … up to, and without, `end`.
     ///
     /// # Panics
     /// If `step` is zero or leads away from `end`, or a bound is not finite.
     #[track_caller]
     pub fn arange_step(start: f64, end: f64, step: f64) -> Tensor {
-        Tensor::arange_as(start, end, step, DType::F32)
+        Tensor::arange_as(start, end, step, get_default_dtype())
     }
 
     /// As [`arange_step`](Tensor::arange_step), in this dtype. For integers, as in PyTorch, how many there are is worked
@@ -242,10 +248,10 @@ impl Tensor {
         Tensor::constant(numbers.cast(dtype))
     }
 
-    /// `n` f32 numbers evenly spaced from `start` to `end`, both included.
+    /// `n` numbers evenly spaced from `start` to `end`, both included.
     #[track_caller]
     pub fn linspace(start: f64, end: f64, n: usize) -> Tensor {
-        Tensor::linspace_as(start, end, n, DType::F32)
+        Tensor::linspace_as(start, end, n, get_default_dtype())
     }
 
     /// As [`linspace`](Tensor::linspace), in this dtype. For integers, as in PyTorch, the ends lose their fractions
@@ -256,10 +262,10 @@ impl Tensor {
         Tensor::constant(Array::from_slice(&spaced(start, end, n, dtype), [n]).cast(dtype))
     }
 
-    /// `n` f32 powers of `base`, whose exponents are evenly spaced from `start` to `end`.
+    /// `n` powers of `base`, whose exponents are evenly spaced from `start` to `end`.
     #[track_caller]
     pub fn logspace(start: f64, end: f64, n: usize, base: f64) -> Tensor {
-        Tensor::logspace_as(start, end, n, base, DType::F32)
+        Tensor::logspace_as(start, end, n, base, get_default_dtype())
     }
 
     /// As [`logspace`](Tensor::logspace), in this dtype.
@@ -273,10 +279,10 @@ impl Tensor {
         Tensor::constant(Array::from_slice(&powers, [n]).cast(dtype))
     }
 
-    /// The f32 identity matrix.
+    /// The identity matrix.
     #[track_caller]
     pub fn eye(n: usize) -> Tensor {
-        Tensor::eye_as(n, n, DType::F32)
+        Tensor::eye_as(n, n, get_default_dtype())
     }
 
     /// Ones on the diagonal of a matrix of this dtype, zeros elsewhere.
@@ -286,7 +292,7 @@ impl Tensor {
         ones.tril(0).triu(0)
     }
 
-    /// An f32 matrix with ones on and below diagonal `k`, zeros above.
+    /// A matrix with ones on and below diagonal `k`, zeros above.
     #[track_caller]
     pub fn tri(rows: usize, cols: usize, k: isize) -> Tensor {
         Tensor::ones([rows, cols]).tril(k)

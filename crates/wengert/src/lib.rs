@@ -39,6 +39,6 @@ pub use wengert_array::kernels::Generator;
 pub use wengert_array::num_complex;
 pub use wengert_array::real::{Dual, Expr, Real};
 pub use wengert_array::{
-    Array, DType, Device, Element, Error, ErrorKind, Meta, Result, Shape, catch, get_num_threads, kernels,
-    print, real, set_num_threads,
+    Array, DType, Device, Element, Error, ErrorKind, Meta, Result, Shape, catch, get_default_dtype,
+    get_num_threads, kernels, print, real, set_default_dtype, set_num_threads,
 };

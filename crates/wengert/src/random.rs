@@ -6,7 +6,7 @@ use crate::tensor::Tensor;
 use std::cell::RefCell;
 use std::sync::Mutex;
 use wengert_array::kernels::Generator;
-use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, raise};
+use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, get_default_dtype, raise};
 
 static GENERATOR: Mutex<Option<Generator>> = Mutex::new(None);
 
@@ -70,16 +70,16 @@ fn probabilities(op: &str, p: &Tensor) -> Result<Array> {
 
 /// New random tensors.
 impl Tensor {
-    /// f32 random numbers, uniform in [0, 1).
+    /// Random numbers of the default dtype, uniform in [0, 1).
     #[track_caller]
     pub fn rand(shape: impl Into<Shape>) -> Tensor {
         Tensor::uniform(shape, 0.0, 1.0)
     }
 
-    /// f32 random numbers, uniform in [`low`, `high`).
+    /// Random numbers, uniform in [`low`, `high`).
     #[track_caller]
     pub fn uniform(shape: impl Into<Shape>, low: f64, high: f64) -> Tensor {
-        Tensor::uniform_as(shape, low, high, DType::F32)
+        Tensor::uniform_as(shape, low, high, get_default_dtype())
     }
 
     /// As [`uniform`](Tensor::uniform), in this dtype.
@@ -89,16 +89,16 @@ impl Tensor {
         Tensor::constant(with_generator(|g| g.uniform(&shape, low, high, dtype)))
     }
 
-    /// f32 random numbers from the standard normal distribution.
+    /// Random numbers from the standard normal distribution.
     #[track_caller]
     pub fn randn(shape: impl Into<Shape>) -> Tensor {
-        Tensor::normal_as(shape, 0.0, 1.0, DType::F32)
+        Tensor::normal_as(shape, 0.0, 1.0, get_default_dtype())
     }
 
-    /// f32 random numbers from the normal distribution with this mean and standard deviation.
+    /// Random numbers from the normal distribution with this mean and standard deviation.
     #[track_caller]
     pub fn normal(shape: impl Into<Shape>, mean: f64, std: f64) -> Tensor {
-        Tensor::normal_as(shape, mean, std, DType::F32)
+        Tensor::normal_as(shape, mean, std, get_default_dtype())
     }
 
     /// As [`normal`](Tensor::normal), in this dtype.

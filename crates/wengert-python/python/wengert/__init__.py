@@ -201,14 +201,3 @@ def is_floating_point(input):
 def is_complex(input):
     """Whether the elements of `input` are complex numbers."""
     return input.is_complex()
-
-
-def get_default_dtype():
-    """The dtype of new floating-point tensors."""
-    return _C.float32
-
-
-def set_default_dtype(d):
-    """New floating-point tensors are float32; any other default is refused."""
-    if d is not _C.float32:
-        raise NotImplementedError("the default dtype is float32: pass dtype= where another is meant")

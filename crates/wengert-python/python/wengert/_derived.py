@@ -92,7 +92,7 @@ def tri(N, M=None, k=0, *, dtype=None, device=None, requires_grad=False):
     tensor([[1., 0., 0.],
             [1., 1., 0.]])
     """
-    ones = _C.ones(N, N if M is None else M, dtype=dtype or _C.float32)
+    ones = _C.ones(N, N if M is None else M, dtype=dtype or _C.get_default_dtype())
     return _C.tril(ones, k).requires_grad_(requires_grad)
 
 

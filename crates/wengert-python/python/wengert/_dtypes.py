@@ -33,8 +33,8 @@ def can_cast(from_, to):
 
 
 def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
-    """A tensor of no dimensions; of float32, whatever the number is, unless a dtype is given."""
-    return _C.tensor(s, dtype=_C.float32 if dtype is None else dtype, requires_grad=requires_grad)
+    """A tensor of no dimensions; of the default dtype, whatever the number is, unless another is given."""
+    return _C.tensor(s, dtype=_C.get_default_dtype() if dtype is None else dtype, requires_grad=requires_grad)
 
 
 def gradient(input, *, spacing=1, dim=None, edge_order=1):
@@ -62,7 +62,7 @@ def _gradient(x, space, dim, edge_order):
     n = x.shape[dim]
     if n <= edge_order:
         raise RuntimeError(f"gradient: expected each dimension size to be at least edge_order+1, and dimension {dim} has {n}")
-    x = x if x.is_floating_point() or x.is_complex() else x.to(_C.float32)
+    x = x if x.is_floating_point() or x.is_complex() else x.to(_C.get_default_dtype())
     x = x.movedim(dim, -1)
     at = space.to(x.dtype) if isinstance(space, _C.Tensor) and space.dim() == 1 else _C.arange(n, dtype=x.dtype) * space
     step = at[1:] - at[:-1]
@@ -91,7 +91,7 @@ class finfo:
     _KINDS = {"float16": (16, 10, 15, 3), "bfloat16": (16, 7, 127, 2), "float32": (32, 23, 127, 6), "float64": (64, 52, 1023, 15)}
 
     def __init__(self, type=None):
-        name = _name(_C.float32 if type is None else type)
+        name = _name(_C.get_default_dtype() if type is None else type)
         if name not in self._KINDS:
             raise TypeError(f"finfo: {name} holds no fractions; iinfo() is for integers")
         self.bits, mantissa, exponent, digits = self._KINDS[name]

@@ -67,7 +67,7 @@ def range(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, devic
         raise RuntimeError(f"range: cannot count from {start} to {end} by steps of {step}")
     count = int((end - start) / step) + 1
     numbers = start + step * _C.arange(count, dtype=_C.float64)
-    y = numbers.to(_C.float32 if dtype is None else dtype)
+    y = numbers.to(_C.get_default_dtype() if dtype is None else dtype)
     return y.requires_grad_() if requires_grad else y
 
 

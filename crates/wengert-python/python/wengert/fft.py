@@ -197,7 +197,7 @@ def rfftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, requir
 
 def _frequencies(whole, n, d, out, dtype, requires_grad):
     _none(out)
-    return (whole.to(dtype or _C.float32) * (1.0 / (n * d))).requires_grad_(requires_grad)
+    return (whole.to(dtype or _C.get_default_dtype()) * (1.0 / (n * d))).requires_grad_(requires_grad)
 
 
 def fftshift(input, dim=None):

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::CompareOp;
 use pyo3::types::PyTuple;
 use wengert::ops::RoundingMode;
-use wengert::{DType, Error, ErrorKind, Tensor};
+use wengert::{DType, Error, ErrorKind, Tensor, get_default_dtype};
 
 pub(crate) fn add_(x: &Tensor, other: &Operand, alpha: Number) -> Tensor {
     let scaled;
@@ -214,7 +214,7 @@ fn r#where(
                 (a.tensor(d), b.tensor(d))
             }
             (a, b) => {
-                let number = Tensor::full_as([], 0.0, DType::C64);
+                let number = Tensor::full_as([], 0.0, get_default_dtype().complex());
                 (a.tensor(&number), b.tensor(&number))
             }
         };

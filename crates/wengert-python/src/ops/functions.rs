@@ -6,7 +6,7 @@ use crate::guard::guard;
 use crate::macros::{functions, ops};
 use crate::tensor::PyTensor;
 use pyo3::prelude::*;
-use wengert::{DType, Tensor};
+use wengert::{DType, Tensor, get_default_dtype};
 
 /// A limit: none, a number, or a tensor.
 type Limit = Option<Operand>;
@@ -35,17 +35,13 @@ fn clamp_(x: &Tensor, low: &Limit, high: &Limit) -> Tensor {
 
 /// Infinities and NaN are for floating-point numbers; integers are compared as they are.
 fn float_of(x: &Tensor) -> Tensor {
-    if x.dtype().is_differentiable() {
-        x.clone()
-    } else {
-        x.to(DType::F32)
-    }
+    x.to(x.dtype().or_default())
 }
 
 /// The other side of a function that is computed in floating point: a number need not fit among integers.
 fn float_operand(other: &Operand, x: &Tensor) -> Tensor {
     match other {
-        Operand::Number(n) if !x.dtype().is_differentiable() => n.tensor(DType::F32),
+        Operand::Number(n) if !x.dtype().is_differentiable() => n.tensor(get_default_dtype()),
         other => other.tensor(x),
     }
 }

@@ -1,6 +1,6 @@
 //! Random numbers.
 
-use crate::args::{Dtype, NoOut, SizeArg, TensorLike};
+use crate::args::{Dtype, NoOut, Operand, SizeArg, TensorLike};
 use crate::create::size_of;
 use crate::dtype::DeviceArg;
 use crate::give::Give;
@@ -87,7 +87,7 @@ macro_rules! random {
         ) -> PyResult<Py<PyAny>> {
             let (_, _, _, _) = (layout, device, pin_memory, out);
             let shape = size_of(args, size, stringify!($name))?;
-            let $dtype = dtype.map_or(DType::F32, |d| d.0);
+            let $dtype = dtype.map_or_else(wengert::get_default_dtype, |d| d.0);
             made(args.py(), shape, requires_grad, move |$shape| draw(&generator, |$g| $draw))
         }
         $(#[doc = $doc])*
@@ -300,8 +300,8 @@ fn poisson(py: Python<'_>, input: TensorLike, generator: Option<GeneratorArg>) -
 #[pyo3(signature = (mean, std = None, size = None, *, generator = None, dtype = None, device = None, requires_grad = false, out = None))]
 fn normal(
     py: Python<'_>,
-    mean: TensorLike,
-    std: Option<TensorLike>,
+    mean: Operand,
+    std: Option<Operand>,
     size: Option<SizeArg>,
     generator: Option<GeneratorArg>,
     dtype: Dtype,
@@ -310,23 +310,29 @@ fn normal(
     out: Option<NoOut>,
 ) -> PyResult<Py<PyAny>> {
     let (_, _) = (device, out);
-    let std = std.map(|s| s.0);
-    let work = mean.0.numel();
-    guard(py, work, move || {
-        let (mean, std) = (mean.0.detach(), std.map(|s| s.detach()));
-        let std = std.unwrap_or_else(|| mean.ones_like());
+    // A number has the dtype of the tensor beside it.
+    let (mean, std) = match (mean, std) {
+        (Operand::Tensor(m), std) => {
+            let std = std.map_or_else(|| m.ones_like(), |s| s.tensor(&m));
+            (m, std)
+        }
+        (mean, Some(Operand::Tensor(s))) => (mean.tensor(&s), s),
+        (mean, std) => {
+            let one = Tensor::ones([]);
+            (
+                mean.tensor(&one),
+                std.map_or_else(|| one.clone(), |s| s.tensor(&one)),
+            )
+        }
+    };
+    guard(py, mean.numel(), move || {
+        let (mean, std) = (mean.detach(), std.detach());
         let shape = match size {
             Some(s) => s.0,
             None => (&mean + &std).shape(),
         };
-        let float = |t: &Tensor| {
-            if t.dtype().is_float() {
-                t.dtype()
-            } else {
-                DType::F32
-            }
-        };
-        let dtype = dtype.map_or(float(&mean).promote(float(&std)), |d| d.0);
+        let float = mean.dtype().or_default().promote(std.dtype().or_default());
+        let dtype = dtype.map_or(float, |d| d.0);
         let noise = Tensor::constant(draw(&generator, |g| g.normal(&shape, 0.0, 1.0, dtype)));
         let t = (mean.to(dtype) + std.to(dtype) * noise).detach();
         if requires_grad { t.requires_grad_(true) } else { t }

@@ -15,7 +15,7 @@ fn made(
     requires_grad: bool,
     f: impl FnOnce() -> Tensor + Send,
 ) -> PyResult<Py<PyAny>> {
-    let dtype = dtype.map_or(DType::F32, |d| d.0);
+    let dtype = dtype.map_or_else(wengert::get_default_dtype, |d| d.0);
     guard(py, 0, || {
         let t = f().to(dtype);
         if requires_grad { t.requires_grad_(true) } else { t }

@@ -10,7 +10,7 @@ use crate::tensor::Tensor;
 use std::ops::{Add as AddOp, Div as DivOp, Mul as MulOp, Neg as NegOp, Sub as SubOp};
 use wengert_array::kernels::{self, Body};
 use wengert_array::real::Real;
-use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result};
+use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, get_default_dtype};
 
 /// Two f64 inputs that broadcast, away from zero.
 pub(crate) fn pair() -> [Array; 2] {
@@ -595,7 +595,7 @@ operator!(DivOp div Map(Div), DivScalar, ScalarDiv);
 fn for_scalar(t: Tensor, c: f64) -> Tensor {
     match t.dtype() {
         DType::Bool if c.fract() == 0.0 => t.to(DType::I64),
-        d if !d.is_differentiable() && c.fract() != 0.0 => t.to(DType::F32),
+        d if !d.is_differentiable() && c.fract() != 0.0 => t.to(get_default_dtype()),
         _ => t,
     }
 }
@@ -680,10 +680,10 @@ impl Tensor {
     #[track_caller]
     pub fn powf(&self, p: f64) -> Tensor {
         let whole = p.fract() == 0.0 && p >= 0.0;
-        let x = if whole || self.dtype().is_differentiable() {
+        let x = if whole {
             self.clone()
         } else {
-            self.to(DType::F32)
+            self.to(self.dtype().or_default())
         };
         match p {
             0.5 => x.sqrt(),

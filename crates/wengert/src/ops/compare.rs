@@ -6,7 +6,7 @@ use super::pointwise::{Kind, Map, Pointwise};
 use crate::op::{Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::real::Real;
-use wengert_array::{Array, DType};
+use wengert_array::{Array, DType, get_default_dtype};
 
 /// Comparisons and logic: a mask as bool, which has no gradient.
 macro_rules! comparison {
@@ -79,7 +79,7 @@ impl Operand for f64 {
         } else if self.fract() == 0.0 {
             DType::I64
         } else {
-            DType::F32
+            get_default_dtype()
         };
         Tensor::constant(Array::full([], self, dtype))
     }

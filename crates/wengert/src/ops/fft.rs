@@ -284,14 +284,14 @@ fn sized(op: &str, n: Option<usize>, size: usize) -> usize {
 
 /// In complex numbers.
 fn complex(x: &Tensor) -> Tensor {
-    x.to(x.dtype().complex())
+    x.to(x.dtype().or_default().complex())
 }
 
 /// In floats; complex numbers are refused by the operation.
 fn real(x: &Tensor) -> Tensor {
     match x.dtype() {
-        d if d.is_differentiable() && !matches!(d, DType::F16 | DType::BF16) => x.clone(),
-        _ => x.to(DType::F32),
+        DType::F16 | DType::BF16 => x.to(DType::F32),
+        d => x.to(d.or_default()),
     }
 }
 

@@ -5,7 +5,7 @@ use super::{axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Each, Extra, In, Many, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
-use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
+use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, get_default_dtype, kernels, raise};
 
 /// y = the inputs end to end along a dimension; each input's gradient is its part of dy.
 #[derive(Clone, Debug)]
@@ -176,7 +176,7 @@ pub fn block_diag(tensors: &[&Tensor]) -> Tensor {
         .iter()
         .map(Tensor::dtype)
         .reduce(DType::promote)
-        .unwrap_or(DType::F32);
+        .unwrap_or_else(get_default_dtype);
     let (rows, cols) = blocks
         .iter()
         .fold((0, 0), |(r, c), b| (r + b.shape()[0], c + b.shape()[1]));

@@ -7,7 +7,7 @@ use super::rule::{Rule, between, contract_rules, not_finite, real, rules, rules2
 use crate::op::{Op, Sample};
 use crate::tensor::Tensor;
 use wengert_array::real::Real;
-use wengert_array::{Array, DType, Error, ErrorKind, raise};
+use wengert_array::{Array, DType, Error, ErrorKind, get_default_dtype, raise};
 
 /// y = x above 0, else a x; dx = dy or a dy (Maas, Hannun and Ng, 2013).
 #[derive(Debug, Clone)]
@@ -216,7 +216,7 @@ impl Tensor {
         let whole = |c: Option<f64>| c.is_none_or(|c| c.fract() == 0.0);
         let x = match self.dtype() {
             DType::Bool if whole(low) && whole(high) => self.to(DType::I64),
-            d if !(d.is_float() || whole(low) && whole(high)) => self.to(DType::F32),
+            d if !(d.is_float() || whole(low) && whole(high)) => self.to(get_default_dtype()),
             _ => self.clone(),
         };
         let (low, high) = (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));

@@ -7,7 +7,7 @@ use crate::tensor::Tensor;
 use std::fmt::Debug;
 use wengert_array::kernels::{self, Body};
 use wengert_array::real::{Dual, Expr, ExprGraph, ExprNode, Real, Special, trace};
-use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape};
+use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, get_default_dtype};
 
 /// What becomes of the inputs' dtypes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,8 +144,8 @@ pub(crate) fn trace_value<R: Pointwise<N>, const N: usize>(rule: &R) -> ExprGrap
 #[inline]
 pub(crate) fn compute(kind: Kind, x: impl Iterator<Item = (DType, usize)>) -> DType {
     let dtype = promote(x.skip(usize::from(kind == Kind::Choose)));
-    if kind == Kind::Float && !dtype.is_differentiable() {
-        DType::F32
+    if kind == Kind::Float {
+        dtype.or_default()
     } else {
         dtype
     }
@@ -223,7 +223,7 @@ pub(crate) fn promote(x: impl Iterator<Item = (DType, usize)>) -> DType {
     match (arrays, scalars) {
         (Some(a), Some(s)) if kind(s) > kind(a) => a.promote(s),
         (Some(a), _) => a,
-        (None, s) => s.unwrap_or(DType::F32),
+        (None, s) => s.unwrap_or_else(get_default_dtype),
     }
 }
 

@@ -262,8 +262,7 @@ impl Op for LogCumSumExp {
     const NAME: &'static str = "logcumsumexp";
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::Y)];
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
-        let dtype = if x.dtype.is_float() { x.dtype } else { DType::F32 };
-        infer_scan("logcumsumexp", self.0, x, dtype)
+        infer_scan("logcumsumexp", self.0, x, x.dtype.or_default())
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
         let d = checked(self.0, x.rank());

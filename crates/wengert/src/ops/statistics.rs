@@ -225,12 +225,7 @@ impl Op for LogSumExp {
     const NAME: &'static str = "logsumexp";
     const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::Y)];
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
-        let dtype = if x.dtype.is_differentiable() {
-            x.dtype
-        } else {
-            DType::F32
-        };
-        self.0.infer("logsumexp", x, dtype)
+        self.0.infer("logsumexp", x, x.dtype.or_default())
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
         let x = x.cast(y.dtype);

@@ -3,7 +3,7 @@
 use super::common::tied;
 use crate::tensor::Tensor;
 use std::f64::consts::PI;
-use wengert_array::{DType, Error, ErrorKind, Shape, raise};
+use wengert_array::{Error, ErrorKind, Shape, raise};
 
 impl Tensor {
     /// The places, in row-major order, that sizes, strides and an offset name.
@@ -78,10 +78,7 @@ impl Tensor {
         if self.dtype().is_complex() {
             return self.imag().atan2(&self.real());
         }
-        let x = match self.dtype().is_float() {
-            true => self.clone(),
-            false => self.to(DType::F32),
-        };
+        let x = self.to(self.dtype().or_default());
         let number = |c: f64| Tensor::full_as([], c, x.dtype());
         let y = number(PI).where_(&x.lt(0.0), &number(0.0));
         tied(number(f64::NAN).where_(&x.isnan(), &y), &x)

@@ -17,7 +17,7 @@ EULER = 0.57721566490153286061
 def together(*values: Any) -> tuple:
     """Numbers and tensors as tensors of one shape."""
     like = next((v for v in values if isinstance(v, Tensor) and v.is_floating_point()), None)
-    dtype = _C.float32 if like is None else like.dtype
+    dtype = _C.get_default_dtype() if like is None else like.dtype
     tensors = [v if isinstance(v, Tensor) else _C.tensor(v, dtype=dtype) for v in values]
     return tuple(_C.broadcast_tensors(*tensors))
 

@@ -51,11 +51,7 @@ pub fn cov(x: &Tensor, correction: f64, fweights: Option<&Tensor>, aweights: Opt
         2 => x.clone(),
         _ => x.reshape([1, x.numel()]),
     };
-    let rows = if rows.dtype().is_differentiable() {
-        rows
-    } else {
-        rows.to(DType::F32)
-    };
+    let rows = rows.to(rows.dtype().or_default());
     let n = rows.size(1);
     for (name, w) in [("fweights", fweights), ("aweights", aweights)] {
         if let Some(w) = w
