@@ -1,5 +1,6 @@
 """Distributions beside PyTorch's, and their samples beside their own moments."""
 
+import importlib
 import math
 
 import numpy as np
@@ -390,3 +391,17 @@ def test_mistakes_are_named():
             wrong()
     assert math.isnan(D.Normal(0.0, math.nan, validate_args=False).variance.item())
     assert repr(D.Normal(0.0, 1.0)) == "Normal(loc: 0.0, scale: 1.0)"
+
+
+@needs_torch
+def test_modules_have_pytorchs_names():
+    import pkgutil
+
+    import torch.distributions
+
+    for found in pkgutil.iter_modules(torch.distributions.__path__):
+        if found.name != "utils":
+            mine = importlib.import_module(f"wengert.distributions.{found.name}")
+            theirs = importlib.import_module(f"torch.distributions.{found.name}")
+            assert not [n for n in theirs.__all__ if not hasattr(mine, n)], found.name
+            assert getattr(D, found.name) is mine

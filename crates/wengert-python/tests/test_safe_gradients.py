@@ -46,6 +46,7 @@ SAME = {
     "the deviation of equals": (lambda L, x: L.std(x), [3.0, 3.0]),
     "the variance of one": (lambda L, x: L.var(x), [3.0]),
     "softmax of −∞": (lambda L, x: L.softmax(x, -1), [[-inf, -inf], [0.0, -inf]]),
+    "safe softmax of −∞": (lambda L, x: L._safe_softmax(x, -1) ** 2, [[-inf, -inf], [0.0, -inf], [1.0, 2.0]]),
     "log-softmax of −∞": (lambda L, x: L.log_softmax(x, -1), [[-inf, -inf]]),
     "log-softmax beside −∞": (lambda L, x: L.log_softmax(x, -1)[..., 0], [[0.0, -inf]]),
     "logsumexp of ∞": (lambda L, x: L.logsumexp(x, -1), [[inf, 0.0]]),

@@ -73,6 +73,7 @@ _elsewhere = {
 _elsewhere.update(
     (name, "_derived")
     for name in (
+        "_safe_softmax",
         "empty_strided",
         "unsafe_chunk",
         "unsafe_split",

@@ -23,6 +23,18 @@ def unsafe_split_with_sizes(input, split_sizes, dim=0):
     return _C.split_with_sizes(input, split_sizes, dim)
 
 
+def _safe_softmax(input, dim, dtype=None):
+    """As `softmax`, with 0 along the dimension where all is −∞, as where attention is masked from everything.
+
+    >>> import wengert
+    >>> wengert._safe_softmax(wengert.tensor([float("-inf"), float("-inf")]), 0)
+    tensor([0., 0.])
+    """
+    empty = (input == float("-inf")).all(dim, keepdim=True)
+    # Replaced before, so that gradients are not 0 times NaN.
+    return _C.where(empty, 0.0, _C.softmax(_C.where(empty, 0.0, input), dim, dtype=dtype))
+
+
 def detach(input):
     """The same value without history."""
     return input.detach()

@@ -9,6 +9,9 @@ Each has `sample`, `log_prob`, `mean` and `variance`, and where there is a close
 tensor(0.5000)
 """
 
+import sys
+import types
+
 from . import constraints
 from .constraint_registry import biject_to, transform_to
 from .discrete import (
@@ -42,7 +45,7 @@ from .positive import (
     Weibull,
 )
 from .real_line import Cauchy, Gumbel, Laplace, Normal, StudentT, VonMises
-from .relaxed import RelaxedBernoulli, RelaxedOneHotCategorical
+from .relaxed import ExpRelaxedCategorical, LogitRelaxedBernoulli, RelaxedBernoulli, RelaxedOneHotCategorical
 from .transformed_distribution import TransformedDistribution
 from .transforms import (
     AbsTransform,
@@ -138,3 +141,21 @@ __all__ = [
     "register_kl",
     "transform_to",
 ]
+
+# PyTorch has a module for each: `from wengert.distributions.normal import Normal`.
+for _path in """
+    bernoulli.Bernoulli beta.Beta binomial.Binomial categorical.Categorical cauchy.Cauchy chi2.Chi2 dirichlet.Dirichlet
+    continuous_bernoulli.ContinuousBernoulli exponential.Exponential fishersnedecor.FisherSnedecor gamma.Gamma
+    generalized_pareto.GeneralizedPareto geometric.Geometric gumbel.Gumbel half_cauchy.HalfCauchy half_normal.HalfNormal
+    independent.Independent inverse_gamma.InverseGamma kumaraswamy.Kumaraswamy laplace.Laplace lkj_cholesky.LKJCholesky
+    log_normal.LogNormal logistic_normal.LogisticNormal lowrank_multivariate_normal.LowRankMultivariateNormal
+    mixture_same_family.MixtureSameFamily multinomial.Multinomial multivariate_normal.MultivariateNormal
+    negative_binomial.NegativeBinomial normal.Normal one_hot_categorical.OneHotCategorical
+    one_hot_categorical.OneHotCategoricalStraightThrough pareto.Pareto poisson.Poisson relaxed_bernoulli.LogitRelaxedBernoulli
+    relaxed_bernoulli.RelaxedBernoulli relaxed_categorical.ExpRelaxedCategorical relaxed_categorical.RelaxedOneHotCategorical
+    studentT.StudentT uniform.Uniform von_mises.VonMises weibull.Weibull wishart.Wishart
+""".split():
+    _name, _, _class = _path.partition(".")
+    _module = sys.modules.setdefault(f"{__name__}.{_name}", types.ModuleType(f"{__name__}.{_name}", f"Has `{_class}`."))
+    setattr(_module, _class, globals()[_class])
+    globals()[_name] = _module
