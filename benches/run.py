@@ -3,7 +3,8 @@
 
     python3 benches/run.py --all            # the whole table, with one and with two threads; some minutes
     python3 benches/run.py --write-docs     # puts what was measured last into docs/benchmarks.md
-    python3 benches/run.py [--threads 1] [--only SUBSTRING] [--peers candle,burn,jax] [--compile] [--python PYTHON_WITH_TORCH]
+    python3 benches/run.py [--threads 1] [--only SUBSTRING] [--peers candle,burn,dfdx,jax] [--compile]
+                            [--python PYTHON_WITH_TORCH]
 
 Builds the release binary, starts it and a Python process with PyTorch, each pinned to as many cores as it has threads,
 and asks both for the same workloads in turn. The time of a workload is the median over all runs of all rounds; the ratio
@@ -201,7 +202,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long to measure a workload, about")
     parser.add_argument("--only", default="")
-    parser.add_argument("--peers", default="", help="also ask these: candle, burn, jax")
+    parser.add_argument("--peers", default="", help="also ask these: candle, burn, dfdx, jax")
     parser.add_argument("--compile", action="store_true", help="also ask torch.compile, where it works")
     parser.add_argument("--binary", help="time this binary and not one built now")
     parser.add_argument("--python", default=sys.executable)
