@@ -26,3 +26,19 @@ def test_operators_still_agree_with_pytorch(capsys, complex_numbers):
         if (o := outcomes.get(name)) is not None and (o.missing or (o.failed and o.passed < least))
     ]
     assert not worse, "\n".join(worse)
+
+
+def test_operators_agree_where_float64_is_the_default():
+    import torch
+
+    import wengert
+
+    for module in (torch, wengert):
+        module.set_default_dtype(module.float64)
+    try:
+        outcomes = {o.name: o for o in op_db.run(None, cap=1, gradients=False)}
+    finally:
+        for module in (torch, wengert):
+            module.set_default_dtype(module.float32)
+    worse = [f"{o.name}: {o.notes[:1]}" for name in op_db.expected() if (o := outcomes.get(name)) is not None and o.failed]
+    assert len(outcomes) > 400 and not worse, "\n".join(worse)
