@@ -9,7 +9,8 @@ use super::isa::{Lane, dispatch};
 use super::lanes::fold;
 use super::reduce::{Reduce, reduce};
 use super::shared::Out;
-use super::{threads, walk};
+use super::threads;
+use super::walk::{self, RowSink};
 use crate::array::Array;
 use crate::dtype::Compute;
 use crate::real::Real;
@@ -94,12 +95,14 @@ pub fn norm_rows(x: &Array, rows: &Rows, weight: Option<&Array>, bias: Option<&A
         let out = Out(y.uninit_slice::<C>());
         let [mean, scale] = [&mut mean, &mut scale].map(|a| Out(a.make_mut::<C>().as_mut_ptr()));
         threads::split(count, 1, rows.n * 3, |start, len| {
+            let mut sink = RowSink::new(rows.n, count * rows.n);
             for r in start..start + len {
+                let x = &src[r * rows.n..][..rows.n];
+                walk::prefetch(x.as_ptr().wrapping_add(rows.n), rows.n);
                 // SAFETY: each row belongs to one thread.
                 unsafe {
-                    let (y, x) = (out.slice(r * rows.n, rows.n), &src[r * rows.n..][..rows.n]);
-                    walk::prefetch(x.as_ptr().wrapping_add(rows.n), rows.n);
-                    forward::<C>(rows, r, x, w, b, y, &mut mean.slice(r, 1)[0], &mut scale.slice(r, 1)[0]);
+                    let (mean, scale) = (&mut mean.slice(r, 1)[0], &mut scale.slice(r, 1)[0]);
+                    sink.write(&out, r, rows.n, |y| forward::<C>(rows, r, x, w, b, y, mean, scale));
                 }
             }
         });

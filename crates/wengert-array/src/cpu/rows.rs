@@ -4,6 +4,7 @@ use super::isa::{Lane, dispatch};
 use super::lanes::fold;
 use super::shared::Out;
 use super::threads;
+use super::walk::RowSink;
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::real::Real;
@@ -61,10 +62,11 @@ pub fn softmax_backward(y: &Array, dy: &Array, axis: usize, log: bool) -> Array 
     with_float!(y_rows.dtype(), C => {
         let (y, dy, out) = (y_rows.as_slice::<C>(), dy_rows.as_slice::<C>(), Out(dx.uninit_slice::<C>()));
         threads::split(y.len().checked_div(c).unwrap_or(0), 1, 4 * c, |start, len| {
+            let mut sink = RowSink::new(c, y.len());
             for row in start..start + len {
                 let (y, dy) = (&y[row * c..][..c], &dy[row * c..][..c]);
                 // SAFETY: each row belongs to one thread, and lies within the arrays.
-                unsafe { softmax_backward_row::<C>(y, dy, out.slice(row * c, c), log) };
+                unsafe { sink.write(&out, row, c, |dx| softmax_backward_row::<C>(y, dy, dx, log)) };
             }
         });
     });
