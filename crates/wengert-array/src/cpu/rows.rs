@@ -202,7 +202,11 @@ unsafe fn softmax_backward_row_body<S: Real, C: Lane>(y: &[C], dy: &[C], out: &m
             out[i] = dy[i] - y[i].exp() * total;
         }
     } else {
-        let total = sum([dy, y], |[dy, y]| dy * y);
+        // Not one sum of products: that loop the compiler makes well or badly as the weather is.
+        for i in 0..n {
+            out[i] = dy[i] * y[i];
+        }
+        let total = sum([&*out], |[x]| x);
         for i in 0..n {
             out[i] = y[i] * (dy[i] - total);
         }
