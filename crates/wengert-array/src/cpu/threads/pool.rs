@@ -12,10 +12,16 @@ use std::time::{Duration, Instant};
 /// How long a thread looks for work, or for the others' end, before it sleeps.
 const LOOK: Duration = Duration::from_micros(30);
 
-/// Calls of `f(0) .. f(count - 1)`, which threads take one by one.
+/// Into how many parts the calls of a job are divided, at most.
+const PARTS: usize = 16;
+
+/// Calls of `f(0) .. f(count - 1)`. Each thread begins with a part of them that is always the same, since what it worked on the last
+/// time may still be in its core's cache, and goes on with those that others have left.
 struct Job {
     f: *const (dyn Fn(usize) + Sync),
-    next: AtomicUsize,
+    /// Of each part, which call is next.
+    next: [AtomicUsize; PARTS],
+    parts: usize,
     count: usize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -59,9 +65,11 @@ pub(super) fn run(threads: usize, count: usize, f: &(dyn Fn(usize) + Sync)) {
     let f = unsafe {
         std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(f)
     };
+    let parts = threads.min(count).clamp(1, PARTS);
     let job = Job {
         f,
-        next: AtomicUsize::new(0),
+        next: std::array::from_fn(|part| AtomicUsize::new(part * count / parts)),
+        parts,
         count,
         panic: Mutex::new(None),
     };
@@ -69,7 +77,12 @@ pub(super) fn run(threads: usize, count: usize, f: &(dyn Fn(usize) + Sync)) {
     while state.spawned + 1 < threads {
         let name = format!("wengert-{}", state.spawned + 1);
         // Where there can be no more threads, those there are do the work.
-        if std::thread::Builder::new().name(name).spawn(help).is_err() {
+        let number = state.spawned + 1;
+        if std::thread::Builder::new()
+            .name(name)
+            .spawn(move || help(number))
+            .is_err()
+        {
             break;
         }
         state.spawned += 1;
@@ -80,7 +93,7 @@ pub(super) fn run(threads: usize, count: usize, f: &(dyn Fn(usize) + Sync)) {
     JOBS.fetch_add(1, Ordering::Release);
     drop(state);
     (0..wake).for_each(|_| WORK.notify_one());
-    job.work();
+    job.work(0);
     lock(&STATE).job = None;
     if !look(|| BUSY.load(Ordering::Acquire) == 0) {
         let mut state = lock(&STATE);
@@ -94,27 +107,32 @@ pub(super) fn run(threads: usize, count: usize, f: &(dyn Fn(usize) + Sync)) {
 }
 
 impl Job {
-    /// Does what no one else has taken.
-    fn work(&self) {
+    /// Does what no one else has taken, a thread's own part first.
+    fn work(&self, thread: usize) {
         let all = || {
-            loop {
-                let at = self.next.fetch_add(1, Ordering::Relaxed);
-                if at >= self.count {
-                    break;
+            for part in (0..self.parts).map(|i| (thread + i) % self.parts) {
+                let end = (part + 1) * self.count / self.parts;
+                loop {
+                    let at = self.next[part].fetch_add(1, Ordering::Relaxed);
+                    if at >= end {
+                        break;
+                    }
+                    // SAFETY: the function outlives the job.
+                    unsafe { (*self.f)(at) };
                 }
-                // SAFETY: the function outlives the job.
-                unsafe { (*self.f)(at) };
             }
         };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(all)) {
-            self.next.store(self.count, Ordering::Relaxed);
+            for next in &self.next {
+                next.store(self.count, Ordering::Relaxed);
+            }
             lock(&self.panic).get_or_insert(panic);
         }
     }
 }
 
 /// What a helping thread does all its life.
-fn help() {
+fn help(number: usize) {
     let mut seen = 0;
     loop {
         look(|| JOBS.load(Ordering::Acquire) != seen);
@@ -132,7 +150,7 @@ fn help() {
         BUSY.fetch_add(1, Ordering::Relaxed);
         drop(state);
         // SAFETY: joined while there was a job, and its owner waits until BUSY is 0 again.
-        unsafe { (*job).work() };
+        unsafe { (*job).work(number) };
         let _state = lock(&STATE);
         if BUSY.fetch_sub(1, Ordering::Release) == 1 {
             DONE.notify_one();
