@@ -27,6 +27,7 @@ pub use crate::cpu::reduce::{Reduce, arg_reduce, reduce, reduce_as};
 pub use crate::cpu::rows::{cross_entropy, cross_entropy_backward, softmax, softmax_backward};
 pub use crate::cpu::scan::{Scan, log_sum_exp_backward, median_index, scan, scan_extreme};
 pub use crate::cpu::scatter::{Scatter, index_write, nonzero, scatter, write};
+pub use crate::cpu::short::Short;
 pub use crate::cpu::sort::{Groups, histogram, order, search_sorted, unique_rows};
 pub use crate::cpu::special::{Family, Special2, special2};
 

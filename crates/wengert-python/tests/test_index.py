@@ -245,3 +245,23 @@ def test_elements_by_strides():
     assert wengert.as_strided(x, (2, 3), (1, 1)).tolist() == [[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]]
     with pytest.raises(IndexError, match="reach element 4"):
         wengert.as_strided(x, (3,), (2,))
+
+
+def test_short_tensors_are_joined_as_long_ones():
+    parts = [[[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]]]
+    for kinds in (("float32", "float32"), ("float32", "float64"), ("int64", "bool")):
+        for join in (list, tuple):
+            ours, theirs = (
+                lib.cat(join(lib.tensor(p).to(getattr(lib, kind)) for p, kind in zip(parts, kinds)))
+                for lib in (wengert, torch)
+            )
+            assert ours.tolist() == theirs.tolist() and str(ours.dtype)[8:] == str(theirs.dtype)[6:]
+    w = wengert.tensor([1.0], requires_grad=True)
+    y = wengert.cat([w, wengert.tensor([2.0])])
+    (y * y).sum().backward()
+    assert w.grad.tolist() == [2.0]
+    with wengert.no_grad():
+        assert not wengert.cat([w, w]).requires_grad
+    assert wengert.cat([wengert.ones(2, 3).T, wengert.zeros(1, 2)]).tolist() == [[1.0, 1.0]] * 3 + [[0.0, 0.0]]
+    with pytest.raises(ValueError, match="cannot join"):
+        wengert.cat([wengert.ones(2, 2), wengert.ones(1, 3)])

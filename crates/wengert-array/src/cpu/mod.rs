@@ -23,6 +23,7 @@ pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod scatter;
 pub(crate) mod shared;
+pub(crate) mod short;
 pub(crate) mod sort;
 pub(crate) mod special;
 pub(crate) mod threads;

@@ -10,8 +10,11 @@ use crate::tensor::PyTensor;
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
-use wengert::ops::{Sections, join::cat_many};
+use pyo3::types::{PyList, PyTuple};
+use wengert::ops::{
+    Sections,
+    join::{Quick, cat_many},
+};
 use wengert::{DType, Shape, Tensor};
 
 /// A number of elements, or a list of sizes.
@@ -132,13 +135,36 @@ fn flip(py: Python<'_>, input: TensorLike, dims: crate::args::DimList) -> PyResu
 #[pyo3(signature = (tensors, dim = 0, *, out = None))]
 fn cat(
     py: Python<'_>,
-    tensors: TensorList,
+    tensors: &Bound<'_, PyAny>,
     dim: isize,
     out: Option<crate::args::NoOut>,
 ) -> PyResult<Py<PyAny>> {
     let _ = out;
+    if dim == 0
+        && let Some(joined) = quickly(tensors)
+    {
+        return joined.give(py);
+    }
+    let tensors: TensorList = tensors.extract()?;
     let work = tensors.0.iter().map(Tensor::numel).sum();
     guard(py, work, || cat_many(tensors.refs(), dim))?.give(py)
+}
+
+/// The tensors of a list or tuple end to end along the first dimension, where they are few, short and not recorded.
+fn quickly(tensors: &Bound<'_, PyAny>) -> Option<Tensor> {
+    let mut all = Quick::new()?;
+    let mut add = |item: Bound<'_, PyAny>| {
+        let t = crate::state::of(&item)?.get();
+        t.look(item.py(), |t| all.add(t)).ok()?.then_some(())
+    };
+    if let Ok(list) = tensors.cast_exact::<PyList>() {
+        list.iter().try_for_each(&mut add)?;
+    } else if let Ok(tuple) = tensors.cast_exact::<PyTuple>() {
+        tuple.iter().try_for_each(&mut add)?;
+    } else {
+        return None;
+    }
+    all.tensor()
 }
 
 /// Tensors of one shape, side by side along a new dimension `dim`.

@@ -3,6 +3,7 @@
 use super::pointwise::promote;
 use super::{axis, contract, ok};
 use crate::autograd::Ctx;
+use crate::autograd::mode::Duties;
 use crate::op::{Complex, Each, Extra, In, Many, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, get_default_dtype, kernels, raise};
@@ -95,6 +96,35 @@ pub fn cat_many(mut tensors: Many<&Tensor>, dim: isize) -> Tensor {
         tensors.retain(|t| !nothing(t));
     }
     Cat(dim).apply(tensors)
+}
+
+/// What [`cat`] gives of short tensors along the first dimension where nothing is to be recorded: it looks at each once.
+#[doc(hidden)]
+pub struct Quick {
+    duties: Duties,
+    parts: kernels::Short,
+}
+
+impl Quick {
+    /// Nothing where someone is to be told of operations.
+    #[inline]
+    pub fn new() -> Option<Quick> {
+        let duties = Duties::now();
+        let parts = kernels::Short::default();
+        (!duties.tell()).then_some(Quick { duties, parts })
+    }
+
+    /// Whether the tensor could be added; if not, [`cat`] is to be asked.
+    #[inline]
+    pub fn add(&mut self, t: &Tensor) -> bool {
+        !(self.duties.record() && t.requires_grad()) && t.with_array(|a| self.parts.push(a))
+    }
+
+    /// All of them.
+    #[inline]
+    pub fn tensor(self) -> Option<Tensor> {
+        self.parts.array().map(Tensor::constant)
+    }
 }
 
 /// Tensors of one shape, side by side along a new dimension `dim`.
