@@ -11,10 +11,10 @@ use burn::tensor::module::{attention, conv2d, layer_norm};
 use burn::tensor::ops::{AttentionModuleOptions, ConvOptions};
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use std::hint::black_box;
-use std::io::{BufRead, Write};
-use std::time::Instant;
 
-type Run = Box<dyn FnMut()>;
+#[path = "../../serve.rs"]
+mod serve;
+use serve::Run;
 
 fn randn<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
@@ -249,30 +249,5 @@ fn find(name: &str) -> Option<(Run, usize)> {
 }
 
 fn main() {
-    let mut known: Option<(String, Run, usize)> = None;
-    for line in std::io::stdin().lock().lines() {
-        let line = line.expect("the driver writes text");
-        let Some((name, n)) = line.split_once(' ') else { break };
-        if known.as_ref().is_none_or(|(last, ..)| last != name) {
-            drop(known.take());
-            known = find(name).map(|(mut run, units)| {
-                run();
-                run();
-                (name.to_string(), run, units)
-            });
-        }
-        match &mut known {
-            None => println!("null"),
-            Some((_, run, units)) => {
-                let mut times = Vec::new();
-                for _ in 0..n.parse().expect("how many times to run it") {
-                    let start = Instant::now();
-                    run();
-                    times.push(start.elapsed().as_nanos());
-                }
-                println!("{{\"ns\": {times:?}, \"units\": {units}}}");
-            }
-        }
-        std::io::stdout().flush().expect("the driver listens");
-    }
+    serve::serve(find);
 }

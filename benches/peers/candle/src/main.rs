@@ -5,8 +5,9 @@ use candle_nn::{
     AdamW, Conv2d, Conv2dConfig, Linear, Module, Optimizer, ParamsAdamW, SGD, VarBuilder, VarMap, conv2d, linear,
     loss, ops,
 };
-use std::io::{BufRead, Write};
-use std::time::Instant;
+
+#[path = "../../serve.rs"]
+mod serve;
 
 type Run = Box<dyn FnMut() -> Result<()>>;
 
@@ -158,32 +159,9 @@ fn find(name: &str) -> Result<Option<(Run, usize)>> {
     })
 }
 
-fn main() -> Result<()> {
-    let mut known: Option<(String, Run, usize)> = None;
-    for line in std::io::stdin().lock().lines() {
-        let line = line.expect("the driver writes text");
-        let Some((name, n)) = line.split_once(' ') else { break };
-        if known.as_ref().is_none_or(|(last, ..)| last != name) {
-            drop(known.take());
-            if let Some((mut run, units)) = find(name)? {
-                run()?;
-                run()?;
-                known = Some((name.to_string(), run, units));
-            }
-        }
-        match &mut known {
-            None => println!("null"),
-            Some((_, run, units)) => {
-                let mut times = Vec::new();
-                for _ in 0..n.parse().expect("how many times to run it") {
-                    let start = Instant::now();
-                    run()?;
-                    times.push(start.elapsed().as_nanos());
-                }
-                println!("{{\"ns\": {times:?}, \"units\": {units}}}");
-            }
-        }
-        std::io::stdout().flush().expect("the driver listens");
-    }
-    Ok(())
+fn main() {
+    serve::serve(|name| {
+        let (mut run, units) = find(name).expect("candle makes the workload")?;
+        Some((Box::new(move || run().expect("candle runs it")), units))
+    });
 }
