@@ -96,12 +96,7 @@ fn apply(view: View, x: &Tensor, m: &Model) -> Option<(Tensor, Model)> {
                 at[d] = (start as isize + at[d] as isize * step) as usize;
                 at
             });
-            let steps = vec![Step::Slice {
-                dim: d,
-                start,
-                len,
-                step,
-            }];
+            let steps = vec![Step::slice(d, start, len, step)];
             (
                 See(Part {
                     name: "slice",

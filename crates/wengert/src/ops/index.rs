@@ -185,12 +185,7 @@ fn alone(index: &Index, shape: &Shape) -> Option<Step> {
         }
         Index::Range(from, to, step) if step != 0 && (from, to, step) != (None, None, 1) => {
             let (start, len) = span(n, from, to, step);
-            Some(Step::Slice {
-                dim: 0,
-                start,
-                len,
-                step,
-            })
+            Some(Step::slice(0, start, len, step))
         }
         _ => None,
     }
@@ -223,12 +218,7 @@ fn plan(op: &'static str, shape: &Shape, index: &[Index]) -> Result<Plan> {
             Index::Range(None, None, 1) => d += 1,
             Index::Range(a, b, step) => {
                 let (start, len) = span(now[d], *a, *b, *step);
-                steps.push(Step::Slice {
-                    dim: d,
-                    start,
-                    len,
-                    step: *step,
-                });
+                steps.push(Step::slice(d, start, len, *step));
                 now = now.with(d, len);
                 d += 1;
             }

@@ -55,6 +55,7 @@ pub mod softmax;
 pub mod sort;
 pub mod special;
 pub mod special2;
+pub mod split;
 pub mod statistics;
 pub mod stft;
 pub mod strided;
@@ -80,8 +81,8 @@ pub use rule::Rule;
 pub use scatter::ScatterMode;
 pub use search::searchsorted;
 pub use shape::Sizes;
-pub use slice::Sections;
 pub use sort::Unique;
+pub use split::Sections;
 
 use crate::tensor::Tensor;
 use wengert_array::{Error, ErrorKind, Result, raise};

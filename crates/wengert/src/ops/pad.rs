@@ -78,12 +78,7 @@ impl Tensor {
 
     #[track_caller]
     fn surrounded(&self, pairs: &[(usize, isize, isize)], value: f64) -> Tensor {
-        let slice = |dim, start: isize, len: usize| Step::Slice {
-            dim,
-            start: start as usize,
-            len,
-            step: 1,
-        };
+        let slice = |dim, start: isize, len: usize| Step::slice(dim, start as usize, len, 1);
         let (mut inner, mut outer) = (self.shape(), self.shape());
         let (mut cuts, mut places) = (Vec::new(), Vec::new());
         for &(d, before, after) in pairs {

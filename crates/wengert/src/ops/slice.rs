@@ -42,6 +42,19 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// [`Step::Slice`] in one line.
+    #[inline]
+    pub fn slice(dim: usize, start: usize, len: usize, step: isize) -> Step {
+        Step::Slice {
+            dim,
+            start,
+            len,
+            step,
+        }
+    }
+}
+
 /// Few steps need no allocation.
 pub type Steps = SmallVec<[Step; 2]>;
 
@@ -169,26 +182,11 @@ impl Op for See {
         Complex::Whole
     }
     fn samples() -> Vec<Sample<Self>> {
-        let slice = |dim, start, len, step| {
-            See(Part::of(
-                "slice",
-                Step::Slice {
-                    dim,
-                    start,
-                    len,
-                    step,
-                },
-            ))
-        };
+        let slice = |dim, start, len, step| See(Part::of("slice", Step::slice(dim, start, len, step)));
         let steps = smallvec![
             Step::At { dim: 1, at: 2 },
             Step::Insert(0),
-            Step::Slice {
-                dim: 2,
-                start: 1,
-                len: 2,
-                step: -1,
-            },
+            Step::slice(2, 1, 2, -1),
         ];
         vec![
             Sample::new(slice(1, 1, 2, 1), [block()]),
@@ -266,15 +264,7 @@ impl Op for Place {
         })
     }
     fn samples() -> Vec<Sample<Self>> {
-        let part = Part::of(
-            "slice",
-            Step::Slice {
-                dim: 1,
-                start: 3,
-                len: 2,
-                step: -2,
-            },
-        );
+        let part = Part::of("slice", Step::slice(1, 3, 2, -2));
         let x = Array::from_slice(&[1.0, 2.0, 3.0, 4.0], [2, 2]);
         let place = |value| Place {
             part: part.clone(),
@@ -327,15 +317,7 @@ impl Op for Overwrite {
         Complex::Parts(0b11)
     }
     fn samples() -> Vec<Sample<Self>> {
-        let part = Part::of(
-            "slice",
-            Step::Slice {
-                dim: 1,
-                start: 0,
-                len: 2,
-                step: 2,
-            },
-        );
+        let part = Part::of("slice", Step::slice(1, 0, 2, 2));
         let v = Array::from_slice(&[5.0, 6.0], [2, 1]);
         let whole = [5.0, 5.0, 2.0, 3.0, 6.0, 6.0, 5.0, 5.0, 1.0, 4.0, 6.0, 6.0];
         vec![
@@ -375,57 +357,18 @@ pub(super) fn diagonal(op: &'static str, offset: isize, a: isize, b: isize, rank
     Ok(Step::Diagonal { offset, rows, cols })
 }
 
-/// How [`Tensor::split`] cuts.
-#[derive(Clone, Debug)]
-pub enum Sections {
-    /// A number: of parts, or the size of each.
-    Number(usize),
-    /// A list: of sizes, or of the places where to cut.
-    List(Vec<isize>),
-}
-
-impl From<usize> for Sections {
-    fn from(n: usize) -> Sections {
-        Sections::Number(n)
-    }
-}
-impl<const N: usize> From<[isize; N]> for Sections {
-    fn from(list: [isize; N]) -> Sections {
-        Sections::List(list.to_vec())
-    }
-}
-impl From<Vec<isize>> for Sections {
-    fn from(list: Vec<isize>) -> Sections {
-        Sections::List(list)
-    }
-}
-impl From<&[isize]> for Sections {
-    fn from(list: &[isize]) -> Sections {
-        Sections::List(list.to_vec())
-    }
-}
-
 /// Parts.
 impl Tensor {
     #[track_caller]
-    fn part(&self, name: &'static str, dim: usize, start: usize, len: usize, step: isize) -> Tensor {
-        See(Part::of(
-            name,
-            Step::Slice {
-                dim,
-                start,
-                len,
-                step,
-            },
-        ))
-        .apply([self])
+    pub(super) fn part(&self, name: &'static str, dim: usize, start: usize, len: usize) -> Tensor {
+        See(Part::of(name, Step::slice(dim, start, len, 1))).apply([self])
     }
 
     /// `len` elements from `start` on along `dim`.
     #[track_caller]
     pub fn narrow(&self, dim: isize, start: usize, len: usize) -> Tensor {
         let d = ok(axis("narrow", dim, self.dim()));
-        self.part("narrow", d, start, len, 1)
+        self.part("narrow", d, start, len)
     }
 
     /// The part at index `index` along `dim`, which goes away. The index may count from the end.
@@ -470,16 +413,7 @@ impl Tensor {
         let step = step as isize;
         let (start, len) = span(shape[dim], start, end, step);
         ok(same_shape("slice_scatter", src, &shape.with(dim, len)));
-        Overwrite(Part::of(
-            "slice_scatter",
-            Step::Slice {
-                dim,
-                start,
-                len,
-                step,
-            },
-        ))
-        .apply([self, src])
+        Overwrite(Part::of("slice_scatter", Step::slice(dim, start, len, step))).apply([self, src])
     }
 
     /// With a diagonal of two dimensions replaced by `src`.
@@ -497,12 +431,7 @@ impl Tensor {
     pub fn flip(&self, dims: impl Into<Dims>) -> Tensor {
         let shape = self.shape();
         let axes = ok(super::shape::axes("flip", dims.into(), shape.rank()));
-        let reversed = |dim: usize| Step::Slice {
-            dim,
-            start: shape[dim].saturating_sub(1),
-            len: shape[dim],
-            step: -1,
-        };
+        let reversed = |dim: usize| Step::slice(dim, shape[dim].saturating_sub(1), shape[dim], -1);
         let steps = axes
             .into_iter()
             .filter(|_| shape.rank() > 0)
@@ -530,167 +459,10 @@ impl Tensor {
         let step = ok(diagonal("diagonal", offset, dim1, dim2, self.dim()));
         See(Part::of("diagonal", step)).apply([self])
     }
-
-    /// Parts along `dim`: of a given size, the last one smaller where it does not fit; or of the sizes in a list.
-    ///
-    /// ```
-    /// # use wengert::Tensor;
-    /// let x = Tensor::arange(0, 5);
-    /// assert_eq!(x.split(2, 0)[2].to_vec::<i64>(), [4]);
-    /// assert_eq!(x.split([1, 4], 0)[1].to_vec::<i64>(), [1, 2, 3, 4]);
-    /// ```
-    #[track_caller]
-    pub fn split(&self, sizes: impl Into<Sections>, dim: isize) -> Vec<Tensor> {
-        let shape = self.shape();
-        let d = ok(axis("split", dim, shape.rank()));
-        let n = shape[d];
-        let sizes = match sizes.into() {
-            Sections::Number(0) if n > 0 => {
-                let message = format!("parts of size 0 do not make up dimension {d} of {shape}");
-                raise(Error::new(ErrorKind::Value, "split", message))
-            }
-            Sections::Number(size) => (0..n.div_ceil(size.max(1)).max(1))
-                .map(|i| size.min(n - i * size))
-                .collect(),
-            Sections::List(sizes) => sizes.iter().map(|s| *s as usize).collect::<Vec<_>>(),
-        };
-        if sizes.iter().try_fold(0usize, |a, b| a.checked_add(*b)) != Some(n) {
-            let signed: Vec<isize> = sizes.iter().map(|s| *s as isize).collect();
-            let message = format!("parts of sizes {signed:?} do not make up dimension {d} of {shape}");
-            raise(Error::new(ErrorKind::Value, "split", message));
-        }
-        let mut start = 0;
-        let mut parts = Vec::with_capacity(sizes.len());
-        for len in sizes {
-            parts.push(self.part("split", d, start, len, 1));
-            start += len;
-        }
-        parts
-    }
-
-    /// At most `chunks` parts along `dim`, all but the last of the same size.
-    #[track_caller]
-    pub fn chunk(&self, chunks: usize, dim: isize) -> Vec<Tensor> {
-        if chunks == 0 {
-            raise(Error::new(
-                ErrorKind::Value,
-                "chunk",
-                "there is no dividing into 0 parts",
-            ));
-        }
-        let n = self.shape()[ok(axis("chunk", dim, self.dim()))];
-        match n.div_ceil(chunks) {
-            // No elements: as many empty parts as were asked for.
-            0 => self.split(vec![0; chunks], dim),
-            size => self.split(size, dim),
-        }
-    }
-
-    /// So many parts along `dim`, the first ones larger by one where they cannot be equal; or the parts between the
-    /// places in a list.
-    #[track_caller]
-    pub fn tensor_split(&self, sections: impl Into<Sections>, dim: isize) -> Vec<Tensor> {
-        self.cut("tensor_split", sections.into(), dim)
-    }
-
-    #[track_caller]
-    fn cut(&self, name: &'static str, sections: Sections, dim: isize) -> Vec<Tensor> {
-        let d = ok(axis(name, dim, self.dim()));
-        let n = self.shape()[d];
-        let ends: Vec<(usize, usize)> = match sections {
-            Sections::Number(0) => raise(Error::new(
-                ErrorKind::Value,
-                name,
-                "there is no dividing into 0 parts",
-            )),
-            Sections::Number(k) => {
-                let at = |i: usize| i * (n / k) + i.min(n % k);
-                (0..k).map(|i| (at(i), at(i + 1))).collect()
-            }
-            Sections::List(cuts) => {
-                let place = |i: isize| span(n, Some(i), None, 1).0;
-                let starts = [0].into_iter().chain(cuts.iter().map(|i| place(*i)));
-                let ends = cuts.iter().map(|i| place(*i)).chain([n]);
-                starts.zip(ends).collect()
-            }
-        };
-        let mut parts = Vec::with_capacity(ends.len());
-        for (from, to) in ends {
-            parts.push(self.part(name, d, from, to.saturating_sub(from), 1));
-        }
-        parts
-    }
-
-    /// [`tensor_split`](Tensor::tensor_split) into equal parts by columns: along dimension 1, or 0 where there is
-    /// no other.
-    #[track_caller]
-    pub fn hsplit(&self, sections: impl Into<Sections>) -> Vec<Tensor> {
-        let dim = if self.dim() == 1 { 0 } else { 1 };
-        self.equal_cut("hsplit", sections.into(), dim, 1)
-    }
-
-    /// [`tensor_split`](Tensor::tensor_split) into equal parts along dimension 0.
-    #[track_caller]
-    pub fn vsplit(&self, sections: impl Into<Sections>) -> Vec<Tensor> {
-        self.equal_cut("vsplit", sections.into(), 0, 2)
-    }
-
-    /// [`tensor_split`](Tensor::tensor_split) into equal parts along dimension 2.
-    #[track_caller]
-    pub fn dsplit(&self, sections: impl Into<Sections>) -> Vec<Tensor> {
-        self.equal_cut("dsplit", sections.into(), 2, 3)
-    }
-
-    #[track_caller]
-    fn equal_cut(&self, name: &'static str, sections: Sections, dim: isize, least: usize) -> Vec<Tensor> {
-        let shape = self.shape();
-        if shape.rank() < least {
-            let message = format!("needs {least} or more dimensions, and got shape {shape}");
-            raise(Error::new(ErrorKind::Shape, name, message));
-        }
-        if let Sections::Number(k) = sections
-            && (k == 0 || !shape[dim as usize].is_multiple_of(k))
-        {
-            let message = format!("dimension {dim} of {shape} does not divide into {k} equal parts");
-            raise(Error::new(ErrorKind::Value, name, message));
-        }
-        self.cut(name, sections, dim)
-    }
-
-    /// The parts at each index along `dim`, which goes away.
-    #[track_caller]
-    pub fn unbind(&self, dim: isize) -> Vec<Tensor> {
-        let d = ok(axis("unbind", dim, self.dim()));
-        let mut parts = Vec::new();
-        one_by_one(self, d, &mut parts);
-        parts
-    }
-}
-
-/// The parts at each index of a dimension. The gradient of a part is made as large as what it was taken from: to take
-/// each from the whole would cost the whole as often as there are parts. So a long dimension is halved first.
-#[track_caller]
-fn one_by_one(x: &Tensor, d: usize, parts: &mut Vec<Tensor>) {
-    let n = x.shape()[d];
-    if n <= 4 {
-        for start in 0..n {
-            parts.push(See(at("unbind", d, start)).apply([x]));
-        }
-        return;
-    }
-    for (start, len) in [(0, n / 2), (n / 2, n - n / 2)] {
-        let half = Step::Slice {
-            dim: d,
-            start,
-            len,
-            step: 1,
-        };
-        one_by_one(&See(Part::of("unbind", half)).apply([x]), d, parts);
-    }
 }
 
 /// One index of a dimension, which goes away.
-fn at(name: &'static str, dim: usize, start: usize) -> Part {
+pub(super) fn at(name: &'static str, dim: usize, start: usize) -> Part {
     Part::of(name, Step::At { dim, at: start })
 }
 
@@ -715,40 +487,6 @@ contract! {
 mod tests {
     use super::*;
     use crate::{Backward, DType, fork_rng};
-
-    fn lists(parts: &[Tensor]) -> Vec<Vec<i64>> {
-        parts.iter().map(|p| p.to_vec()).collect()
-    }
-
-    #[test]
-    fn cuts_follow_pytorch() {
-        let x = Tensor::arange(0, 7);
-        assert_eq!(lists(&x.split(3, 0)), [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
-        assert_eq!(
-            lists(&x.chunk(4, 0)),
-            [vec![0, 1], vec![2, 3], vec![4, 5], vec![6]]
-        );
-        assert_eq!(
-            lists(&x.tensor_split(3, 0)),
-            [vec![0, 1, 2], vec![3, 4], vec![5, 6]]
-        );
-        assert_eq!(
-            lists(&x.tensor_split([2, -1, 9], 0)),
-            [vec![0, 1], vec![2, 3, 4, 5], vec![6], vec![]]
-        );
-        assert_eq!(
-            lists(&x.tensor_split([4, 2], 0)),
-            [vec![0, 1, 2, 3], vec![], vec![2, 3, 4, 5, 6]]
-        );
-        let none = Tensor::arange(0, 0);
-        assert_eq!((none.split(2, 0).len(), none.chunk(3, 0).len()), (1, 3));
-        let y = Tensor::zeros([4, 6]);
-        assert_eq!(
-            (y.hsplit(3)[0].shape(), y.vsplit([1])[1].shape()),
-            ([4, 2].into(), [3, 6].into())
-        );
-        assert_eq!(y.unbind(-1).len(), 6);
-    }
 
     #[test]
     fn scatters_replace_parts() {
