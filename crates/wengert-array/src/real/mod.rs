@@ -10,18 +10,20 @@
 //! | [`Expr`] | the rule as data: evaluated on tensors, printed as a formula |
 
 mod airy;
+mod bessel;
 mod dual;
 mod expr;
 mod float;
+mod gamma;
 mod int;
 mod special;
 
 pub use dual::Dual;
 pub use expr::{Expr, ExprGraph, ExprNode, trace};
 pub use float::Fma;
+pub(crate) use gamma::zeta;
 pub use int::{Int, IntOp};
 pub use special::Special;
-pub(crate) use special::zeta;
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
