@@ -1,6 +1,11 @@
 //! Random numbers from counters: element `i` of a draw depends on the seed, on how much was drawn before
 //! and on `i`, so it is the same on any number of threads and with any instructions.
 
+mod bits;
+mod normal;
+
+use self::bits::{Blocks, LANES, Stream, below, blocks, open_unit, pairs};
+use self::normal::{normal32, normal64};
 use super::shared::Out;
 use super::threads;
 use crate::array::Array;
@@ -9,58 +14,6 @@ use crate::error::{Error, ErrorKind, raise};
 use crate::layout::Shape;
 use crate::real::Real;
 use half::{bf16, f16};
-
-/// How many neighbouring blocks are computed side by side, in the lanes of vector registers.
-const LANES: usize = 8;
-
-/// Four words of 32 bits of each of `L` blocks, word by word. They are kept in 64 bits because that is how
-/// processors multiply 32-bit lanes to full width.
-type Blocks<const L: usize> = [[u64; L]; 4];
-
-const LOW: u64 = 0xFFFF_FFFF;
-
-/// Philox4x32-10: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11.
-#[inline(always)]
-fn philox<const L: usize>(key: [u32; 2], mut c: Blocks<L>) -> Blocks<L> {
-    let [mut k0, mut k1] = key;
-    for _ in 0..10 {
-        let mut next = [[0; L]; 4];
-        for l in 0..L {
-            let (p0, p1) = (c[0][l] * 0xD251_1F53, c[2][l] * 0xCD9E_8D57);
-            next[0][l] = (p1 >> 32) ^ c[1][l] ^ u64::from(k0);
-            next[1][l] = p1 & LOW;
-            next[2][l] = (p0 >> 32) ^ c[3][l] ^ u64::from(k1);
-            next[3][l] = p0 & LOW;
-        }
-        c = next;
-        // The key schedule: the golden ratio and √3 − 1, in 32 bits.
-        k0 = k0.wrapping_add(0x9E37_79B9);
-        k1 = k1.wrapping_add(0xBB67_AE85);
-    }
-    c
-}
-
-/// The blocks at counters `at`, `at + 1`, … under `seed`.
-#[inline(always)]
-fn blocks<const L: usize>(seed: u64, at: u64) -> Blocks<L> {
-    let mut c = [[0; L]; 4];
-    for l in 0..L {
-        let counter = at.wrapping_add(l as u64);
-        (c[0][l], c[1][l]) = (counter & LOW, counter >> 32);
-    }
-    philox([seed as u32, (seed >> 32) as u32], c)
-}
-
-/// The blocks' words joined in pairs: the first two of each block, then the last two.
-#[inline(always)]
-fn pairs(w: &Blocks<LANES>) -> [u64; 2 * LANES] {
-    let mut out = [0; 2 * LANES];
-    for l in 0..LANES {
-        out[l] = w[0][l] | w[1][l] << 32;
-        out[LANES + l] = w[2][l] | w[3][l] << 32;
-    }
-    out
-}
 
 /// What is made of random bits. Methods are `inline(always)`, to be compiled for every level of instructions.
 trait Sample: Sync {
@@ -180,12 +133,6 @@ impl Sample for Integers {
     }
 }
 
-/// Random bits as a number less than `count`: each number stands for as many patterns, give or take one.
-#[inline(always)]
-fn below(bits: u64, count: u64) -> u64 {
-    ((u128::from(bits) * u128::from(count)) >> 64) as u64
-}
-
 struct Bernoulli {
     /// How many of the 2^32 words say yes.
     yes: u64,
@@ -214,45 +161,6 @@ impl Sample for Exponential {
         for (out, bits) in out.iter_mut().zip(pairs(w)) {
             *out = -normal64::ln(open_unit(bits)) * self.mean;
         }
-    }
-}
-
-/// Random bits as a number in (0, 1): neither end is ever given.
-#[inline(always)]
-fn open_unit(bits: u64) -> f64 {
-    ((bits >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
-}
-
-/// Random numbers of one element's own, for methods that need now more, now fewer of them.
-struct Stream {
-    key: [u32; 2],
-    at: u64,
-    drawn: u64,
-    spare: Option<u64>,
-}
-
-impl Stream {
-    /// The stream of the block at `at`. The words that the main counter leaves zero count its blocks, from 1 on.
-    fn new(seed: u64, at: u64) -> Stream {
-        let key = [seed as u32, (seed >> 32) as u32];
-        Stream {
-            key,
-            at,
-            drawn: 0,
-            spare: None,
-        }
-    }
-
-    /// A number in (0, 1).
-    fn next(&mut self) -> f64 {
-        let bits = self.spare.take().unwrap_or_else(|| {
-            self.drawn += 1;
-            let counter = [self.at & LOW, self.at >> 32, self.drawn & LOW, self.drawn >> 32];
-            let [[a], [b], [c], [d]] = philox::<1>(self.key, counter.map(|word| [word]));
-            self.spare = Some(c | d << 32);
-            a | b << 32
-        });
-        open_unit(bits)
     }
 }
 
@@ -298,98 +206,6 @@ fn poisson(rate: f64, stream: &mut Stream) -> f64 {
         }
     }
 }
-
-macro_rules! box_muller {
-    (
-        $name:ident, $t:ident, $bits:ident, $mantissa:literal, $root_half:literal,
-        $log:expr, $sin:expr, $cos:expr
-    ) => {
-        /// Functions of their own for Box and Muller's method, so that the numbers do not depend on which
-        /// instructions or which library there are: plain arithmetic, never fused, and easily vectorised.
-        mod $name {
-            use std::f64::consts;
-
-            /// `Σ c[i] xⁱ`.
-            #[inline(always)]
-            fn polynomial<const K: usize>(x: $t, c: [f64; K]) -> $t {
-                c.iter().rev().fold(0.0, |sum, &c| sum * x + c as $t)
-            }
-
-            /// The natural logarithm of a normal positive number.
-            #[inline(always)]
-            pub(super) fn ln(x: $t) -> $t {
-                // x = m · 2^e with m in [√½, √2), and ln m = 2 artanh s with s = (m − 1) / (m + 1).
-                let e = (x.to_bits().wrapping_sub($root_half)).cast_signed() >> $mantissa;
-                let m = <$t>::from_bits(x.to_bits().wrapping_sub((e << $mantissa).cast_unsigned()));
-                let s = (m - 1.0) / (m + 1.0);
-                e as i32 as $t * consts::LN_2 as $t + 2.0 * s * polynomial(s * s, $log)
-            }
-
-            /// Two independent numbers from the standard normal distribution. `u` is in (0, 1]; `turn` and
-            /// its top two bits make a point on the circle.
-            #[inline(always)]
-            pub(super) fn normals(u: $t, turn: $bits) -> [$t; 2] {
-                let radius = (-2.0 * ln(u)).sqrt();
-                // An angle in ±π/4; one bit says whether to mirror it to the other axis, one whether to go to
-                // the other side.
-                let angle = (turn << 2).cast_signed() as $t
-                    * (consts::FRAC_PI_4 / (1u64 << ($bits::BITS - 1)) as f64) as $t;
-                let a2 = angle * angle;
-                let (sin, cos) = (angle * polynomial(a2, $sin), polynomial(a2, $cos));
-                let flip = (turn << 1) & (1 << ($bits::BITS - 1));
-                let radius = <$t>::from_bits(radius.to_bits() ^ flip);
-                let mirror = turn >> ($bits::BITS - 1) != 0;
-                let (x, y) = if mirror { (sin, cos) } else { (cos, sin) };
-                [radius * x, radius * y]
-            }
-        }
-    };
-}
-
-/// 1 / (2k + 1): the series of artanh s / s in s².
-const fn odd<const K: usize>() -> [f64; K] {
-    let mut c = [0.0; K];
-    let mut k = 0;
-    while k < K {
-        c[k] = 1.0 / (2 * k + 1) as f64;
-        k += 1;
-    }
-    c
-}
-
-/// (−1)^k / (2k + first)!: the series of sin a / a (`first` 1) and cos a (`first` 0) in a².
-const fn alternating<const K: usize>(first: usize) -> [f64; K] {
-    let mut c = [1.0; K];
-    let mut k = 1;
-    while k < K {
-        let n = 2 * k + first;
-        c[k] = -c[k - 1] / (n * (n - 1)) as f64;
-        k += 1;
-    }
-    c
-}
-
-// As many terms as keep the first one left out below the last bit.
-box_muller!(
-    normal32,
-    f32,
-    u32,
-    23,
-    0x3F35_04F3,
-    const { super::odd::<5>() },
-    const { super::alternating::<5>(1) },
-    const { super::alternating::<6>(0) }
-);
-box_muller!(
-    normal64,
-    f64,
-    u64,
-    52,
-    0x3FE6_A09E_667F_3BCD,
-    const { super::odd::<11>() },
-    const { super::alternating::<9>(1) },
-    const { super::alternating::<10>(0) }
-);
 
 /// Writes the `n` numbers that the blocks from counter `at` on make.
 ///
@@ -730,5 +546,6 @@ fn not_float(op: &str, dtype: DType) -> ! {
     let message = format!("{dtype} is not a floating dtype");
     raise(Error::new(ErrorKind::DType, op, message))
 }
+
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,4 @@
+use super::bits::philox;
 use super::*;
 
 /// The published answers of Philox4x32-10, one block in each of several lanes.
