@@ -33,6 +33,7 @@ pub mod loss;
 pub mod mask;
 pub mod matmul;
 pub mod norm;
+mod operators;
 pub mod pad;
 pub mod pair;
 pub mod piecewise;
