@@ -1,6 +1,8 @@
 //! Adam and its kin: steps scaled by running means of g and of g².
 
-use super::core::{State, at_least_zero, optimizer, rate, step_with_three, step_with_two};
+use super::core::State;
+use super::options::{at_least_zero, optimizer, rate};
+use super::step::{step_with_one, step_with_three, step_with_two};
 use crate::tensor::Tensor;
 use wengert_array::kernels::Body;
 use wengert_array::real::Real;
@@ -406,6 +408,6 @@ optimizer! {
         let (beta1, beta2) = o.betas;
         let decay = Decay::new(true, o.weight_decay, learning_rate, o.maximize);
         let rule = Sign { decay, beta1, beta2, learning_rate };
-        super::core::step_with_one(p, gradient, state, [0], [0.0], &rule);
+        step_with_one(p, gradient, state, [0], [0.0], &rule);
     }
 }

@@ -1,6 +1,6 @@
 //! Bounds on gradients.
 
-use super::core::{elements, numbers};
+use super::step::{elements, numbers};
 use crate::autograd::no_grad;
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Body};

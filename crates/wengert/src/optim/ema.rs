@@ -1,6 +1,6 @@
 //! Averages of weights.
 
-use super::core::{elements, numbers};
+use super::step::{elements, numbers};
 use crate::nn::{Module, Part, StateDict};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Body};

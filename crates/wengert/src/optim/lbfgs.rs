@@ -1,6 +1,7 @@
 //! L-BFGS.
 
-use super::core::{Setting, at_least_zero, number, or_raise, trainable};
+use super::core::{or_raise, trainable};
+use super::options::{Setting, at_least_zero, number};
 use crate::io::Value;
 use crate::tensor::Tensor;
 use std::collections::VecDeque;

@@ -31,11 +31,13 @@ mod core;
 mod ema;
 mod lbfgs;
 mod muon;
+mod options;
 mod scaled;
 mod scaler;
 pub mod schedule;
 mod sgd;
 mod single;
+mod step;
 
 pub use adam::{
     Adam, AdamOptions, AdamW, AdamWOptions, Adamax, AdamaxOptions, Lion, LionOptions, NAdam, NAdamOptions,

@@ -1,6 +1,7 @@
 //! Muon: momentum made orthogonal.
 
-use super::core::{at_least_zero, optimizer};
+use super::options::{Setting, at_least_zero, optimizer};
+use super::step::step_without_state;
 use crate::autograd::no_grad;
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Body};
@@ -17,7 +18,7 @@ pub enum Adjust {
     MatchRmsAdamW,
 }
 
-impl super::core::Setting for Adjust {
+impl Setting for Adjust {
     fn save(&self) -> crate::io::Value {
         match self {
             Adjust::Original => "original".into(),
@@ -142,6 +143,6 @@ optimizer! {
         };
         let update = no_grad(|| orthogonal(Tensor::constant(update), o.ns_coefficients, o.eps, o.ns_steps)).array();
         let rule = Move { shrink: 1.0 - learning_rate * o.weight_decay, size: learning_rate * ratio };
-        super::core::step_without_state(p, update, &rule);
+        step_without_state(p, update, &rule);
     }
 }

@@ -1,6 +1,7 @@
 //! RMSprop, Adagrad, Adadelta: steps divided by the root of past squared gradients.
 
-use super::core::{at_least_zero, optimizer, step_with_one, step_with_three, step_with_two};
+use super::options::{at_least_zero, optimizer};
+use super::step::{step_with_one, step_with_three, step_with_two};
 use wengert_array::kernels::Body;
 use wengert_array::real::Real;
 use wengert_array::{Error, ErrorKind, Result};

@@ -1,8 +1,8 @@
 //! Scaling the loss, for training in half precision.
 
+use super::Optimizer;
 use super::clip::{grad_norm, scale_grads_};
-use super::core::number;
-use super::{Optimizer, core::Setting};
+use super::options::{Setting, number};
 use crate::io::Value;
 use crate::tensor::Tensor;
 use wengert_array::Result;

@@ -1,6 +1,7 @@
 //! Stochastic gradient descent.
 
-use super::core::{at_least_zero, optimizer, step_with_one, step_without_state};
+use super::options::{at_least_zero, optimizer};
+use super::step::{step_with_one, step_without_state};
 use wengert_array::kernels::Body;
 use wengert_array::real::Real;
 use wengert_array::{Error, ErrorKind};

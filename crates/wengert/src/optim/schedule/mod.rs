@@ -30,7 +30,8 @@ pub use simple::{
 };
 
 use super::Optimizer;
-use super::core::{Setting, or_raise};
+use super::core::or_raise;
+use super::options::Setting;
 use crate::io::Value;
 use wengert_array::{Error, ErrorKind, Result};
 

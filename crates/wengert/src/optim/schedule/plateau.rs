@@ -2,7 +2,8 @@
 
 use crate::io::Value;
 use crate::optim::Optimizer;
-use crate::optim::core::{Setting, number, or_raise};
+use crate::optim::core::or_raise;
+use crate::optim::options::{Setting, number};
 use wengert_array::Result;
 
 /// Whether a measure is to be small or large.
