@@ -1,5 +1,6 @@
 //! Making tensors: from literals, vectors and ranges.
 
+use crate::ops::ok;
 use crate::tensor::Tensor;
 use std::panic::Location;
 use wengert_array::num_complex::{Complex32, Complex64};
@@ -130,10 +131,7 @@ impl Tensor {
     /// If rows of the same depth have different lengths.
     #[track_caller]
     pub fn new(data: impl Literal) -> Tensor {
-        match Tensor::try_new(data) {
-            Ok(t) => t,
-            Err(error) => raise(error),
-        }
+        ok(Tensor::try_new(data))
     }
 
     /// As [`new`](Tensor::new), with an error for a panic.

@@ -5,6 +5,7 @@ mod gradient;
 pub use gradient::HookHandle;
 
 use crate::autograd::{NodeRef, Source, lock};
+use crate::ops::{axis, ok};
 use gradient::{Slot, requires};
 use std::fmt;
 use std::panic::Location;
@@ -193,10 +194,7 @@ impl Tensor {
     #[track_caller]
     pub fn size(&self, dim: isize) -> usize {
         let shape = self.shape();
-        match crate::ops::axis("size", dim, shape.rank()) {
-            Ok(d) => shape[d],
-            Err(error) => raise(error),
-        }
+        shape[ok(axis("size", dim, shape.rank()))]
     }
 
     /// How many elements.
@@ -256,10 +254,7 @@ impl Tensor {
     /// If there is not exactly one.
     #[track_caller]
     pub fn item(&self) -> f64 {
-        match self.try_item() {
-            Ok(v) => v,
-            Err(error) => raise(error),
-        }
+        ok(self.try_item())
     }
 
     /// The only element, or an error where there is not exactly one.

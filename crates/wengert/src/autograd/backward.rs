@@ -5,6 +5,7 @@ use super::autocast::Autocast;
 use super::host;
 use super::mode::Recording;
 use super::node::{Edge, Node, Source};
+use crate::ops::ok;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::collections::HashMap;
@@ -187,10 +188,7 @@ pub fn grad(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
         );
         Error::new(ErrorKind::Graph, "grad", message).note("so it has no gradient there")
     };
-    let grads = match Backward::new().try_grad(y, xs, None) {
-        Ok(grads) => grads,
-        Err(error) => raise(error),
-    };
+    let grads = ok(Backward::new().try_grad(y, xs, None));
     let mut all = Vec::with_capacity(grads.len());
     for (i, g) in grads.into_iter().enumerate() {
         match g {

@@ -1,8 +1,8 @@
 //! Scaled dot-product attention.
 
-use super::common::{numbers, or_raise, recorded_grads, scalar};
-use super::contract;
+use super::common::{numbers, recorded_grads, scalar};
 use super::dropout::dropout;
+use super::{contract, ok};
 use crate::autograd::mode::Duties;
 use crate::autograd::{Ctx, Precision, is_recording};
 use crate::inspect;
@@ -195,7 +195,7 @@ pub fn scaled_dot_product_attention(
     scale: Option<f64>,
     enable_gqa: bool,
 ) -> Tensor {
-    let (q, k, v, mask, op) = or_raise(prepare(
+    let (q, k, v, mask, op) = ok(prepare(
         query, key, value, attn_mask, is_causal, scale, enable_gqa,
     ));
     let all: Many<&Tensor> = [Some(&q), Some(&k), Some(&v), mask.as_ref()]
@@ -205,7 +205,7 @@ pub fn scaled_dot_product_attention(
     if dropout_p > 0.0 {
         // Checked as the operation checks it.
         let metas: Vec<Array> = all.iter().map(|x| x.array()).collect();
-        or_raise(op.infer(metas.iter().map(In::from).collect()));
+        ok(op.infer(metas.iter().map(In::from).collect()));
         let all: Vec<Tensor> = all.into_iter().cloned().collect();
         return composite(&all, &op, dropout_p);
     }

@@ -1,8 +1,8 @@
 //! Batch normalization: each channel by its mean and variance over a batch.
 
-use super::common::{numbers, or_raise, recorded_grads, same_floats};
-use super::contract;
+use super::common::{numbers, recorded_grads, same_floats};
 use super::norm::{Affine, check_channels, in_order, inputs, move_average, widened, with_statistics};
+use super::{contract, ok};
 use crate::autograd::{Ctx, is_recording};
 use crate::op::{Each, Extra, In, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
@@ -170,7 +170,7 @@ pub fn batch_norm(
         .flatten()
         .map(Tensor::shape)
         .collect();
-    or_raise(check_channels(NAME, &shape, given.iter()));
+    ok(check_channels(NAME, &shape, given.iter()));
     let wide = widened(x, [weight, bias]);
     if !training {
         let (Some(mean), Some(var)) = (running_mean, running_var) else {

@@ -1,10 +1,11 @@
 //! What the neural operations share: arguments that are one number or one for each dimension, checks, and
 //! gradients of gradients for rules whose first gradient is a kernel.
 
+use super::ok;
 use crate::autograd::Backward;
 use crate::op::{In, Many, Op};
 use crate::tensor::Tensor;
-use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, raise};
+use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape};
 
 /// Sizes, strides and the like: one number for all dimensions, or one for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,15 +59,6 @@ impl From<Vec<usize>> for Sizes {
     }
 }
 
-/// The value, or the error at the caller's line.
-#[track_caller]
-pub(crate) fn or_raise<T>(result: Result<T>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => raise(error),
-    }
-}
-
 /// That all inputs are floating-point numbers of one dtype.
 pub(crate) fn same_floats(op: &str, x: &[In<'_>]) -> Result<()> {
     let first = x[0].dtype;
@@ -107,7 +99,7 @@ pub(crate) fn recorded_grads(
         .map(|(x, _)| x)
         .collect();
     let mut grads = match y.requires_grad() {
-        true => or_raise(Backward::new().create_graph(true).try_grad(&y, &wrt, Some(dy))),
+        true => ok(Backward::new().create_graph(true).try_grad(&y, &wrt, Some(dy))),
         false => vec![None; wrt.len()],
     }
     .into_iter();

@@ -1,6 +1,7 @@
 //! Distances between vectors.
 
-use super::common::{or_raise, scalar};
+use super::common::scalar;
+use super::ok;
 use crate::tensor::Tensor;
 use wengert_array::{Error, ErrorKind, Result, raise};
 
@@ -51,7 +52,7 @@ fn floats(op: &str, a: &Tensor, b: &Tensor) -> Result<()> {
 /// If they do not broadcast.
 #[track_caller]
 pub fn pairwise_distance(x1: &Tensor, x2: &Tensor, p: f64, eps: f64, keepdim: bool) -> Tensor {
-    or_raise(floats("pairwise_distance", x1, x2));
+    ok(floats("pairwise_distance", x1, x2));
     let difference = x1 - x2 + eps;
     if difference.dim() == 0 {
         raise(Error::new(
@@ -70,7 +71,7 @@ pub fn pairwise_distance(x1: &Tensor, x2: &Tensor, p: f64, eps: f64, keepdim: bo
 /// If they do not broadcast.
 #[track_caller]
 pub fn cosine_similarity(x1: &Tensor, x2: &Tensor, dim: isize, eps: f64) -> Tensor {
-    or_raise(floats("cosine_similarity", x1, x2));
+    ok(floats("cosine_similarity", x1, x2));
     let eps = scalar(eps, x1.dtype().promote(x2.dtype()));
     let unit = |x: &Tensor, other: &Tensor| {
         // Sizes along `dim` must be those of the broadcast result before the norm is taken.

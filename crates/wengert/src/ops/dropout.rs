@@ -1,9 +1,8 @@
 //! Dropout. Which elements are dropped depends on the seed and on their places, and not on the number of threads.
 
-use super::common::or_raise;
-use super::contract;
 use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise};
+use super::{contract, ok};
 use crate::op::{Op, Sample, Saves};
 use crate::random::with_generator;
 use crate::tensor::Tensor;
@@ -70,7 +69,7 @@ fn drop_at(x: &Tensor, shape: &Shape, p: f64) -> Tensor {
 /// If p is not in [0, 1].
 #[track_caller]
 pub fn dropout(x: &Tensor, p: f64, training: bool) -> Tensor {
-    or_raise(probability("dropout", p));
+    ok(probability("dropout", p));
     if !training || p == 0.0 {
         return x.clone();
     }
@@ -100,8 +99,8 @@ macro_rules! channel_dropout {
         #[track_caller]
         pub fn $name(x: &Tensor, p: f64, training: bool) -> Tensor {
             const NAME: &str = stringify!($name);
-            or_raise(probability(NAME, p));
-            let shape = or_raise(channels(NAME, x, [$low, $high]));
+            ok(probability(NAME, p));
+            let shape = ok(channels(NAME, x, [$low, $high]));
             if !training || p == 0.0 {
                 return x.clone();
             }
@@ -137,7 +136,7 @@ fn alpha(x: &Tensor, shape: &Shape, p: f64) -> Tensor {
 /// If p is not in [0, 1].
 #[track_caller]
 pub fn alpha_dropout(x: &Tensor, p: f64, training: bool) -> Tensor {
-    or_raise(probability("alpha_dropout", p));
+    ok(probability("alpha_dropout", p));
     if !training || p == 0.0 {
         return x.clone();
     }
@@ -151,11 +150,11 @@ pub fn alpha_dropout(x: &Tensor, p: f64, training: bool) -> Tensor {
 #[track_caller]
 pub fn feature_alpha_dropout(x: &Tensor, p: f64, training: bool) -> Tensor {
     const NAME: &str = "feature_alpha_dropout";
-    or_raise(probability(NAME, p));
+    ok(probability(NAME, p));
     if !training || p == 0.0 {
         return x.clone();
     }
-    let shape = or_raise(match x.dim() {
+    let shape = ok(match x.dim() {
         0 | 1 => Err(Error::new(
             ErrorKind::Shape,
             NAME,

@@ -1,8 +1,8 @@
 //! Rows of a table by their numbers.
 
-use super::common::{numbers, or_raise, scalar};
-use super::contract;
+use super::common::{numbers, scalar};
 use super::rows::IndexAdd;
+use super::{contract, ok};
 use crate::autograd::{Ctx, no_grad};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -135,8 +135,8 @@ pub fn embedding(
     norm_type: f64,
 ) -> Tensor {
     const NAME: &str = "embedding";
-    let index = or_raise(rows(NAME, input, weight));
-    let padding = or_raise(padding(NAME, padding_idx, weight));
+    let index = ok(rows(NAME, input, weight));
+    let padding = ok(padding(NAME, padding_idx, weight));
     if let Some(max_norm) = max_norm {
         renormalize(weight, &index, max_norm, norm_type);
     }
@@ -178,8 +178,8 @@ pub fn embedding_bag(
 ) -> Tensor {
     const NAME: &str = "embedding_bag";
     let wrong = |message: String| -> ! { raise(Error::new(ErrorKind::Value, NAME, message)) };
-    let index = or_raise(rows(NAME, input, weight));
-    let padding = or_raise(padding(NAME, padding_idx, weight));
+    let index = ok(rows(NAME, input, weight));
+    let padding = ok(padding(NAME, padding_idx, weight));
     let n = index.numel();
     let starts: Vec<usize> = match (input.dim(), offsets) {
         (2, None) => (0..=input.size(0)).map(|b| b * input.size(1)).collect(),

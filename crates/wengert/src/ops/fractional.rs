@@ -1,6 +1,7 @@
 //! Fractional max pooling (Graham, 2014): windows whose distances vary at random around a fraction.
 
-use super::common::{Sizes, or_raise};
+use super::common::Sizes;
+use super::ok;
 use super::pool::{batched, flat, unbatched};
 use super::scatter::Gather;
 use crate::op::Op;
@@ -70,7 +71,7 @@ fn pool(
     samples: Option<&Tensor>,
     n: usize,
 ) -> (Tensor, Tensor) {
-    let (x, alone, kernel, size, samples) = or_raise(prepare(name, x, kernel, size, samples, n));
+    let (x, alone, kernel, size, samples) = ok(prepare(name, x, kernel, size, samples, n));
     let (shape, array) = (x.shape(), x.array());
     let planes = shape[0] * shape[1];
     let ones = std::iter::repeat_n(1, 3 - n);

@@ -1,10 +1,10 @@
 //! Sampling an image at any places. The three operations, `GridSample`, `GridBack` and `GridSlope`, are closed under
 //! differentiation: gradients for places are the same sums with the weights' derivatives.
 
-use super::common::{numbers, or_raise};
+use super::common::numbers;
 use super::pointwise::{Map, Pointwise};
 use super::rule::{Rule, contract_rules};
-use super::{contract, stack};
+use super::{contract, ok, stack};
 use crate::autograd::autocast::bring;
 use crate::autograd::{Ctx, Precision};
 use crate::op::{Each, Extra, In, Many, Op, Sample, Saves, Variadic};
@@ -324,7 +324,7 @@ fn check(x: &Tensor, grid: &Tensor, mode: &str, padding: &str) -> Result<(Interp
 #[track_caller]
 pub fn grid_sample(x: &Tensor, grid: &Tensor, mode: &str, padding_mode: &str, align_corners: bool) -> Tensor {
     let (x, grid) = (&bring(x, Precision::Full), &bring(grid, Precision::Full));
-    let (mode, outside) = or_raise(check(x, grid, mode, padding_mode));
+    let (mode, outside) = ok(check(x, grid, mode, padding_mode));
     let (shape, grid_shape) = (x.shape(), grid.shape());
     let n = shape.rank() - 2;
     let places: usize = grid_shape[1..=n].iter().product();

@@ -1,7 +1,7 @@
 //! Resizing, and averages over windows: linear maps along single dimensions.
 
-use super::common::{last, numbers, or_raise};
-use super::contract;
+use super::common::{last, numbers};
+use super::{contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -293,7 +293,7 @@ pub fn interpolate(
     align_corners: bool,
     antialias: bool,
 ) -> Tensor {
-    or_raise(plan(x, &to.into(), mode, align_corners, antialias)).apply([x])
+    ok(plan(x, &to.into(), mode, align_corners, antialias)).apply([x])
 }
 
 contract! { resample: Resample }

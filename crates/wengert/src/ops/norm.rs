@@ -1,8 +1,8 @@
 //! Normalization: of rows (layer, RMS, group and instance norms) and of channels over a batch (batch norm).
 
-use super::common::{last, numbers, or_raise, recorded_grads, same_floats, scalar};
-use super::contract;
+use super::common::{last, numbers, recorded_grads, same_floats, scalar};
 use super::interpolate::Resample;
+use super::{contract, ok};
 use crate::autograd::{Ctx, is_recording, no_grad};
 use crate::op::{Each, Extra, In, Many, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
@@ -337,7 +337,7 @@ pub fn layer_norm(
     bias: Option<&Tensor>,
     eps: f64,
 ) -> Tensor {
-    or_raise(trailing(
+    ok(trailing(
         "layer_norm",
         &x.shape(),
         normalized_shape,
@@ -366,7 +366,7 @@ pub fn layer_norm(
 /// If shapes or dtypes do not fit.
 #[track_caller]
 pub fn rms_norm(x: &Tensor, normalized_shape: &[usize], weight: Option<&Tensor>, eps: Option<f64>) -> Tensor {
-    or_raise(trailing("rms_norm", &x.shape(), normalized_shape, [weight, None]));
+    ok(trailing("rms_norm", &x.shape(), normalized_shape, [weight, None]));
     let n = normalized_shape.iter().product();
     let eps = eps.unwrap_or(match x.dtype() {
         DType::F64 => f64::EPSILON,
@@ -399,7 +399,7 @@ fn grouped(
 ) -> Tensor {
     let shape = x.shape();
     let given: Vec<Shape> = [weight, bias].into_iter().flatten().map(Tensor::shape).collect();
-    or_raise(check_channels(name, &shape, given.iter()));
+    ok(check_channels(name, &shape, given.iter()));
     if groups == 0 || !shape[1].is_multiple_of(groups) {
         let message = format!(
             "{groups} groups do not divide the {} channels of an input of shape {shape}",
@@ -458,7 +458,7 @@ pub fn instance_norm(
         .flatten()
         .map(Tensor::shape)
         .collect();
-    or_raise(check_channels(NAME, &shape, given.iter()));
+    ok(check_channels(NAME, &shape, given.iter()));
     if !use_input_stats {
         let (Some(mean), Some(var)) = (running_mean, running_var) else {
             raise(Error::new(

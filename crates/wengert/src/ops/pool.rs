@@ -1,10 +1,10 @@
 //! Pooling: the largest element, the mean, or a power mean of each window.
 
-use super::common::{Sizes, last, numbers, or_raise};
-use super::contract;
+use super::common::{Sizes, last, numbers};
 use super::interpolate::Resample;
 use super::scatter::{Gather, ScatterAdd};
 use super::unpool::unpool;
+use super::{contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -432,7 +432,7 @@ macro_rules! pooling {
         ) -> Tensor {
             let (kernel, padding, dilation) = (kernel_size.into(), padding.into(), dilation.into());
             let pool = Pool::new(stringify!($max), $n, &kernel, stride.as_ref(), &padding, &dilation, ceil_mode);
-            let (x, alone, op) = or_raise(max_op(pool, x, $n));
+            let (x, alone, op) = ok(max_op(pool, x, $n));
             unbatched(op.apply([&x]), alone)
         }
 
@@ -448,7 +448,7 @@ macro_rules! pooling {
         ) -> (Tensor, Tensor) {
             let (kernel, padding, dilation) = (kernel_size.into(), padding.into(), dilation.into());
             let pool = Pool::new(stringify!($max), $n, &kernel, stride.as_ref(), &padding, &dilation, ceil_mode);
-            let (x, alone, op) = or_raise(max_op(pool, x, $n));
+            let (x, alone, op) = ok(max_op(pool, x, $n));
             with_indices(&x, &op, alone)
         }
 
@@ -471,7 +471,7 @@ macro_rules! pooling {
         ) -> Tensor {
             let (kernel, padding) = (kernel_size.into(), padding.into());
             let pool = Pool::new(stringify!($average), $n, &kernel, stride.as_ref(), &padding, &1.into(), ceil_mode);
-            let (x, alone, op) = or_raise(average_op(pool, x, $n, count_include_pad, divisor_override));
+            let (x, alone, op) = ok(average_op(pool, x, $n, count_include_pad, divisor_override));
             unbatched(op.apply([&x]), alone)
         }
 
@@ -482,10 +482,10 @@ macro_rules! pooling {
         #[track_caller]
         pub fn $lp(x: &Tensor, norm_type: f64, kernel_size: impl Into<Sizes>, stride: Option<Sizes>, ceil_mode: bool) -> Tensor {
             let kernel = kernel_size.into();
-            let elements = or_raise(kernel.positive(stringify!($lp), "the kernel size", $n)).iter().product();
+            let elements = ok(kernel.positive(stringify!($lp), "the kernel size", $n)).iter().product();
             power_mean(x, norm_type, elements, |x| {
                 let pool = Pool::new(stringify!($lp), $n, &kernel, stride.as_ref(), &0.into(), &1.into(), ceil_mode);
-                let (x, alone, op) = or_raise(average_op(pool, x, $n, true, None));
+                let (x, alone, op) = ok(average_op(pool, x, $n, true, None));
                 unbatched(op.apply([&x]), alone)
             })
         }
@@ -496,14 +496,14 @@ macro_rules! pooling {
         /// If x is empty.
         #[track_caller]
         pub fn $amax(x: &Tensor, output_size: impl Into<OutputSize>) -> Tensor {
-            let (x, alone, op) = or_raise(adaptive_op(stringify!($amax), x, &output_size.into().0, $n));
+            let (x, alone, op) = ok(adaptive_op(stringify!($amax), x, &output_size.into().0, $n));
             unbatched(op.apply([&x]), alone)
         }
 
         #[doc = concat!("As [`", stringify!($amax), "`], with the places of the largest.")]
         #[track_caller]
         pub fn $aindices(x: &Tensor, output_size: impl Into<OutputSize>) -> (Tensor, Tensor) {
-            let (x, alone, op) = or_raise(adaptive_op(stringify!($amax), x, &output_size.into().0, $n));
+            let (x, alone, op) = ok(adaptive_op(stringify!($amax), x, &output_size.into().0, $n));
             with_indices(&x, &op, alone)
         }
 
@@ -513,7 +513,7 @@ macro_rules! pooling {
         /// If x is empty.
         #[track_caller]
         pub fn $aaverage(x: &Tensor, output_size: impl Into<OutputSize>) -> Tensor {
-            let (x, alone, op) = or_raise(adaptive_average(stringify!($aaverage), x, &output_size.into().0, $n));
+            let (x, alone, op) = ok(adaptive_average(stringify!($aaverage), x, &output_size.into().0, $n));
             unbatched(op.apply([&x]), alone)
         }
 

@@ -1,6 +1,6 @@
 //! Quantiles.
 
-use super::axis;
+use super::{axis, ok};
 use crate::autograd::Precision;
 use crate::autograd::autocast::bring;
 use crate::tensor::Tensor;
@@ -62,10 +62,10 @@ impl Tensor {
         }
         let x = bring(self, Precision::Full);
         let (x, d) = match dim {
-            Some(dim) if x.dim() > 0 => match axis(op, dim, x.dim()) {
-                Ok(d) => (x, d),
-                Err(error) => raise(error),
-            },
+            Some(dim) if x.dim() > 0 => {
+                let d = ok(axis(op, dim, x.dim()));
+                (x, d)
+            }
             _ => (x.reshape([x.numel()]), 0),
         };
         let rows = x.transpose(d as isize, -1);

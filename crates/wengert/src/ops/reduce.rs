@@ -1,13 +1,13 @@
 //! Many numbers to one: sums, means and extremes over dimensions.
 
-use super::{axis, contract};
+use super::{axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use wengert_array::kernels::{self, Body, Reduce};
 use wengert_array::real::Real;
-use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, raise};
+use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape};
 
 /// Which dimensions: one, several, or all (`()`). Negative ones count from the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -562,10 +562,7 @@ impl Tensor {
     /// Sums what broadcasting from `shape` to this shape repeats.
     #[track_caller]
     pub fn sum_to(&self, shape: &Shape) -> Tensor {
-        match SumTo(shape.clone()).try_apply([self]) {
-            Ok(t) => t,
-            Err(error) => raise(error),
-        }
+        ok(SumTo(shape.clone()).try_apply([self]))
     }
 }
 

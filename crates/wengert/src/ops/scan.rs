@@ -1,11 +1,11 @@
 //! Running totals along a dimension, and products, whose gradients are made of them.
 
-use super::{axis, cat, contract};
+use super::{axis, cat, contract, ok};
 use crate::autograd::{Ctx, Precision, is_recording};
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Reduce, Scan};
-use wengert_array::{Array, DType, Meta, Result, Shape, raise};
+use wengert_array::{Array, DType, Meta, Result, Shape};
 
 /// The dimension a scan runs along; that of a 0-d tensor is its only element.
 fn along(op: &str, dim: isize, rank: usize) -> Result<usize> {
@@ -404,10 +404,7 @@ impl Tensor {
     /// The differences between neighbours along `dim`, taken `n` times; of bool whether they differ.
     #[track_caller]
     pub fn diff(&self, n: usize, dim: isize) -> Tensor {
-        let d = match axis("diff", dim, self.dim()) {
-            Ok(d) => d as isize,
-            Err(error) => raise(error),
-        };
+        let d = ok(axis("diff", dim, self.dim())) as isize;
         let mut x = self.clone();
         for _ in 0..n.min(self.size(d)) {
             let len = x.size(d).saturating_sub(1);
@@ -459,10 +456,7 @@ impl Tensor {
         if x.dim() != 1 {
             return x.diff(1, dim);
         }
-        let d = match axis("trapezoid", dim, self.dim()) {
-            Ok(d) => d,
-            Err(error) => raise(error),
-        };
+        let d = ok(axis("trapezoid", dim, self.dim()));
         let mut shape = vec![1; self.dim()];
         shape[d] = x.numel().saturating_sub(1);
         x.diff(1, 0).reshape(shape)

@@ -3,7 +3,7 @@
 use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise};
 use super::rule::{Rule, contract_rules, real, rules};
-use super::{axis, contract};
+use super::{axis, contract, ok};
 use crate::op::{Op, Sample};
 use crate::tensor::Tensor;
 use wengert_array::real::Real;
@@ -147,10 +147,7 @@ impl Tensor {
     #[track_caller]
     pub fn glu(&self, dim: isize) -> Tensor {
         let shape = self.shape();
-        let d = match axis("glu", dim, shape.rank()) {
-            Ok(d) => d,
-            Err(error) => raise(error),
-        };
+        let d = ok(axis("glu", dim, shape.rank()));
         if shape[d] % 2 == 1 {
             let message = format!("dimension {d} of {shape} has odd size {}", shape[d]);
             raise(Error::new(ErrorKind::Shape, "glu", message).note("it is to be cut into halves"));

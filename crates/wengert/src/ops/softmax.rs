@@ -1,6 +1,6 @@
 //! Softmax and its logarithm.
 
-use super::{axis, contract};
+use super::{axis, contract, ok};
 use crate::autograd::{Ctx, is_recording};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -127,10 +127,7 @@ pub fn gumbel_softmax(logits: &Tensor, tau: f64, hard: bool, dim: isize) -> Tens
     if !hard || soft.dim() == 0 || soft.numel() == 0 {
         return soft;
     }
-    let d = match axis("gumbel_softmax", dim, soft.dim()) {
-        Ok(d) => d,
-        Err(error) => raise(error),
-    };
+    let d = ok(axis("gumbel_softmax", dim, soft.dim()));
     let top = soft.detach().argmax_dim(dim, true);
     let count = soft.size(dim);
     let seen: Shape = (0..soft.dim()).map(|k| if k == d { count } else { 1 }).collect();

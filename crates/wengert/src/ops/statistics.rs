@@ -3,13 +3,13 @@
 use super::pointwise::{Kind, Map, Pointwise};
 use super::reduce::{Dims, Over, block, over};
 use super::rule::{Rule, contract_rules, is_finite, positive, rules};
-use super::{axis, contract};
+use super::{axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Reduce};
 use wengert_array::real::{Expr, Real, trace};
-use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, raise};
+use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape};
 
 /// A formula at every element, computed in `dtype`.
 fn each<const N: usize>(x: [&Array; N], shape: &Shape, dtype: DType, f: impl Fn([Expr; N]) -> Expr) -> Array {
@@ -396,10 +396,7 @@ impl Tensor {
     /// Each part along `dim` scaled down where its norm of order `p` exceeds `most`.
     #[track_caller]
     pub fn renorm(&self, p: f64, dim: isize, most: f64) -> Tensor {
-        let d = match axis("renorm", dim, self.dim()) {
-            Ok(d) => d,
-            Err(error) => raise(error),
-        };
+        let d = ok(axis("renorm", dim, self.dim()));
         let others: Vec<isize> = (0..self.dim()).filter(|k| *k != d).map(|k| k as isize).collect();
         let norm = |x: &Tensor| match others.is_empty() {
             true => x.abs(),

@@ -1,9 +1,9 @@
 //! The reverse of max pooling.
 
-use super::common::{Sizes, last, numbers, or_raise};
-use super::contract;
+use super::common::{Sizes, last, numbers};
 use super::pool::{batched, flat, unbatched};
 use super::scatter::Gather;
+use super::{contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -86,7 +86,7 @@ pub(super) fn unpool(
         }
         Ok((x, alone, sizes, total))
     };
-    let (x, alone, sizes, total) = or_raise(prepare());
+    let (x, alone, sizes, total) = ok(prepare());
     let (shape, indices) = (x.shape(), indices.detach());
     let whole: Shape = shape[..2].iter().copied().chain(sizes).collect();
     let y = MaxUnpool { size: total }.apply([&x.reshape(flat(&shape, n)), &indices.reshape(flat(&shape, n))]);

@@ -2,6 +2,7 @@
 
 use super::options::{at_least_zero, number};
 use crate::io::Value;
+use crate::ops::ok;
 use crate::tensor::Tensor;
 use std::fmt::Debug;
 use std::ops::Range;
@@ -98,7 +99,7 @@ impl<M: Method> Core<M> {
         self.states.resize(self.parameters.len(), State::default());
         self.groups.push(Group {
             range: start..self.parameters.len(),
-            learning_rate: or_raise(at_least_zero(M::NAME, "learning rate", learning_rate)),
+            learning_rate: ok(at_least_zero(M::NAME, "learning rate", learning_rate)),
             initial: None,
             method,
         });
@@ -114,7 +115,7 @@ impl<M: Method> Core<M> {
         let first = &self.groups[0];
         let (mut learning_rate, mut method) = (first.learning_rate, first.method.clone());
         change(&mut learning_rate, &mut method);
-        or_raise(method.check());
+        ok(method.check());
         self.add(parameters, learning_rate, method);
     }
 
@@ -123,7 +124,7 @@ impl<M: Method> Core<M> {
     pub fn options(mut self, change: impl Fn(&mut M)) -> Core<M> {
         for group in &mut self.groups {
             change(&mut group.method);
-            or_raise(group.method.check());
+            ok(group.method.check());
         }
         self
     }
@@ -132,7 +133,7 @@ impl<M: Method> Core<M> {
         for group in &self.groups {
             for i in group.range.clone() {
                 let p = &self.parameters[i];
-                let Some(gradient) = or_raise(gradient(p)) else {
+                let Some(gradient) = ok(gradient(p)) else {
                     continue;
                 };
                 let state = &mut self.states[i];
@@ -305,15 +306,6 @@ fn load_state<M: Method>(p: &Tensor, saved: &Value) -> Result<State> {
         state.arrays[slot] = Some(kernels::copy(&array.cast(p.dtype())));
     }
     Ok(state)
-}
-
-/// The value, or a panic at the user's line.
-#[track_caller]
-pub fn or_raise<T>(result: Result<T>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => raise(error),
-    }
 }
 
 /// Adds parameters to `list`, checked to be trainable, and each only once.

@@ -1,8 +1,9 @@
 //! L-BFGS.
 
-use super::core::{or_raise, trainable};
+use super::core::trainable;
 use super::options::{Setting, at_least_zero, number};
 use crate::io::Value;
+use crate::ops::ok;
 use crate::tensor::Tensor;
 use std::collections::VecDeque;
 use wengert_array::{Error, ErrorKind, Result, raise};
@@ -81,7 +82,7 @@ impl LBFGS {
         }
         LBFGS {
             parameters: list,
-            learning_rate: or_raise(at_least_zero("LBFGS", "learning rate", learning_rate)),
+            learning_rate: ok(at_least_zero("LBFGS", "learning rate", learning_rate)),
             max_iter: 20,
             max_eval: None,
             tolerance_grad: 1e-7,
@@ -148,7 +149,7 @@ impl LBFGS {
     /// Changes the learning rate, from the next step on.
     #[track_caller]
     pub fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.learning_rate = or_raise(at_least_zero("LBFGS", "learning rate", learning_rate));
+        self.learning_rate = ok(at_least_zero("LBFGS", "learning rate", learning_rate));
     }
 
     /// Loss and gradient as they are now.

@@ -54,6 +54,7 @@ pub use single::{Kept, SingleStep};
 
 use crate::io::Value;
 use crate::nn::{Module, Part};
+use crate::ops::ok;
 use crate::tensor::Tensor;
 use wengert_array::Result;
 
@@ -162,7 +163,7 @@ pub trait Optimizer: Send {
     #[track_caller]
     fn set_learning_rate(&mut self, learning_rate: f64) {
         for group in 0..self.num_groups() {
-            core::or_raise(self.set_option(group, "lr", &learning_rate.into()));
+            ok(self.set_option(group, "lr", &learning_rate.into()));
         }
     }
 

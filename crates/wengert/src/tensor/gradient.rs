@@ -3,6 +3,7 @@
 use super::{Kind, Tensor};
 use crate::autograd::node::{Hook, Hooks, next_id};
 use crate::autograd::{Backward, Source, lock};
+use crate::ops::ok;
 use std::panic::Location;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -76,10 +77,7 @@ impl Tensor {
     /// gradient; [`detach`](Tensor::detach) gives one without).
     #[track_caller]
     pub fn requires_grad_(&self, on: bool) -> Tensor {
-        match self.try_requires_grad_(on) {
-            Ok(t) => t,
-            Err(error) => raise(error),
-        }
+        ok(self.try_requires_grad_(on))
     }
 
     /// As [`requires_grad_`](Tensor::requires_grad_), with an error for a panic.

@@ -4,7 +4,7 @@ use super::Tree;
 use crate::autograd::node::{Ctx, next_id};
 use crate::autograd::{Autocast, Backward, Source, autocast_dtype, enable_grad, is_recording, lock, no_grad};
 use crate::op::{Complex, Each, Extra, In, Op, Sample, Saves, Variadic};
-use crate::ops::{cat, shape::Reshape};
+use crate::ops::{cat, ok, shape::Reshape};
 use crate::random::with_generator;
 use crate::tensor::Tensor;
 use smallvec::smallvec;
@@ -119,10 +119,7 @@ impl Op for Recompute {
             .collect();
         let targets: Vec<u64> = wanted.iter().filter_map(|i| ids[*i]).collect();
         let how = Backward::new().create_graph(recording).cut_at_targets();
-        let found = match how.reach(vec![(source, dy)], &targets) {
-            Ok(found) => found,
-            Err(error) => raise(error),
-        };
+        let found = ok(how.reach(vec![(source, dy)], &targets));
         let mut grads = smallvec![None; cx.inputs()];
         wanted.into_iter().zip(found).for_each(|(i, g)| grads[i] = g);
         grads

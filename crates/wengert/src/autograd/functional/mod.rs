@@ -72,6 +72,7 @@ pub use vmap::{vmap, vmap_dims};
 use super::node::Source;
 use super::{Backward, enable_grad, is_recording};
 use crate::op::Op;
+use crate::ops::ok;
 use crate::ops::shape::Reshape;
 use crate::tensor::Tensor;
 use std::collections::HashSet;
@@ -217,10 +218,7 @@ fn pull(ys: &[Tensor], dys: &[Tensor], xs: &[Tensor], how: Backward) -> Vec<Opti
         .zip(dys)
         .filter_map(|(y, dy)| Some((y.source()?, dy.clone())));
     let ids: Vec<u64> = xs.iter().map(|x| x.source().expect("a variable").id()).collect();
-    match how.reach(roots.collect(), &ids) {
-        Ok(grads) => grads,
-        Err(error) => raise(error),
-    }
+    ok(how.reach(roots.collect(), &ids))
 }
 
 /// Refuses `given` where it does not fit what it is to be paired with, as a tangent with its primal.

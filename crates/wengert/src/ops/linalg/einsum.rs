@@ -1,6 +1,7 @@
 //! Sums of products, written as an equation of dimensions.
 
 use super::*;
+use crate::ops::ok;
 use crate::ops::shape::Permute;
 
 /// A tensor and the letter of each of its dimensions. Those that `...` stands for have letters from a private range.
@@ -263,10 +264,7 @@ impl Term {
 #[track_caller]
 pub fn einsum(equation: &str, operands: &[&Tensor]) -> Tensor {
     let read = parse(equation, operands).and_then(|e| Ok((measure(&e.inputs, operands)?, e)));
-    let (sizes, equation) = match read {
-        Ok(read) => read,
-        Err(error) => raise(error),
-    };
+    let (sizes, equation) = ok(read);
     let each = equation.inputs.into_iter().zip(operands);
     let mut terms: Vec<Term> = each
         .map(|(labels, t)| {

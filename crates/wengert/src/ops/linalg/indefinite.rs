@@ -4,6 +4,7 @@ use super::reflections::no_gradient;
 use super::*;
 use crate::autograd::Ctx;
 use crate::op::{Extra, Fixed, Sample, Saves};
+use crate::ops::ok;
 use wengert_array::Meta;
 
 /// X of A X = B for a symmetric A, from what [`ldl_factor`] gives for it.
@@ -122,10 +123,7 @@ pub fn ldl_factor_ex(x: &Tensor) -> (Tensor, Tensor, Tensor) {
 pub fn ldl_solve(factors: &Tensor, pivots: &Tensor, b: &Tensor) -> Tensor {
     no_gradient("ldl_solve", factors, "solve");
     let value = factors.array();
-    let n = match square("ldl_solve", &In::from(&value)) {
-        Ok(n) => n,
-        Err(error) => raise(error),
-    };
+    let n = ok(square("ldl_solve", &In::from(&value)));
     if b.dtype() != factors.dtype() {
         let message = format!(
             "factors are {}, and the right side is {}",

@@ -3,7 +3,7 @@
 use super::*;
 use crate::autograd::Ctx;
 use crate::op::{Extra, Fixed, Sample, Saves};
-use crate::ops::cat;
+use crate::ops::{cat, ok};
 use wengert_array::Meta;
 
 /// L and U of P A = L U in one, L without its diagonal of ones; the order P is kept beside it.
@@ -239,10 +239,7 @@ pub fn lu_solve(factors: &Tensor, pivots: &Tensor, b: &Tensor, left: bool, adjoi
     if !left {
         return mt(&lu_solve(factors, pivots, &mt(b), true, !adjoint));
     }
-    let n = match square("lu_solve", &In::from(&factors.array())) {
-        Ok(n) => n,
-        Err(error) => raise(error),
-    };
+    let n = ok(square("lu_solve", &In::from(&factors.array())));
     let order = order_of("lu_solve", pivots, n);
     // All stacks of one shape, so that rows can be exchanged.
     let lead = Shape::new(&order.shape()[..order.rank() - 1]);

@@ -2,10 +2,10 @@
 
 use super::least::{counted, tolerances};
 use super::*;
-use crate::ops::Dims;
 use crate::ops::axis;
 use crate::ops::common::tied;
 use crate::ops::shape::Permute;
+use crate::ops::{Dims, ok};
 
 /// The norm of all elements along `dims`: (Σ |x|ᵖ)^(1/p); the largest |x| for p = ∞, the smallest for −∞, and the number of
 /// elements that are not 0 for p = 0.
@@ -93,10 +93,7 @@ impl From<f64> for Ord {
 pub fn matrix_norm(x: &Tensor, ord: impl Into<Ord>, dims: [isize; 2], keepdim: bool) -> Tensor {
     let ord = ord.into();
     let rank = x.dim();
-    let [rows, cols] = dims.map(|d| match axis("matrix_norm", d, rank) {
-        Ok(d) => d,
-        Err(error) => raise(error),
-    });
+    let [rows, cols] = dims.map(|d| ok(axis("matrix_norm", d, rank)));
     if rows == cols {
         let message = format!("dimension {rows} is named twice");
         raise(Error::new(ErrorKind::Value, "matrix_norm", message));

@@ -1,8 +1,8 @@
 //! Products of vectors, matrices and tensors, under the names that PyTorch has for them. All are made of `matmul`.
 
 use super::*;
-use crate::ops::axis;
 use crate::ops::shape::Permute;
+use crate::ops::{axis, ok};
 
 /// Refuses tensors of other ranks than an operation takes.
 #[track_caller]
@@ -290,14 +290,12 @@ pub fn tensordot_dims(a: &Tensor, b: &Tensor, of_a: &[isize], of_b: &[isize]) ->
 fn contracted(t: &Tensor, dims: &[isize]) -> Vec<usize> {
     let mut axes = Vec::with_capacity(dims.len());
     for d in dims {
-        match axis("tensordot", *d, t.dim()) {
-            Ok(d) if axes.contains(&d) => {
-                let message = format!("dimension {d} is named twice");
-                raise(Error::new(ErrorKind::Value, "tensordot", message));
-            }
-            Ok(d) => axes.push(d),
-            Err(error) => raise(error),
+        let d = ok(axis("tensordot", *d, t.dim()));
+        if axes.contains(&d) {
+            let message = format!("dimension {d} is named twice");
+            raise(Error::new(ErrorKind::Value, "tensordot", message));
         }
+        axes.push(d);
     }
     axes
 }

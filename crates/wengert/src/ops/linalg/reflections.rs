@@ -3,6 +3,7 @@
 use super::*;
 use crate::autograd::is_recording;
 use crate::ops::common::tied;
+use crate::ops::ok;
 
 /// Says that a decomposition is not to be differentiated, where it would be.
 #[track_caller]
@@ -60,10 +61,7 @@ fn reflected(v: &Tensor, tau: &Tensor, c: &Tensor, adjoint: bool) -> Tensor {
 /// The vectors of the reflections, of as many as there are factors: what is below the diagonal of v, and ones on it.
 #[track_caller]
 fn vectors(op: &str, v: &Tensor, tau: &Tensor) -> Tensor {
-    let m = match matrix(op, &In::from(&v.array())) {
-        Ok([m, _]) => m,
-        Err(error) => raise(error),
-    };
+    let [m, _] = ok(matrix(op, &In::from(&v.array())));
     let k = tau.shape().last().copied().unwrap_or(0);
     let lead = batch(&v.shape());
     let fits =

@@ -4,8 +4,8 @@ use super::{Reduction, require_same};
 use crate::autograd::autocast::bring;
 use crate::autograd::{Ctx, Precision, is_recording};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
-use crate::ops::common::{or_raise, scalar};
-use crate::ops::contract;
+use crate::ops::common::scalar;
+use crate::ops::{contract, ok};
 use crate::tensor::Tensor;
 use wengert_array::kernels;
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, raise};
@@ -194,7 +194,7 @@ pub fn cross_entropy_with(
         ));
     }
     let classes = logits.size(dim);
-    or_raise(check_weight(NAME, weight, classes));
+    ok(check_weight(NAME, weight, classes));
     let log = logits.log_softmax(dim);
     if logits.shape() == target.shape() && target.dtype().is_float() {
         let target = target * (1.0 - label_smoothing) + label_smoothing / classes as f64;
@@ -302,9 +302,9 @@ pub fn nll_loss(
         );
     }
     let classes = shape[dim];
-    or_raise(check_weight(NAME, weight, classes));
+    ok(check_weight(NAME, weight, classes));
     let target = target.detach().to(DType::I64);
-    or_raise(check_numbers(NAME, &target, &shape, classes, ignore_index));
+    ok(check_numbers(NAME, &target, &shape, classes, ignore_index));
     let counts = target.ne(ignore_index as f64);
     let safe = target.where_(&counts, &scalar(0.0, DType::I64));
     let picked = x
@@ -362,9 +362,9 @@ pub fn multi_margin_loss(
         raise(Error::new(ErrorKind::Shape, NAME, message).note("they must be [n, classes] and [n]"));
     }
     let classes = rows.size(1);
-    or_raise(check_weight(NAME, weight, classes));
+    ok(check_weight(NAME, weight, classes));
     let target = target.to(DType::I64);
-    or_raise(check_numbers(NAME, &target, &rows.shape(), classes, i64::MIN));
+    ok(check_numbers(NAME, &target, &rows.shape(), classes, i64::MIN));
     let index = target.unsqueeze(1);
     let over = (&rows - rows.gather(1, &index) + margin).relu();
     let mut losses = if p == 2 { over.square() } else { over };

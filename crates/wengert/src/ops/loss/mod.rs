@@ -16,6 +16,7 @@ pub use regression::*;
 use super::contract;
 use crate::autograd::{Ctx, Precision, is_recording};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
+use crate::ops::ok;
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Body, Reduce};
 use wengert_array::real::Real;
@@ -179,7 +180,7 @@ pub(crate) fn same_shapes(op: &str, a: &Shape, b: &Shape) -> Result<()> {
 /// As [`same_shapes`] for tensors, at the caller's line.
 #[track_caller]
 pub(crate) fn require_same(op: &str, a: &Tensor, b: &Tensor) {
-    super::common::or_raise(same_shapes(op, &a.shape(), &b.shape()).and_then(|()| {
+    ok(same_shapes(op, &a.shape(), &b.shape()).and_then(|()| {
         match a.dtype().promote(b.dtype()).is_differentiable() {
             true => Ok(()),
             false => {

@@ -4,10 +4,10 @@ use super::{Reduction, ln_1p, require_same, same_shapes};
 use crate::autograd::Precision;
 use crate::autograd::autocast::bring;
 use crate::op::{Op, Sample};
-use crate::ops::common::{or_raise, scalar};
-use crate::ops::contract;
+use crate::ops::common::scalar;
 use crate::ops::distance::pairwise_distance;
 use crate::ops::pointwise::{Map, Pointwise};
+use crate::ops::{contract, ok};
 use crate::tensor::Tensor;
 use wengert_array::real::Real;
 use wengert_array::{Array, Error, ErrorKind, raise};
@@ -128,7 +128,7 @@ pub fn margin_ranking_loss(
     reduction: Reduction,
 ) -> Tensor {
     const NAME: &str = "margin_ranking_loss";
-    or_raise(same_shapes(NAME, &x1.shape(), &x2.shape()));
+    ok(same_shapes(NAME, &x1.shape(), &x2.shape()));
     require_same(NAME, x1, target);
     reduction.of(Map(MarginRanking(margin)).apply([x1, x2, target]))
 }

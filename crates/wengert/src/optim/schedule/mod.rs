@@ -30,9 +30,9 @@ pub use simple::{
 };
 
 use super::Optimizer;
-use super::core::or_raise;
 use super::options::Setting;
 use crate::io::Value;
+use crate::ops::ok;
 use wengert_array::{Error, ErrorKind, Result};
 
 /// A group's learning rate as a rule sees it.
@@ -128,7 +128,7 @@ impl Scheduler {
         for group in 0..optimizer.num_groups() {
             let number = |name| optimizer.option(group, name).and_then(|v| v.as_f64());
             let initial = number("initial_lr").or(number("lr")).unwrap_or(0.0);
-            or_raise(optimizer.set_option(group, "initial_lr", &initial.into()));
+            ok(optimizer.set_option(group, "initial_lr", &initial.into()));
             base.push(initial);
         }
         let mut scheduler = Scheduler {
@@ -137,7 +137,7 @@ impl Scheduler {
             base,
             t: 0,
         };
-        or_raise(scheduler.set(optimizer));
+        ok(scheduler.set(optimizer));
         scheduler
     }
 
@@ -190,7 +190,7 @@ impl Scheduler {
     #[track_caller]
     pub fn step(&mut self, optimizer: &mut dyn Optimizer) {
         self.t += 1;
-        or_raise(self.set(optimizer));
+        ok(self.set(optimizer));
     }
 
     /// How many steps were taken.

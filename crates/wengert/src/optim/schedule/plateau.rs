@@ -1,8 +1,8 @@
 //! A rule that looks at the results.
 
 use crate::io::Value;
+use crate::ops::ok;
 use crate::optim::Optimizer;
-use crate::optim::core::or_raise;
 use crate::optim::options::{Setting, number};
 use wengert_array::Result;
 
@@ -153,7 +153,7 @@ impl ReduceLROnPlateau {
                     .unwrap_or(0.0);
                 let new = (old * self.factor).max(self.min_lr);
                 if old - new > self.eps {
-                    or_raise(optimizer.set_option(group, "lr", &new.into()));
+                    ok(optimizer.set_option(group, "lr", &new.into()));
                 }
             }
             self.cooling = self.cooldown;
