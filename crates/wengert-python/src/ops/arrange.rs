@@ -52,17 +52,17 @@ impl<'py> FromPyObject<'_, 'py> for Times {
     }
 }
 
-fn named(mode: &str, value: Option<f64>) -> Result<PadMode> {
+/// The padding of this name.
+pub(super) fn pad_mode(op: &str, mode: &str, value: Option<f64>) -> Result<PadMode> {
     Ok(match mode {
         "constant" => PadMode::Constant(value.unwrap_or(0.0)),
         "reflect" => PadMode::Reflect,
         "replicate" => PadMode::Replicate,
         "circular" => PadMode::Circular,
         _ => {
-            return Err(
-                Error::new(ErrorKind::Value, "pad", format!("there is no mode {mode:?}"))
-                    .note("there are 'constant', 'reflect', 'replicate' and 'circular'"),
-            );
+            let message = format!("there is no padding mode {mode:?}");
+            return Err(Error::new(ErrorKind::Value, op, message)
+                .note("there are 'constant', 'reflect', 'replicate' and 'circular'"));
         }
     })
 }
@@ -324,7 +324,7 @@ fn pad(
     value: Option<f64>,
 ) -> PyResult<Py<PyAny>> {
     guard(py, input.0.numel(), || {
-        Ok::<_, Error>(input.0.pad(&pad.0, named(mode, value)?))
+        Ok::<_, Error>(input.0.pad(&pad.0, pad_mode("pad", mode, value)?))
     })?
     .give(py)
 }

@@ -7,7 +7,6 @@ use crate::macros::{functions, ops};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use wengert::fft::{self, Norm, Stft};
-use wengert::ops::PadMode;
 use wengert::{Error, ErrorKind, Result, Tensor};
 
 /// The real parts; real tensors themselves.
@@ -107,21 +106,6 @@ transforms! {
     several: _fft_fftn = fftn, _fft_ifftn = ifftn, _fft_rfftn = rfftn, _fft_irfftn = irfftn, _fft_hfftn = hfftn, _fft_ihfftn = ihfftn,
 }
 
-fn pad_mode(name: &str) -> Result<PadMode> {
-    Ok(match name {
-        "constant" => PadMode::Constant(0.0),
-        "reflect" => PadMode::Reflect,
-        "replicate" => PadMode::Replicate,
-        "circular" => PadMode::Circular,
-        name => {
-            let message = format!(
-                "there is no pad_mode {name:?}; there are 'constant', 'reflect', 'replicate' and 'circular'"
-            );
-            return Err(Error::new(ErrorKind::Value, "stft", message));
-        }
-    })
-}
-
 /// What `stft` and `istft` have in common.
 fn parts(
     n_fft: usize,
@@ -156,7 +140,8 @@ ops! {
         onesided: Option<bool> = None, return_complex: Option<bool> = None
     ) => {
         let how = parts(n_fft, hop_length, win_length, window, center, normalized, onesided);
-        let how = self::pad_mode(pad_mode.as_deref().unwrap_or("reflect")).map(|mode| how.pad_mode(mode));
+        let mode = super::arrange::pad_mode("stft", pad_mode.as_deref().unwrap_or("reflect"), None);
+        let how = mode.map(|mode| how.pad_mode(mode));
         let real = return_complex == Some(false);
         how.map(|how| if real { how.stft(input).view_as_real() } else { how.stft(input) })
     };

@@ -1,6 +1,6 @@
 //! Convolutions, and attention.
 
-use super::{Maybe, SizesArg, functions_of, maybe, same, wrong};
+use super::{Maybe, SizesArg, functions_of, maybe, same};
 use crate::args::TensorLike;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -13,14 +13,7 @@ impl<'py> FromPyObject<'_, 'py> for PaddingArg {
     type Error = PyErr;
     fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         if let Ok(name) = obj.cast::<PyString>() {
-            let name = name.to_cow()?;
-            return match name.as_ref() {
-                "same" | "valid" => Ok(PaddingArg(name.as_ref().into())),
-                other => Err(wrong(
-                    obj.py(),
-                    format!("there is no padding {other:?}: it is numbers, 'same' or 'valid'"),
-                )),
-            };
+            return Ok(PaddingArg(name.to_cow()?.as_ref().into()));
         }
         Ok(PaddingArg(obj.extract::<SizesArg>()?.0.into()))
     }
