@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the files in io/: checkpoints and arrays written by others, to read them in tests/io.rs.
+"""Make the files in io/: checkpoints and arrays written by others, to read them in tests/io.
 
 Needs: pip install torch numpy safetensors. Run: python io.py
 """
