@@ -59,6 +59,21 @@ impl From<Vec<usize>> for Sizes {
     }
 }
 
+/// That two tensors together make floating-point numbers.
+pub(crate) fn floats(op: &str, a: &Tensor, b: &Tensor) -> Result<()> {
+    match a.dtype().promote(b.dtype()).is_differentiable() {
+        true => Ok(()),
+        false => {
+            let message = format!(
+                "needs floating-point numbers, and got {} and {}",
+                a.dtype(),
+                b.dtype()
+            );
+            Err(Error::new(ErrorKind::DType, op, message))
+        }
+    }
+}
+
 /// That all inputs are floating-point numbers of one dtype.
 pub(crate) fn same_floats(op: &str, x: &[In<'_>]) -> Result<()> {
     let first = x[0].dtype;

@@ -1,9 +1,9 @@
 //! Distances between vectors.
 
-use super::common::scalar;
+use super::common::{floats, scalar};
 use super::ok;
 use crate::tensor::Tensor;
-use wengert_array::{Error, ErrorKind, Result, raise};
+use wengert_array::{Error, ErrorKind, raise};
 
 /// (Σ |x|ᵖ)^(1/p) along the last dimension, kept. The slope at zero is zero.
 #[track_caller]
@@ -30,20 +30,6 @@ pub(crate) fn vector_norm(x: &Tensor, p: f64, dim: isize) -> Tensor {
     let root = one.where_(&zero, &sum);
     let root = if p == 2.0 { root.sqrt() } else { root.powf(1.0 / p) };
     scalar(0.0, sum.dtype()).where_(&zero, &root)
-}
-
-fn floats(op: &str, a: &Tensor, b: &Tensor) -> Result<()> {
-    match a.dtype().promote(b.dtype()).is_differentiable() {
-        true => Ok(()),
-        false => {
-            let message = format!(
-                "needs floating-point numbers, and got {} and {}",
-                a.dtype(),
-                b.dtype()
-            );
-            Err(Error::new(ErrorKind::DType, op, message))
-        }
-    }
 }
 
 /// The p-norms of x₁ − x₂ + ε along the last dimension; the inputs broadcast.

@@ -13,10 +13,10 @@ pub use ctc::*;
 pub use ranking::*;
 pub use regression::*;
 
-use super::contract;
+use super::common::floats;
+use super::{contract, ok};
 use crate::autograd::{Ctx, Precision, is_recording};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
-use crate::ops::ok;
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Body, Reduce};
 use wengert_array::real::Real;
@@ -180,19 +180,7 @@ pub(crate) fn same_shapes(op: &str, a: &Shape, b: &Shape) -> Result<()> {
 /// As [`same_shapes`] for tensors, at the caller's line.
 #[track_caller]
 pub(crate) fn require_same(op: &str, a: &Tensor, b: &Tensor) {
-    ok(same_shapes(op, &a.shape(), &b.shape()).and_then(|()| {
-        match a.dtype().promote(b.dtype()).is_differentiable() {
-            true => Ok(()),
-            false => {
-                let message = format!(
-                    "needs floating-point numbers, and got {} and {}",
-                    a.dtype(),
-                    b.dtype()
-                );
-                Err(Error::new(ErrorKind::DType, op, message))
-            }
-        }
-    }));
+    ok(same_shapes(op, &a.shape(), &b.shape()).and_then(|()| floats(op, a, b)));
 }
 
 /// ln(1 + e) for e ≥ 0, exact where e is small.
