@@ -1,7 +1,7 @@
 //! Values and gradients at awkward numbers, beside PyTorch's: zeros of both signs, ties, infinities, NaN, the ends of
 //! domains. `reference/elementwise.py` made the numbers, in f64.
 
-use safetensors::{Dtype, SafeTensors};
+use wengert::io::load_safetensors;
 use wengert::ops::RoundingMode;
 use wengert::{DType, Tensor, where_};
 
@@ -208,25 +208,6 @@ fn run(name: &str, x: &[Tensor]) -> Tensor {
     }
 }
 
-fn numbers(file: &SafeTensors<'_>, key: &str) -> Option<(Vec<usize>, Vec<f64>)> {
-    let view = file.tensor(key).ok()?;
-    let data = view.data();
-    let wide = |bytes: &[u8]| -> [u8; 8] { bytes.try_into().unwrap() };
-    let numbers = match view.dtype() {
-        Dtype::F64 => data
-            .chunks_exact(8)
-            .map(|b| f64::from_le_bytes(wide(b)))
-            .collect(),
-        Dtype::I64 => data
-            .chunks_exact(8)
-            .map(|b| i64::from_le_bytes(wide(b)) as f64)
-            .collect(),
-        Dtype::U8 => data.iter().map(|b| f64::from(*b)).collect(),
-        other => panic!("{other:?}"),
-    };
-    Some((view.shape().to_vec(), numbers))
-}
-
 /// What differs by more than a few roundings, with where it is.
 fn differences(name: &str, got: &[f64], want: &[f64]) -> Vec<String> {
     assert_eq!(got.len(), want.len());
@@ -251,32 +232,30 @@ fn awkward_numbers_come_out_as_pytorchs() {
         env!("CARGO_MANIFEST_DIR"),
         "/tests/reference/elementwise.safetensors"
     );
-    let bytes = std::fs::read(path).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let mut names: Vec<String> = file
-        .names()
-        .iter()
-        .filter_map(|n| n.strip_suffix(".y"))
-        .map(str::to_string)
-        .collect();
+    let file = load_safetensors(path).unwrap();
+    let mut names: Vec<&str> = file.iter().filter_map(|(n, _)| n.strip_suffix(".y")).collect();
     names.sort_unstable();
     assert_eq!(names.len(), 160);
     let mut wrong = Vec::new();
-    for name in &names {
+    for name in names {
+        // Integers are read as the numbers that they are.
+        let of = |part: &str| {
+            let tensor = file.get(&format!("{name}.{part}"));
+            tensor.map(|t| t.detach().to(DType::F64))
+        };
         let x: Vec<Tensor> = (0..)
-            .map_while(|i| numbers(&file, &format!("{name}.x{i}")))
-            .map(|(shape, data)| Tensor::from_vec(data, shape).requires_grad_(true))
+            .map_while(|i| of(&format!("x{i}")))
+            .map(|x| x.requires_grad_(true))
             .collect();
         let y = run(name, &x);
-        let (shape, want) = numbers(&file, &format!("{name}.y")).unwrap();
-        assert_eq!(y.shape().dims(), shape, "{name}");
-        let mut found = vec![("y".to_string(), differences(name, &y.to_vec::<f64>(), &want))];
-        if let Some((shape, dy)) = numbers(&file, &format!("{name}.dy")) {
-            y.backward_with(&Tensor::from_vec(dy, shape));
+        let want = of("y").unwrap();
+        assert_eq!(y.shape(), want.shape(), "{name}");
+        let mut found = vec![("y".to_string(), differences(name, &y.to_vec(), &want.to_vec()))];
+        if let Some(dy) = of("dy") {
+            y.backward_with(&dy);
             for (i, x) in x.iter().enumerate() {
-                let (_, want) = numbers(&file, &format!("{name}.g{i}")).unwrap();
-                let got = x.grad().unwrap().to_vec::<f64>();
-                found.push((format!("g{i}"), differences(name, &got, &want)));
+                let (got, want) = (x.grad().unwrap(), of(&format!("g{i}")).unwrap());
+                found.push((format!("g{i}"), differences(name, &got.to_vec(), &want.to_vec())));
             }
         }
         for (part, differences) in found.iter().filter(|(_, d)| !d.is_empty()) {

@@ -1,28 +1,21 @@
 //! Linear algebra beside PyTorch: values, gradients and second derivatives. `reference/linalg.py` made the numbers, in
 //! f64.
 
-use safetensors::SafeTensors;
+use wengert::io::load_safetensors;
 use wengert::linalg::{self as la, Mode, Ord};
+use wengert::nn::StateDict;
 use wengert::{Backward, DType, Tensor, cat};
 
 /// A case of the reference file.
 struct Case<'a> {
-    file: &'a SafeTensors<'a>,
+    file: &'a StateDict,
     name: &'a str,
 }
 
 impl Case<'_> {
     fn tensor(&self, part: &str) -> Option<Tensor> {
-        let view = self.file.tensor(&format!("{}.{part}", self.name)).ok()?;
-        assert_eq!(view.dtype(), safetensors::Dtype::F64);
-        let numbers = view
-            .data()
-            .chunks_exact(8)
-            .map(|b| f64::from_le_bytes(b.try_into().unwrap()));
-        Some(Tensor::from_vec(
-            numbers.collect::<Vec<_>>(),
-            view.shape().to_vec(),
-        ))
+        let tensor = self.file.get(&format!("{}.{part}", self.name));
+        tensor.map(Tensor::detach)
     }
 
     /// `x0`, `x1` and so on; none where the first is missing.
@@ -140,17 +133,12 @@ const BOUND: f64 = 2e-11;
 
 #[test]
 fn linear_algebra_agrees_with_pytorch() {
-    let bytes = std::fs::read(concat!(
+    let file = load_safetensors(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/reference/linalg.safetensors"
     ))
     .unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let mut names: Vec<&str> = file
-        .names()
-        .iter()
-        .filter_map(|n| n.strip_suffix(".dy"))
-        .collect();
+    let mut names: Vec<&str> = file.iter().filter_map(|(n, _)| n.strip_suffix(".dy")).collect();
     names.sort_unstable();
     assert_eq!(names.len(), 100);
     let mut wrong = Vec::new();

@@ -1,26 +1,24 @@
 //! The functions of `torch.nn.functional` beside PyTorch's: values, gradients and, where PyTorch has them, second
 //! derivatives. `reference/neural.py` made the numbers, in f64.
 
-use safetensors::{Dtype, SafeTensors};
+use wengert::io::load_safetensors;
+use wengert::nn::StateDict;
 use wengert::nn::functional::{self as F, Bag, Reduction};
 use wengert::{Backward, DType, Tensor, catch};
 
 /// A case of the reference file.
 struct Case<'a> {
-    file: &'a SafeTensors<'a>,
+    file: &'a StateDict,
     name: &'a str,
 }
 
 impl Case<'_> {
     fn tensor(&self, part: &str) -> Option<Tensor> {
-        let view = self.file.tensor(&format!("{}.{part}", self.name)).ok()?;
-        let (shape, data) = (view.shape().to_vec(), view.data());
-        let words = || data.chunks_exact(8).map(|b| b.try_into().unwrap());
-        Some(match view.dtype() {
-            Dtype::F64 => Tensor::from_vec(words().map(f64::from_le_bytes).collect(), shape),
-            Dtype::I64 => Tensor::from_vec(words().map(i64::from_le_bytes).collect(), shape),
-            Dtype::U8 => Tensor::from_slice(data, shape).to(DType::Bool),
-            other => panic!("{other:?}"),
+        let tensor = self.file.get(&format!("{}.{part}", self.name));
+        // Masks were saved as bytes.
+        tensor.map(|t| match t.dtype() {
+            DType::U8 => t.to(DType::Bool),
+            _ => t.detach(),
         })
     }
 
@@ -270,13 +268,8 @@ fn wrong(case: &Case<'_>) -> Vec<String> {
 #[test]
 fn values_gradients_and_their_gradients_agree_with_pytorch() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/neural.safetensors");
-    let bytes = std::fs::read(path).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let mut names: Vec<&str> = file
-        .names()
-        .iter()
-        .filter_map(|n| n.strip_suffix(".dy"))
-        .collect();
+    let file = load_safetensors(path).unwrap();
+    let mut names: Vec<&str> = file.iter().filter_map(|(n, _)| n.strip_suffix(".dy")).collect();
     names.sort_unstable();
     assert_eq!(names.len(), 122);
     let mut failures = Vec::new();

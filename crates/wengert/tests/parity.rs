@@ -1,43 +1,24 @@
 //! Values and gradients of single operations, beside PyTorch's. `reference/ops.py` made the numbers, in f64.
 
-use safetensors::SafeTensors;
+use wengert::io::load_safetensors;
+use wengert::nn::StateDict;
 use wengert::{DType, Reduction, Tensor, cat, cross_entropy, linear, mse_loss, stack, where_};
 
 /// A case of the reference file.
 struct Case<'a> {
-    file: &'a SafeTensors<'a>,
+    file: &'a StateDict,
     name: &'a str,
 }
 
 impl Case<'_> {
-    fn tensor(&self, part: &str) -> Tensor {
-        let view = self.file.tensor(&format!("{}.{part}", self.name)).unwrap();
-        let (shape, data) = (view.shape().to_vec(), view.data());
-        match view.dtype() {
-            safetensors::Dtype::F64 => {
-                let numbers = data
-                    .chunks_exact(8)
-                    .map(|b| f64::from_le_bytes(b.try_into().unwrap()));
-                Tensor::from_vec(numbers.collect::<Vec<_>>(), shape)
-            }
-            safetensors::Dtype::I64 => {
-                let numbers = data
-                    .chunks_exact(8)
-                    .map(|b| i64::from_le_bytes(b.try_into().unwrap()));
-                Tensor::from_vec(numbers.collect::<Vec<_>>(), shape)
-            }
-            safetensors::Dtype::U8 => Tensor::from_slice(data, shape),
-            other => panic!("{other:?}"),
-        }
+    fn tensor(&self, part: &str) -> Option<Tensor> {
+        let tensor = self.file.get(&format!("{}.{part}", self.name));
+        tensor.map(Tensor::detach)
     }
 
     /// `x0`, `x1` and so on, or `g0`, `g1`.
     fn numbered(&self, part: &str) -> Vec<Tensor> {
-        let has = |i: &usize| self.file.tensor(&format!("{}.{part}{i}", self.name)).is_ok();
-        (0..)
-            .take_while(has)
-            .map(|i| self.tensor(&format!("{part}{i}")))
-            .collect()
+        (0..).map_while(|i| self.tensor(&format!("{part}{i}"))).collect()
     }
 
     fn run(&self, x: &[Tensor]) -> Tensor {
@@ -60,7 +41,7 @@ impl Case<'_> {
             "sin" => x[0].sin(),
             "cos" => x[0].cos(),
             "abs" => x[0].abs(),
-            "where" => where_(&self.tensor("cond").to(DType::Bool), &x[0], &x[1]),
+            "where" => where_(&self.tensor("cond").unwrap().to(DType::Bool), &x[0], &x[1]),
             "sum" => x[0].sum_dim([0, 2], false),
             "sum_keepdim" => x[0].sum_dim([0, 2], true),
             "mean" => x[0].mean_dim([0, 2], false),
@@ -72,7 +53,7 @@ impl Case<'_> {
             "cat" => cat(&[&x[0], &x[1]], 1),
             "stack" => stack(&[&x[0], &x[1]], 0),
             "mse_loss" => mse_loss(&x[0], &x[1], Reduction::Mean),
-            "cross_entropy" => cross_entropy(&x[0], &self.tensor("target"), Reduction::Mean, -100),
+            "cross_entropy" => cross_entropy(&x[0], &self.tensor("target").unwrap(), Reduction::Mean, -100),
             "linear" => linear(&x[0], &x[1].t(), Some(&x[2])),
             name if name.starts_with("matmul_") => x[0].matmul(&x[1]),
             name => panic!("nobody wrote down what `{name}` is here"),
@@ -97,17 +78,12 @@ const BOUND: f64 = 4e-15;
 
 #[test]
 fn values_and_gradients_agree_with_pytorch() {
-    let bytes = std::fs::read(concat!(
+    let file = load_safetensors(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/reference/ops.safetensors"
     ))
     .unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let mut names: Vec<&str> = file
-        .names()
-        .iter()
-        .filter_map(|n| n.strip_suffix(".dy"))
-        .collect();
+    let mut names: Vec<&str> = file.iter().filter_map(|(n, _)| n.strip_suffix(".dy")).collect();
     names.sort_unstable();
     assert_eq!(names.len(), 38);
     let mut worst = (0.0, "");
@@ -116,8 +92,12 @@ fn values_and_gradients_agree_with_pytorch() {
         let x = case.numbered("x");
         x.iter().for_each(|x| drop(x.requires_grad_(true)));
         let y = case.run(&x);
-        y.backward_with(&case.tensor("dy"));
-        let mut pairs = vec![(y.detach(), case.tensor("y"), format!("{name}: the value"))];
+        y.backward_with(&case.tensor("dy").unwrap());
+        let mut pairs = vec![(
+            y.detach(),
+            case.tensor("y").unwrap(),
+            format!("{name}: the value"),
+        )];
         for (i, (x, g)) in x.iter().zip(case.numbered("g")).enumerate() {
             pairs.push((x.grad().unwrap(), g, format!("{name}: the gradient of input {i}")));
         }

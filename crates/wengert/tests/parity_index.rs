@@ -1,6 +1,6 @@
 //! Values and gradients of shape and index operations, beside PyTorch's. `reference/index.py` made the numbers, in f64.
 
-use safetensors::SafeTensors;
+use wengert::io::load_safetensors;
 use wengert::ops::{Index, Indexing, ScatterMode, Sliding};
 use wengert::{PadMode, Tensor, block_diag, cartesian_prod, column_stack, dstack, meshgrid, s};
 
@@ -89,35 +89,18 @@ fn run(name: &str, x: &[Tensor]) -> Tensor {
     }
 }
 
-fn tensor(file: &SafeTensors<'_>, name: &str) -> Option<Tensor> {
-    let view = file.tensor(name).ok()?;
-    let numbers = view
-        .data()
-        .chunks_exact(8)
-        .map(|b| f64::from_le_bytes(b.try_into().unwrap()));
-    Some(Tensor::from_vec(
-        numbers.collect::<Vec<_>>(),
-        view.shape().to_vec(),
-    ))
-}
-
 #[test]
 fn values_and_gradients_agree_with_pytorch() {
-    let bytes = std::fs::read(concat!(
+    let file = load_safetensors(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/reference/index.safetensors"
     ))
     .unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let mut names: Vec<&str> = file
-        .names()
-        .iter()
-        .filter_map(|n| n.strip_suffix(".dy"))
-        .collect();
+    let mut names: Vec<&str> = file.iter().filter_map(|(n, _)| n.strip_suffix(".dy")).collect();
     names.sort_unstable();
     assert_eq!(names.len(), 65);
     for name in names {
-        let of = |part: &str| tensor(&file, &format!("{name}.{part}"));
+        let of = |part: &str| file.get(&format!("{name}.{part}")).map(Tensor::detach);
         let x: Vec<Tensor> = (0..).map_while(|k| of(&format!("x{k}"))).collect();
         x.iter().for_each(|x| drop(x.requires_grad_(true)));
         let y = run(name, &x);

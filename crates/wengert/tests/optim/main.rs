@@ -4,9 +4,7 @@
 
 mod schedules;
 
-use safetensors::SafeTensors;
-use std::path::Path;
-use wengert::io::Value;
+use wengert::io::{Value, load_safetensors};
 use wengert::nn::{CrossEntropyLoss, Layer, Linear, Module, Sequential, StateDict, Tanh};
 use wengert::optim::*;
 use wengert::{DType, ErrorKind, Tensor, catch};
@@ -15,34 +13,16 @@ const STEPS: usize = 50;
 const BATCH: usize = 32;
 const ROWS: usize = 96;
 
-fn read() -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/optim.safetensors")).unwrap()
+fn read() -> StateDict {
+    load_safetensors(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/reference/optim.safetensors"
+    ))
+    .unwrap()
 }
 
-fn tensor(file: &SafeTensors<'_>, name: &str) -> Tensor {
-    let view = file.tensor(name).unwrap();
-    let (shape, data) = (view.shape().to_vec(), view.data());
-    match view.dtype() {
-        safetensors::Dtype::F32 => {
-            let data = data
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
-            Tensor::from_vec(data.collect::<Vec<_>>(), shape)
-        }
-        safetensors::Dtype::F64 => {
-            let data = data
-                .chunks_exact(8)
-                .map(|b| f64::from_le_bytes(b.try_into().unwrap()));
-            Tensor::from_vec(data.collect::<Vec<_>>(), shape)
-        }
-        safetensors::Dtype::I64 => {
-            let data = data
-                .chunks_exact(8)
-                .map(|b| i64::from_le_bytes(b.try_into().unwrap()));
-            Tensor::from_vec(data.collect::<Vec<_>>(), shape)
-        }
-        other => panic!("{other:?}"),
-    }
+fn tensor(file: &StateDict, name: &str) -> Tensor {
+    file.get(name).unwrap().detach()
 }
 
 struct Run {
@@ -52,7 +32,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(file: &SafeTensors<'_>, dtype: DType) -> Run {
+    fn new(file: &StateDict, dtype: DType) -> Run {
         let model = Sequential::new()
             .add(Linear::new(8, 16))
             .add(Tanh)
@@ -108,8 +88,7 @@ fn bound(dtype: DType) -> f64 {
 }
 
 fn compare(run: &str, make: impl Fn(Vec<Tensor>) -> Box<dyn Optimizer>) {
-    let bytes = read();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let file = read();
     for (name, dtype) in [("f64", DType::F64), ("f32", DType::F32)] {
         let this = Run::new(&file, dtype);
         let losses = this.steps(&mut *make(this.model.parameters()), 0..STEPS);
@@ -177,8 +156,7 @@ runs! {
 /// its f64 runs), and a line search may turn on it.
 #[test]
 fn lbfgs() {
-    let bytes = read();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let file = read();
     for (run, wolfe) in [("lbfgs", false), ("lbfgs_wolfe", true)] {
         for (name, dtype, bound) in [("f64", DType::F64, 1e-11), ("f32", DType::F32, 1e-4)] {
             let make = |p| match wolfe {
