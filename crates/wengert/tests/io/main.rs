@@ -3,6 +3,7 @@
 //! `reference/io.py` made the files with PyTorch, NumPy and safetensors.
 
 mod hostile;
+mod mapped;
 
 use std::path::{Path, PathBuf};
 use wengert::io::{self, Value};

@@ -1,33 +1,10 @@
 //! Files mapped into memory: what they hold, who sees what when something is written, and files that are damaged.
 
-use std::path::{Path, PathBuf};
+use crate::{Scratch, reference};
 use wengert::io::{self, SafeTensors, Value};
 use wengert::nn::{Linear, Module};
 use wengert::optim::{Optimizer, SGD};
 use wengert::{DType, Tensor};
-
-/// A directory of its own, gone at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Scratch {
-        let path = std::env::temp_dir().join(format!("wengert-mapped-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Scratch(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn reference(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/reference/io")
-        .join(name)
-}
 
 fn is_mapped(t: &Tensor) -> bool {
     t.array().is_foreign()
