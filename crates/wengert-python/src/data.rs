@@ -1,21 +1,14 @@
 //! Readers of data, and measures of how good a model is.
 
 use crate::args::TensorLike;
-use crate::guard::{guard, guard_long};
+use crate::guard::{guard, run};
 use crate::tensor::PyTensor;
 use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use wengert::Tensor;
 use wengert::data::{self, Table, Vocabulary};
 use wengert::train::{self, Confusion};
-use wengert::{Result, Tensor};
-
-fn run<T: Send>(py: Python<'_>, f: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
-    guard_long(py, || match f() {
-        Ok(value) => value,
-        Err(error) => wengert_array::raise(error),
-    })
-}
 
 /// A table of text with named columns, as `load_csv` and `read_csv` give it.
 #[pyclass(frozen, name = "Table", module = "wengert.utils.data")]

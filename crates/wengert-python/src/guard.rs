@@ -38,6 +38,14 @@ pub(crate) fn guard_long<T: Send>(py: Python<'_>, f: impl FnOnce() -> T + Send) 
     guard(py, usize::MAX, f)
 }
 
+/// As [`guard_long`], for what may give an error: reading and writing files.
+pub(crate) fn run<T: Send>(py: Python<'_>, f: impl FnOnce() -> wengert::Result<T> + Send) -> PyResult<T> {
+    guard_long(py, || match f() {
+        Ok(value) => value,
+        Err(error) => wengert_array::raise(error),
+    })
+}
+
 /// Runs Python code from inside the engine: what it raises unwinds through the engine to [`guard`].
 pub(crate) fn python<T>(f: impl FnOnce(Python<'_>) -> PyResult<T>) -> T {
     let result = Python::attach(|py| {

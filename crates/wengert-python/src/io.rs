@@ -2,7 +2,7 @@
 
 use crate::args::as_tensor;
 use crate::dtype::{self, PyDType};
-use crate::guard::{guard, guard_long};
+use crate::guard::{guard, run};
 use crate::tensor::PyTensor;
 use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
@@ -134,13 +134,6 @@ impl Give<'_> {
 fn give(py: Python<'_>, value: Value) -> PyResult<Py<PyAny>> {
     let known = Vec::new();
     Give { py, known }.give(value)
-}
-
-fn run<T: Send>(py: Python<'_>, f: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
-    guard_long(py, || match f() {
-        Ok(value) => value,
-        Err(error) => wengert_array::raise(error),
-    })
 }
 
 /// A dictionary of tensors by name.

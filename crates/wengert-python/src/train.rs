@@ -1,6 +1,6 @@
 //! Logs of trainings, and operations counted while they are performed.
 
-use crate::guard::{guard, guard_long};
+use crate::guard::run;
 use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -18,11 +18,8 @@ impl PyLog {
         py: Python<'_>,
         f: impl FnOnce(&mut (dyn Log + Send)) -> Result<()> + Send,
     ) -> PyResult<()> {
-        guard_long(py, || {
-            let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err(error) = f(log.as_mut()) {
-                wengert_array::raise(error);
-            }
+        run(py, || {
+            f(self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut())
         })
     }
 }
@@ -56,10 +53,7 @@ macro_rules! logs {
         impl $class {
             #[new]
             fn py_new(py: Python<'_> $(, $arg: $type)?) -> PyResult<PyClassInitializer<Self>> {
-                let made = guard(py, 0, || {
-                    let make = || -> Result<Box<dyn Log + Send>> { $make };
-                    make().unwrap_or_else(|error| wengert_array::raise(error))
-                })?;
+                let made = run(py, || -> Result<Box<dyn Log + Send>> { $make })?;
                 Ok(PyClassInitializer::from(PyLog(Mutex::new(made))).add_subclass($class))
             }
         }

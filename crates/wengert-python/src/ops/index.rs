@@ -3,7 +3,7 @@
 use crate::args::{Number, Operand, TensorLike, as_tensor};
 use crate::give::Give;
 use crate::guard::guard;
-use crate::macros::{functions, ops};
+use crate::macros::{Settle, functions, ops};
 use crate::tensor::PyTensor;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::ffi;
@@ -289,10 +289,7 @@ impl PyTensor {
     ) -> PyResult<Bound<'py, Self>> {
         let src = source(src, value)?;
         slf.get().assign(slf.py(), "scatter_", move |x| {
-            match scatter_of(x, dim, &index.0, &src, reduce.as_deref()) {
-                Ok(y) => y,
-                Err(e) => wengert_array::raise(e),
-            }
+            scatter_of(x, dim, &index.0, &src, reduce.as_deref()).settle()
         })?;
         Ok(slf.clone())
     }
