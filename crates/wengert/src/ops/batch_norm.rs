@@ -8,7 +8,7 @@ use crate::op::{Each, Extra, In, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
 use std::sync::{Arc, OnceLock};
 use wengert_array::kernels;
-use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, raise};
+use wengert_array::{Array, Error, ErrorKind, Meta, Result, raise};
 
 /// y = w (x − mean) / √(variance + ε) + b with mean and variance of each channel over all of a batch x [n, channels, ..]
 /// (Ioffe and Szegedy, 2015); gradients as those of `NormRows`, with means over the channel.
@@ -165,12 +165,8 @@ pub fn batch_norm(
         // As PyTorch, which takes this one shape without channels.
         return x * 1.0;
     }
-    let given: Vec<Shape> = [running_mean, running_var, weight, bias]
-        .into_iter()
-        .flatten()
-        .map(Tensor::shape)
-        .collect();
-    ok(check_channels(NAME, &shape, given.iter()));
+    let given = [running_mean, running_var, weight, bias].into_iter().flatten();
+    ok(check_channels(NAME, &shape, given.map(Tensor::shape)));
     let wide = widened(x, [weight, bias]);
     if !training {
         let (Some(mean), Some(var)) = (running_mean, running_var) else {

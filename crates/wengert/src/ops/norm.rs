@@ -7,6 +7,7 @@ use crate::autograd::{Ctx, is_recording, no_grad};
 use crate::op::{Each, Extra, In, Many, Op, Sample, Saves, Variadic};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+use std::borrow::Borrow;
 use std::sync::Arc;
 use wengert_array::kernels::{self, LinearMap, Rows};
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, raise};
@@ -219,12 +220,17 @@ impl Op for NormRows {
     }
 }
 
-pub(super) fn check_channels<'a>(op: &str, x: &Shape, others: impl Iterator<Item = &'a Shape>) -> Result<()> {
+pub(super) fn check_channels(
+    op: &str,
+    x: &Shape,
+    others: impl Iterator<Item = impl Borrow<Shape>>,
+) -> Result<()> {
     if x.rank() < 2 {
         let message = format!("an input of shape {x} has no channels");
         return Err(Error::new(ErrorKind::Shape, op, message).note("it must be [n, channels, ..]"));
     }
     for other in others {
+        let other = other.borrow();
         if *other != [x[1]] {
             let message = format!(
                 "a vector of shape {other} does not fit the {} channels of an input of shape {x}",
@@ -398,8 +404,11 @@ fn grouped(
     eps: f64,
 ) -> Tensor {
     let shape = x.shape();
-    let given: Vec<Shape> = [weight, bias].into_iter().flatten().map(Tensor::shape).collect();
-    ok(check_channels(name, &shape, given.iter()));
+    ok(check_channels(
+        name,
+        &shape,
+        [weight, bias].into_iter().flatten().map(Tensor::shape),
+    ));
     if groups == 0 || !shape[1].is_multiple_of(groups) {
         let message = format!(
             "{groups} groups do not divide the {} channels of an input of shape {shape}",
@@ -453,12 +462,8 @@ pub fn instance_norm(
 ) -> Tensor {
     const NAME: &str = "instance_norm";
     let shape = x.shape();
-    let given: Vec<Shape> = [running_mean, running_var, weight, bias]
-        .into_iter()
-        .flatten()
-        .map(Tensor::shape)
-        .collect();
-    ok(check_channels(NAME, &shape, given.iter()));
+    let given = [running_mean, running_var, weight, bias].into_iter().flatten();
+    ok(check_channels(NAME, &shape, given.map(Tensor::shape)));
     if !use_input_stats {
         let (Some(mean), Some(var)) = (running_mean, running_var) else {
             raise(Error::new(

@@ -230,6 +230,18 @@ impl Op for Mean {
     }
 }
 
+/// The result of looking for an extreme, for which there must be numbers.
+fn of_something(op: &str, x: In<'_>, y: Meta) -> Result<Meta> {
+    if y.shape.numel() > 0 && x.shape.numel() == 0 {
+        let message = format!(
+            "there is no extreme among no numbers: the input has shape {}",
+            x.shape
+        );
+        return Err(Error::new(ErrorKind::Value, op, message));
+    }
+    Ok(y)
+}
+
 /// The largest (or smallest) number over dimensions; equal ones share the gradient.
 #[derive(Clone, Debug)]
 pub struct Extreme {
@@ -248,14 +260,7 @@ impl Op for Extreme {
     }
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
         let y = self.over.infer(self.name(), x, x.dtype)?;
-        if y.shape.numel() > 0 && x.shape.numel() == 0 {
-            let message = format!(
-                "there is no extreme among no numbers: the input has shape {}",
-                x.shape
-            );
-            return Err(Error::new(ErrorKind::Value, self.name(), message));
-        }
-        Ok(y)
+        of_something(self.name(), x, y)
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
         self.over
@@ -327,14 +332,7 @@ impl Op for ArgExtreme {
             keepdim: self.keepdim,
         }
         .infer(self.name(), x, DType::I64)?;
-        if y.shape.numel() > 0 && x.shape.numel() == 0 {
-            let message = format!(
-                "there is no extreme among no numbers: the input has shape {}",
-                x.shape
-            );
-            return Err(Error::new(ErrorKind::Value, self.name(), message));
-        }
-        Ok(y)
+        of_something(self.name(), x, y)
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
         let along = |x: &Array, d| kernels::arg_reduce(x, d, self.largest).reshape(&y.shape);
