@@ -1,4 +1,4 @@
-//! What PyTorch has no numbers for: errors, traps of gradients, edges. The rest is in `tests/linalg.rs`.
+//! What PyTorch has no numbers for: errors, traps of gradients, edges. The rest is in `tests/parity/linalg.rs`.
 
 use super::*;
 use crate::{Backward, Tensor, catch, func, gradcheck};

@@ -1,6 +1,6 @@
-//! Values and gradients of shape and index operations, beside PyTorch's. `reference/index.py` made the numbers, in f64.
+//! Shapes and indices: `reference/index.py`.
 
-use wengert::io::load_safetensors;
+use crate::agree;
 use wengert::ops::{Index, Indexing, ScatterMode, Sliding};
 use wengert::{PadMode, Tensor, block_diag, cartesian_prod, column_stack, dstack, meshgrid, s};
 
@@ -91,35 +91,5 @@ fn run(name: &str, x: &[Tensor]) -> Tensor {
 
 #[test]
 fn values_and_gradients_agree_with_pytorch() {
-    let file = load_safetensors(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/reference/index.safetensors"
-    ))
-    .unwrap();
-    let mut names: Vec<&str> = file.iter().filter_map(|(n, _)| n.strip_suffix(".dy")).collect();
-    names.sort_unstable();
-    assert_eq!(names.len(), 65);
-    for name in names {
-        let of = |part: &str| file.get(&format!("{name}.{part}")).map(Tensor::detach);
-        let x: Vec<Tensor> = (0..).map_while(|k| of(&format!("x{k}"))).collect();
-        x.iter().for_each(|x| drop(x.requires_grad_(true)));
-        let y = run(name, &x);
-        y.backward_with(&of("dy").unwrap());
-        let mut pairs = vec![(y.detach(), of("y").unwrap(), "the value".to_string())];
-        for (k, x) in x.iter().enumerate() {
-            let grad = x.grad().unwrap_or_else(|| x.zeros_like());
-            pairs.push((
-                grad,
-                of(&format!("g{k}")).unwrap(),
-                format!("the gradient of input {k}"),
-            ));
-        }
-        for (got, want, what) in pairs {
-            assert_eq!(got.shape(), want.shape(), "{name}: {what}");
-            // Moves are exact; sums may run in another order.
-            let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 4e-15 * b.abs().max(1.0);
-            let same = got.to_vec::<f64>().iter().zip(&want.to_vec::<f64>()).all(near);
-            assert!(same, "{name}: {what} differs\n{got}\n{want}");
-        }
-    }
+    agree("index.safetensors", 65, |case, x| run(case.name, x));
 }

@@ -1,31 +1,8 @@
-//! The functions of `torch.nn.functional` beside PyTorch's: values, gradients and, where PyTorch has them, second
-//! derivatives. `reference/neural.py` made the numbers, in f64.
+//! The functions of `torch.nn.functional`, and, where PyTorch has them, second derivatives: `reference/neural.py`.
 
-use wengert::io::load_safetensors;
-use wengert::nn::StateDict;
+use crate::{Case, difference, each};
 use wengert::nn::functional::{self as F, Bag, Reduction};
 use wengert::{Backward, DType, Tensor, catch};
-
-/// A case of the reference file.
-struct Case<'a> {
-    file: &'a StateDict,
-    name: &'a str,
-}
-
-impl Case<'_> {
-    fn tensor(&self, part: &str) -> Option<Tensor> {
-        let tensor = self.file.get(&format!("{}.{part}", self.name));
-        // Masks were saved as bytes.
-        tensor.map(|t| match t.dtype() {
-            DType::U8 => t.to(DType::Bool),
-            _ => t.detach(),
-        })
-    }
-
-    fn all(&self, part: &str) -> Vec<Tensor> {
-        (0..).map_while(|i| self.tensor(&format!("{part}{i}"))).collect()
-    }
-}
 
 fn reduction(name: &str) -> Reduction {
     match name {
@@ -193,30 +170,13 @@ fn run(name: &str, x: &[Tensor], t: &[Tensor]) -> Tensor {
     }
 }
 
-/// The largest difference, relative to the larger of 1 and the number expected.
-fn difference(got: &Tensor, want: &Tensor) -> f64 {
-    if got.shape() != want.shape() {
-        return f64::INFINITY;
-    }
-    let (got, want) = (got.to_vec::<f64>(), want.to_vec::<f64>());
-    let each = got
-        .iter()
-        .zip(&want)
-        .map(|(g, w)| (g - w).abs() / w.abs().max(1.0));
-    each.fold(
-        0.0,
-        |worst, d| if d.is_nan() { f64::INFINITY } else { worst.max(d) },
-    )
-}
-
 /// What is wrong with a case.
 fn wrong(case: &Case<'_>) -> Vec<String> {
-    let (x, t) = (case.all("x"), case.all("t"));
-    x.iter().for_each(|x| drop(x.requires_grad_(true)));
+    let (x, t) = (case.inputs(), case.all("t"));
     let y = run(case.name, &x, &t);
     let mut found = Vec::new();
     let mut compare = |what: String, got: &Tensor, part: &str| {
-        let Some(want) = case.tensor(part) else { return };
+        let Some(want) = case.get(part) else { return };
         let d = difference(got, &want);
         if d > 1e-11 {
             found.push(format!("{}: {what} differs by {d:e}\n{got}\n{want}", case.name));
@@ -224,7 +184,7 @@ fn wrong(case: &Case<'_>) -> Vec<String> {
     };
     compare("the value".into(), &y.detach(), "y");
     let wrt: Vec<&Tensor> = x.iter().collect();
-    let dy = case.tensor("dy").unwrap();
+    let dy = case.part("dy");
     let plain = Backward::new()
         .retain_graph(true)
         .try_grad(&y, &wrt, Some(&dy))
@@ -267,18 +227,11 @@ fn wrong(case: &Case<'_>) -> Vec<String> {
 
 #[test]
 fn values_gradients_and_their_gradients_agree_with_pytorch() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/neural.safetensors");
-    let file = load_safetensors(path).unwrap();
-    let mut names: Vec<&str> = file.iter().filter_map(|(n, _)| n.strip_suffix(".dy")).collect();
-    names.sort_unstable();
-    assert_eq!(names.len(), 122);
     let mut failures = Vec::new();
-    for name in names {
-        match catch(|| wrong(&Case { file: &file, name })) {
-            Ok(found) => failures.extend(found),
-            Err(error) => failures.push(format!("{name}: {error}")),
-        }
-    }
+    each("neural.safetensors", 122, |case| match catch(|| wrong(case)) {
+        Ok(found) => failures.extend(found),
+        Err(error) => failures.push(format!("{}: {error}", case.name)),
+    });
     assert!(
         failures.is_empty(),
         "{} failures:\n{}",

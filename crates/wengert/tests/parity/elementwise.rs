@@ -1,7 +1,6 @@
-//! Values and gradients at awkward numbers, beside PyTorch's: zeros of both signs, ties, infinities, NaN, the ends of
-//! domains. `reference/elementwise.py` made the numbers, in f64.
+//! Awkward numbers (zeros of both signs, ties, infinities, NaN, the ends of domains): `reference/elementwise.py`.
 
-use wengert::io::load_safetensors;
+use crate::each;
 use wengert::ops::RoundingMode;
 use wengert::{DType, Tensor, where_};
 
@@ -228,39 +227,27 @@ fn differences(name: &str, got: &[f64], want: &[f64]) -> Vec<String> {
 
 #[test]
 fn awkward_numbers_come_out_as_pytorchs() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/reference/elementwise.safetensors"
-    );
-    let file = load_safetensors(path).unwrap();
-    let mut names: Vec<&str> = file.iter().filter_map(|(n, _)| n.strip_suffix(".y")).collect();
-    names.sort_unstable();
-    assert_eq!(names.len(), 160);
     let mut wrong = Vec::new();
-    for name in names {
-        // Integers are read as the numbers that they are.
-        let of = |part: &str| {
-            let tensor = file.get(&format!("{name}.{part}"));
-            tensor.map(|t| t.detach().to(DType::F64))
-        };
+    each("elementwise.safetensors", 160, |case| {
+        // Integers and truths are read as the numbers that they are.
+        let of = |part: &str| case.get(part).map(|t| t.to(DType::F64));
         let x: Vec<Tensor> = (0..)
             .map_while(|i| of(&format!("x{i}")))
             .map(|x| x.requires_grad_(true))
             .collect();
-        let y = run(name, &x);
-        let want = of("y").unwrap();
+        let (name, y, want) = (case.name, run(case.name, &x), of("y").unwrap());
         assert_eq!(y.shape(), want.shape(), "{name}");
         let mut found = vec![("y".to_string(), differences(name, &y.to_vec(), &want.to_vec()))];
         if let Some(dy) = of("dy") {
             y.backward_with(&dy);
             for (i, x) in x.iter().enumerate() {
-                let (got, want) = (x.grad().unwrap(), of(&format!("g{i}")).unwrap());
+                let (got, want) = (x.grad().unwrap(), case.part(&format!("g{i}")));
                 found.push((format!("g{i}"), differences(name, &got.to_vec(), &want.to_vec())));
             }
         }
         for (part, differences) in found.iter().filter(|(_, d)| !d.is_empty()) {
             wrong.push(format!("{name}.{part}: {}", differences.join("; ")));
         }
-    }
+    });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
