@@ -1,6 +1,6 @@
 //! The contract that every operation keeps, tested on its samples.
 
-use super::check::GradCheck;
+use super::check::{GradCheck, Report};
 use super::node::reads_of;
 use super::{Backward, no_grad};
 use crate::op::{Arity, Each, In, Op, Sample};
@@ -192,38 +192,31 @@ fn function<'a, O: Op>(
     (f, x)
 }
 
-pub(crate) fn first_order<O: Op>(samples: Samples<O>) -> Result<()> {
+/// Has `check` compare the derivatives of each sample whose result has any.
+fn derivatives<O: Op>(
+    samples: Samples<O>,
+    clause: &str,
+    check: impl Fn(&dyn Fn(&[Tensor]) -> Tensor, &[&Tensor]) -> Result<Report>,
+) -> Result<()> {
     for (i, s) in each(samples) {
         let (f, x) = function(samples, i, &s.inputs);
-        let x: Vec<&Tensor> = x.iter().collect();
-        if f(&x.iter().map(|x| x.detach()).collect::<Vec<_>>())
-            .dtype()
-            .is_differentiable()
-        {
-            GradCheck::new()
-                .full()
-                .run(f, &x)
-                .map_err(|e| broken(samples, "first_order", i, e))?;
+        let plain: Vec<Tensor> = x.iter().map(Tensor::detach).collect();
+        if f(&plain).dtype().is_differentiable() {
+            let x: Vec<&Tensor> = x.iter().collect();
+            check(&f, &x).map_err(|e| broken(samples, clause, i, e))?;
         }
     }
     Ok(())
 }
 
+pub(crate) fn first_order<O: Op>(samples: Samples<O>) -> Result<()> {
+    let check = GradCheck::new().full();
+    derivatives(samples, "first_order", |f, x| check.run(f, x))
+}
+
 pub(crate) fn second_order<O: Op>(samples: Samples<O>) -> Result<()> {
-    for (i, s) in each(samples) {
-        let (f, x) = function(samples, i, &s.inputs);
-        let x: Vec<&Tensor> = x.iter().collect();
-        if f(&x.iter().map(|x| x.detach()).collect::<Vec<_>>())
-            .dtype()
-            .is_differentiable()
-        {
-            let check = GradCheck::new().tolerance(1e-4, 1e-6);
-            check
-                .run_second_order(f, &x)
-                .map_err(|e| broken(samples, "second_order", i, e))?;
-        }
-    }
-    Ok(())
+    let check = GradCheck::new().tolerance(1e-4, 1e-6);
+    derivatives(samples, "second_order", |f, x| check.run_second_order(f, x))
 }
 
 /// The gradients of sample `i` at `x` for the inputs in the mask.

@@ -1,5 +1,6 @@
 //! Matrix products, and the linear layer's operation.
 
+use super::common::numbers;
 use super::contract;
 use super::pair;
 use super::pointwise::Kind;
@@ -7,16 +8,6 @@ use crate::autograd::{Ctx, Precision};
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
-
-fn numbers(shape: &[usize]) -> Array {
-    let n = shape.iter().product::<usize>();
-    Array::from_slice(
-        &(0..n)
-            .map(|i| ((i * 7 + 3) % 11) as f64 / 4.0 - 1.0)
-            .collect::<Vec<_>>(),
-        shape,
-    )
-}
 
 /// The leading dimensions, those of a stack of matrices.
 fn batch(shape: &Shape) -> Shape {

@@ -1,5 +1,6 @@
 //! Many numbers to one: sums, means and extremes over dimensions.
 
+use super::shape::block;
 use super::{axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
@@ -135,11 +136,6 @@ pub(super) fn over(dims: impl Into<Dims>, keepdim: bool) -> Over {
         dims: dims.into(),
         keepdim,
     }
-}
-
-pub(super) fn block() -> Array {
-    let data = [0.5, -1.0, 2.0, 3.0, -0.25, 1.5, 0.75, -2.0, 1.0, 4.0, -3.0, 0.125];
-    Array::from_slice(&data, [2, 3, 2])
 }
 
 /// y = Σ x over dimensions; dx = dy, repeated.

@@ -8,7 +8,7 @@ use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
 
-fn table() -> Array {
+pub(super) fn table() -> Array {
     Array::from_slice(&[0.5, -1.0, 2.0, 3.0, -0.25, 1.5], [3, 2])
 }
 

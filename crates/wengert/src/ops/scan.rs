@@ -1,5 +1,6 @@
 //! Running totals along a dimension, and products, whose gradients are made of them.
 
+use super::shape::block;
 use super::{axis, cat, contract, ok};
 use crate::autograd::{Ctx, Precision, is_recording};
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
@@ -36,11 +37,6 @@ fn total(dtype: DType) -> DType {
     } else {
         DType::I64
     }
-}
-
-fn block() -> Array {
-    let data = [0.5, -1.0, 2.0, 3.0, -0.25, 1.5, 0.75, -2.0, 1.0, 4.0, -3.0, 0.125];
-    Array::from_slice(&data, [2, 3, 2])
 }
 
 /// As [`block`], with zeros of which a row has none, one and two.

@@ -1,16 +1,13 @@
 //! Elements and rows moved by tensors of indices: gathering them, and scattering into them.
 
 use super::index::positions;
+use super::rows::table;
 use super::{axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Scatter as How};
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, raise};
-
-pub(super) fn table() -> Array {
-    Array::from_slice(&[0.5, -1.0, 2.0, 3.0, -0.25, 1.5], [3, 2])
-}
 
 /// y = x at `index` along a dimension, element by element; dx = dy added up at the indices.
 #[derive(Clone, Debug)]

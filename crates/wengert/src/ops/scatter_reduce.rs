@@ -1,6 +1,7 @@
 //! Scattering where values that meet are combined: products, means, the largest and the smallest.
 
-use super::scatter::{Gather, ScatterAdd, blank, infer_scatter, table};
+use super::rows::table;
+use super::scatter::{Gather, ScatterAdd, blank, infer_scatter};
 use super::{axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};

@@ -1,8 +1,9 @@
 //! Spread, norms, and other summaries over dimensions.
 
 use super::pointwise::{Kind, Map, Pointwise};
-use super::reduce::{Dims, Over, block, over};
+use super::reduce::{Dims, Over, over};
 use super::rule::{Rule, contract_rules, is_finite, positive, rules};
+use super::shape::block;
 use super::{axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
