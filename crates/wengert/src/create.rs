@@ -17,11 +17,12 @@ pub trait Scalar: Copy {
 }
 
 macro_rules! scalar {
-    ($($t:ty => $e:ty),*) => {$(
+    ($($t:ty => $e:ty, |$v:ident| $element:expr;)*) => {$(
         impl Scalar for $t {
             type Element = $e;
             fn element(self) -> $e {
-                self as $e
+                let $v = self;
+                $element
             }
         }
         impl Literal for $t {
@@ -35,28 +36,16 @@ macro_rules! scalar {
         }
     )*};
 }
-scalar!(f64 => f64, f32 => f32, i64 => i64, i32 => i64, u8 => u8, bool => bool);
-
-macro_rules! complex {
-    ($($t:ty),*) => {$(
-        impl Scalar for $t {
-            type Element = Complex64;
-            fn element(self) -> Complex64 {
-                Complex64::new(self.re.into(), self.im.into())
-            }
-        }
-        impl Literal for $t {
-            type Scalar = $t;
-            fn measure(&self, _: usize, _: &mut Vec<usize>) -> Result<()> {
-                Ok(())
-            }
-            fn flatten(&self, out: &mut Vec<Complex64>) {
-                out.push(self.element());
-            }
-        }
-    )*};
+scalar! {
+    f64 => f64, |v| v;
+    f32 => f32, |v| v;
+    i64 => i64, |v| v;
+    i32 => i64, |v| v.into();
+    u8 => u8, |v| v;
+    bool => bool, |v| v;
+    Complex32 => Complex64, |v| Complex64::new(v.re.into(), v.im.into());
+    Complex64 => Complex64, |v| v;
 }
-complex!(Complex32, Complex64);
 
 /// What a tensor can be written as: a number, or an array, slice or vector of such, nested to any depth.
 pub trait Literal {

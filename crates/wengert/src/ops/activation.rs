@@ -3,9 +3,9 @@
 use super::contract;
 use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise};
+use super::rule::real;
 use crate::op::{Op, Sample, Saves};
 use crate::tensor::Tensor;
-use wengert_array::Array;
 use wengert_array::real::Real;
 
 /// y = max(x, 0); dx = dy where y > 0, else 0.
@@ -25,10 +25,7 @@ impl Pointwise<1> for Relu {
         [S::select(y.le(S::ZERO), S::ZERO, dy)]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(
-            Map(Relu),
-            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
-        )]
+        vec![Sample::new(Map(Relu), [real()])]
     }
 }
 
@@ -52,10 +49,7 @@ impl Pointwise<1> for Sigmoid {
         Some(z.sigmoid())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(
-            Map(Sigmoid),
-            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
-        )]
+        vec![Sample::new(Map(Sigmoid), [real()])]
     }
 }
 
@@ -79,10 +73,7 @@ impl Pointwise<1> for Gelu {
         [dy * (x.normal_cdf() + x * density)]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(
-            Map(Gelu),
-            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
-        )]
+        vec![Sample::new(Map(Gelu), [real()])]
     }
 }
 
@@ -99,10 +90,7 @@ impl Pointwise<1> for GeluTanh {
         S::lit(0.5) * x * (S::ONE + (S::lit(0.797_884_560_802_865_4) * inner).tanh())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(
-            Map(GeluTanh),
-            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
-        )]
+        vec![Sample::new(Map(GeluTanh), [real()])]
     }
 }
 

@@ -3,6 +3,7 @@
 use super::contract;
 use super::pair::Pair;
 use super::pointwise::{Map, Pointwise};
+use super::rule::real;
 use crate::op::{Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::Array;
@@ -28,10 +29,7 @@ impl Pointwise<1> for Exp {
         Some(z.exp())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(
-            Map(Exp),
-            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
-        )]
+        vec![Sample::new(Map(Exp), [real()])]
     }
 }
 
@@ -106,10 +104,7 @@ impl Pointwise<1> for Erf {
         [dy * (S::lit(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp())]
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(
-            Map(Erf),
-            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
-        )]
+        vec![Sample::new(Map(Erf), [real()])]
     }
 }
 

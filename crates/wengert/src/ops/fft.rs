@@ -11,7 +11,7 @@
 //! ```
 
 pub use super::stft::Stft;
-use super::{axis, contract, ok};
+use super::{axis, checked_axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::ops::cat;
@@ -79,7 +79,7 @@ impl Op for Fft {
         Ok(x.with_shape(x.shape))
     }
     fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
-        let d = axis("", self.dim, x.rank()).expect("infer has checked it");
+        let d = checked_axis(self.dim, x.rank());
         kernels::fft(&x, d, self.inverse, self.scale)
     }
     fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
@@ -127,12 +127,12 @@ impl Op for Rfft {
         })
     }
     fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
-        let d = axis("", self.dim, x.rank()).expect("infer has checked it");
+        let d = checked_axis(self.dim, x.rank());
         kernels::rfft(&x, d, self.scale)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         let x = &cx.meta(0).shape;
-        let n = x[axis("", self.dim, x.rank()).expect("infer has checked it")];
+        let n = x[checked_axis(self.dim, x.rank())];
         let back = Fft {
             dim: self.dim,
             inverse: true,
@@ -181,7 +181,7 @@ impl Op for Irfft {
         })
     }
     fn forward(&self, [z]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
-        let d = axis("", self.dim, z.rank()).expect("infer has checked it");
+        let d = checked_axis(self.dim, z.rank());
         kernels::irfft(&z, d, self.n, self.scale)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
@@ -194,7 +194,7 @@ impl Op for Irfft {
             .map(|k| if k == 0 || 2 * k == self.n { 1.0 } else { 2.0 })
             .collect();
         let mut sizes = vec![1; dy.dim()];
-        sizes[axis("", self.dim, dy.dim()).expect("infer has checked it")] = half;
+        sizes[checked_axis(self.dim, dy.dim())] = half;
         let weights = Array::from_slice(&weights, sizes).cast(cx.output().dtype);
         [Some(forward.apply([&dy]) * Tensor::constant(weights))]
     }

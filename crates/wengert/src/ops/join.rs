@@ -1,7 +1,7 @@
 //! Several tensors made one, and one made several that fit each other.
 
 use super::pointwise::promote;
-use super::{axis, contract, ok};
+use super::{axis, checked_axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::autograd::mode::Duties;
 use crate::op::{Complex, Each, Extra, In, Many, Op, Sample, Saves, Variadic};
@@ -47,7 +47,7 @@ impl Op for Cat {
         })
     }
     fn forward(&self, x: Each<Self, Array>, y: &Meta, _: &mut Extra) -> Array {
-        let axis = axis("", self.0, y.shape.rank()).expect("infer has checked it");
+        let axis = checked_axis(self.0, y.shape.rank());
         if x.iter().all(|x| x.dtype() == y.dtype) {
             return kernels::concat(&x, axis);
         }
@@ -55,7 +55,7 @@ impl Op for Cat {
         kernels::concat(&x, axis)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> Each<Self, Option<Tensor>> {
-        let d = axis("", self.0, dy.dim()).expect("infer has checked it");
+        let d = checked_axis(self.0, dy.dim());
         let mut start = 0;
         let part = |i| {
             let len = cx.meta(i).shape[d];

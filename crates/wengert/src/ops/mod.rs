@@ -139,6 +139,11 @@ pub(crate) fn axis(op: &str, dim: isize, rank: usize) -> Result<usize> {
     }
 }
 
+/// The same in `forward` and `backward`, where `infer` has found that there is one.
+pub(crate) fn checked_axis(dim: isize, rank: usize) -> usize {
+    axis("", dim, rank).expect("infer has checked it")
+}
+
 #[cold]
 fn no_such_axis(op: &str, dim: isize, rank: usize) -> Error {
     let message = format!("there is no dimension {dim} in a tensor with {rank} dimensions");

@@ -1,7 +1,7 @@
 //! Many numbers to one: sums, means and extremes over dimensions.
 
 use super::shape::block;
-use super::{axis, contract, ok};
+use super::{axis, checked_axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -333,7 +333,7 @@ impl Op for ArgExtreme {
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
         let along = |x: &Array, d| kernels::arg_reduce(x, d, self.largest).reshape(&y.shape);
         match self.dim {
-            Some(dim) if x.rank() > 0 => along(&x, axis("", dim, x.rank()).expect("infer has checked it")),
+            Some(dim) if x.rank() > 0 => along(&x, checked_axis(dim, x.rank())),
             _ => along(&x.reshape([x.numel()]), 0),
         }
     }
@@ -479,12 +479,7 @@ impl Tensor {
         if self.dim() == 0 {
             return (self.reshape(Shape::default()), index.reshape(Shape::default()));
         }
-        let values = self.gather(dim, &index);
-        if keepdim {
-            (values, index)
-        } else {
-            (values.squeeze(dim), index.squeeze(dim))
-        }
+        self.picked(index, dim, keepdim)
     }
 
     /// The index of the largest of all elements, in row-major order.

@@ -2,7 +2,7 @@
 
 use super::compare::Operand;
 use super::index::positions;
-use super::{axis, contract, ok};
+use super::{axis, checked_axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -32,11 +32,7 @@ impl Op for IndexSelect {
         Ok(x.with_shape(x.shape.with(d, index.shape[0])))
     }
     fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::index_select(
-            &x,
-            axis("", self.0, x.rank()).expect("infer has checked it"),
-            &index,
-        )
+        kernels::index_select(&x, checked_axis(self.0, x.rank()), &index)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
         let add = IndexAdd {
@@ -82,12 +78,7 @@ impl Op for IndexAdd {
         Ok(x.with_shape(&self.shape))
     }
     fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::index_add(
-            &self.shape,
-            axis("", self.dim, x.rank()).expect("infer has checked it"),
-            &index,
-            &x,
-        )
+        kernels::index_add(&self.shape, checked_axis(self.dim, x.rank()), &index, &x)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
         [
@@ -131,7 +122,7 @@ impl Op for IndexCopy {
         Ok(x.with_shape(x.shape))
     }
     fn forward(&self, [x, index, v]: [Array; 3], y: &Meta, _: &mut Extra) -> Array {
-        let d = axis("", self.0, x.rank()).expect("infer has checked it");
+        let d = checked_axis(self.0, x.rank());
         kernels::index_write(x, d, &index, &v.cast(y.dtype))
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 3] {

@@ -2,7 +2,7 @@
 
 use super::index::positions;
 use super::rows::table;
-use super::{axis, contract, ok};
+use super::{axis, checked_axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -34,11 +34,7 @@ impl Op for Gather {
         Ok(x.with_shape(index.shape))
     }
     fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::gather(
-            &x,
-            axis("", self.0, x.rank()).expect("infer has checked it"),
-            &index,
-        )
+        kernels::gather(&x, checked_axis(self.0, x.rank()), &index)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
         let add = ScatterAdd {
@@ -81,12 +77,7 @@ impl Op for ScatterAdd {
         Ok(x.with_shape(&self.shape))
     }
     fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::scatter_add(
-            &self.shape,
-            axis("", self.dim, x.rank()).expect("infer has checked it"),
-            &index,
-            &x,
-        )
+        kernels::scatter_add(&self.shape, checked_axis(self.dim, x.rank()), &index, &x)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
         [
@@ -120,7 +111,7 @@ impl Op for Scatter {
         infer_scatter("scatter", self.0, x, index, v)
     }
     fn forward(&self, [x, index, v]: [Array; 3], _: &Meta, _: &mut Extra) -> Array {
-        let d = axis("", self.0, x.rank()).expect("infer has checked it");
+        let d = checked_axis(self.0, x.rank());
         kernels::scatter(x, d, &index, &v, How::Set)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 3] {
@@ -187,6 +178,16 @@ impl Tensor {
         }
         let index = ok(self.places("gather", dim, index));
         Gather(dim).apply([self, &index])
+    }
+
+    /// What lies at `index`, which has size one along `dim`, and the index; without `keepdim`, both without that dimension.
+    #[track_caller]
+    pub(super) fn picked(&self, index: Tensor, dim: isize, keepdim: bool) -> (Tensor, Tensor) {
+        let values = self.gather(dim, &index);
+        match keepdim {
+            true => (values, index),
+            false => (values.squeeze(dim), index.squeeze(dim)),
+        }
     }
 
     /// As [`gather`](Tensor::gather) where sizes but that of `dim` broadcast; without `dim`, of the elements in

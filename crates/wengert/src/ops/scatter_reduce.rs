@@ -2,7 +2,7 @@
 
 use super::rows::table;
 use super::scatter::{Gather, ScatterAdd, blank, infer_scatter};
-use super::{axis, contract, ok};
+use super::{axis, checked_axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -24,7 +24,7 @@ pub struct ScatterExtreme {
 
 /// `x` combined with `v`; where x takes no part, beginning from `first` in its place.
 fn combine(how: How, dim: isize, first: Option<Array>, x: Array, index: &Array, v: &Array) -> Array {
-    let d = axis("", dim, x.rank()).expect("infer has checked it");
+    let d = checked_axis(dim, x.rank());
     let x = match first {
         Some(first) => kernels::scatter(x, d, index, &first, How::Set),
         None => x,

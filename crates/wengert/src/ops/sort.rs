@@ -144,11 +144,7 @@ impl Tensor {
             places.push(place);
         }
         let index = Tensor::from_vec(places, self.shape().with(d, 1));
-        let values = self.gather(d as isize, &index);
-        match keepdim {
-            true => (values, index),
-            false => (values.squeeze(d as isize), index.squeeze(d as isize)),
-        }
+        self.picked(index, d as isize, keepdim)
     }
 
     /// The distinct elements in ascending order. NaN equals nothing, not even itself.

@@ -4,7 +4,7 @@ use super::pointwise::{Kind, Map, Pointwise};
 use super::reduce::{Dims, Over, over};
 use super::rule::{Rule, contract_rules, is_finite, positive, rules};
 use super::shape::block;
-use super::{axis, contract, ok};
+use super::{axis, checked_axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -309,7 +309,7 @@ impl Op for MedianIndex {
         })
     }
     fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
-        let d = axis("", self.dim, x.rank()).expect("infer has checked it");
+        let d = checked_axis(self.dim, x.rank());
         kernels::median_index(&x, d, self.skip_nan)
     }
     fn backward(&self, _: &Ctx<'_, Self>, _: Tensor) -> [Option<Tensor>; 1] {
@@ -516,12 +516,7 @@ impl Tensor {
             return (value, index);
         }
         let index = MedianIndex { dim, skip_nan }.apply([self]);
-        let values = self.gather(dim, &index);
-        if keepdim {
-            (values, index)
-        } else {
-            (values.squeeze(dim), index.squeeze(dim))
-        }
+        self.picked(index, dim, keepdim)
     }
 }
 

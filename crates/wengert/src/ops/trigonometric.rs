@@ -3,9 +3,9 @@
 use super::contract;
 use super::pair::Pair;
 use super::pointwise::{Map, Pointwise};
+use super::rule::real;
 use crate::op::{Op, Sample, Saves};
 use crate::tensor::Tensor;
-use wengert_array::Array;
 use wengert_array::real::Real;
 
 /// y = sin x; dx = dy cos x.
@@ -28,10 +28,7 @@ impl Pointwise<1> for Sin {
         Some(z.sin())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(
-            Map(Sin),
-            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
-        )]
+        vec![Sample::new(Map(Sin), [real()])]
     }
 }
 
@@ -55,10 +52,7 @@ impl Pointwise<1> for Cos {
         Some(z.cos())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(
-            Map(Cos),
-            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
-        )]
+        vec![Sample::new(Map(Cos), [real()])]
     }
 }
 
@@ -82,10 +76,7 @@ impl Pointwise<1> for Tanh {
         Some(z.tanh())
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
-        vec![Sample::new(
-            Map(Tanh),
-            [Array::from_slice(&[0.5, -1.5, 2.0, -0.25, 3.0, -1.0], [2, 3])],
-        )]
+        vec![Sample::new(Map(Tanh), [real()])]
     }
 }
 
