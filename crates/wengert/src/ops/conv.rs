@@ -357,6 +357,16 @@ fn batched(op: &str, x: &Tensor, n: usize) -> Result<(Tensor, bool)> {
     }
 }
 
+/// The shape of a weight, which has a size for each of `n` dimensions.
+fn weight_shape(op: &str, weight: &Tensor, n: usize) -> Result<Shape> {
+    let w = weight.shape();
+    if w.rank() == n + 2 {
+        return Ok(w);
+    }
+    let message = format!("a weight of shape {w} does not have {} dimensions", n + 2);
+    Err(Error::new(ErrorKind::Shape, op, message))
+}
+
 #[track_caller]
 fn conv(
     n: usize,
@@ -383,11 +393,7 @@ fn conv(
                     let message = format!("padding \"same\" needs a stride of 1, and it is {stride:?}");
                     return Err(Error::new(ErrorKind::Value, op, message));
                 }
-                let w = weight.shape();
-                if w.rank() != n + 2 {
-                    let message = format!("a weight of shape {w} does not have {} dimensions", n + 2);
-                    return Err(Error::new(ErrorKind::Shape, op, message));
-                }
+                let w = weight_shape(op, weight, n)?;
                 // Where the number of zeros is odd, the one more is after the input.
                 let total: Vec<usize> = (0..n).map(|d| dilation[d] * w[d + 2].saturating_sub(1)).collect();
                 (

@@ -2,6 +2,7 @@
 
 use super::{
     Conv, ConvWeight, batched, check_bias, five, flops, joined, of_pairs, per_channel, some_conv, three,
+    weight_shape,
 };
 use crate::autograd::{Ctx, Precision};
 use crate::op::{Complex, Each, Extra, In, Many, Op, Sample, Saves, Variadic};
@@ -121,11 +122,7 @@ fn conv_transpose(
         let dilation = dilation.positive(op, "the dilation", n)?;
         let padding = padding.each(op, "the padding", n)?;
         let more = output_padding.each(op, "the output padding", n)?;
-        let w = weight.shape();
-        if w.rank() != n + 2 {
-            let message = format!("a weight of shape {w} does not have {} dimensions", n + 2);
-            return Err(Error::new(ErrorKind::Shape, op, message));
-        }
+        let w = weight_shape(op, weight, n)?;
         let mut size = Vec::new();
         for d in 0..n {
             if more[d] >= stride[d].max(dilation[d]) {
