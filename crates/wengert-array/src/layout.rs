@@ -100,6 +100,12 @@ impl Shape {
         s
     }
 
+    /// Makes dimension `d` longer by `n`.
+    #[inline]
+    pub(crate) fn grow(&mut self, d: usize, n: usize) {
+        self.0[d] += n;
+    }
+
     /// The shape with a dimension of `size` put in before dimension `d`.
     pub fn insert(&self, d: usize, size: usize) -> Shape {
         let mut s = self.clone();

@@ -88,12 +88,17 @@ impl<'a, 'py> Given<'a, 'py> {
 
     /// The only argument, if it has this name.
     pub(crate) fn named(&self, name: &str) -> Option<Borrowed<'a, 'py, PyAny>> {
-        let names = self.names?;
-        let same = |given: Borrowed<'_, '_, PyAny>| given.cast::<PyString>().is_ok_and(|s| *s == *name);
         match self.args {
-            [only] if names.len() == 1 && same(names.get_borrowed_item(0).ok()?) => Some(*only),
+            [only] if self.last_is(name) => Some(*only),
             _ => None,
         }
+    }
+
+    /// Whether the last argument has this name, and no other has one.
+    pub(crate) fn last_is(&self, name: &str) -> bool {
+        let same = |given: Borrowed<'_, '_, PyAny>| given.cast::<PyString>().is_ok_and(|s| *s == *name);
+        self.names
+            .is_some_and(|names| names.len() == 1 && names.get_borrowed_item(0).is_ok_and(same))
     }
 
     /// As a tuple and a dictionary.

@@ -247,6 +247,40 @@ def test_elements_by_strides():
         wengert.as_strided(x, (3,), (2,))
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda lib, x: lib.cat([x, x]),
+        lambda lib, x: lib.cat((x, x), 1),
+        lambda lib, x: lib.cat([x, x], dim=-1),
+        lambda lib, x: lib.cat(tensors=[x, x], dim=1),
+        lambda lib, x: lib.cat(dim=1, tensors=[x, x]),
+        lambda lib, x: lib.cat([x], out=None),
+        lambda lib, x: lib.concat([x, x], 0),
+        lambda lib, x: lib.cat(),
+        lambda lib, x: lib.cat(x),
+        lambda lib, x: lib.cat([x, x], 5),
+        lambda lib, x: lib.cat([x], 0, 0),
+        lambda lib, x: lib.cat([x], 0, dim=0),
+        lambda lib, x: lib.cat([x], dim="rows"),
+        lambda lib, x: lib.cat([x], other=0),
+    ],
+)
+def test_cat_however_it_is_called(call):
+    ours, theirs = (capture(lambda: call(lib, lib.tensor([[1.0, 2.0], [3.0, 4.0]]))) for lib in (wengert, torch))
+    assert ours == theirs
+
+
+def capture(call):
+    """The elements, or the kind of error."""
+    try:
+        return call().tolist()
+    except TypeError:
+        return TypeError
+    except IndexError:
+        return IndexError
+
+
 def test_short_tensors_are_joined_as_long_ones():
     parts = [[[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]]]
     for kinds in (("float32", "float32"), ("float32", "float64"), ("int64", "bool")):

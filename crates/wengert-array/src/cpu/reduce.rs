@@ -35,6 +35,8 @@ pub enum Reduce {
 const TILE: usize = 4096;
 /// Numbers of a row that are combined side by side.
 const LANES: usize = 64;
+/// Bytes ahead of those being combined that memory is asked for: the processor does so of itself, but not past the end of a page.
+const AHEAD: usize = 4096;
 /// Columns that are reduced in one go.
 const COLUMNS: usize = 1024;
 /// Elements of a row that are reduced in one go.
@@ -349,10 +351,10 @@ unsafe fn lanes<S: Real, C: Lane>(
     }
     // Eight vectors of AVX2 whatever the type: as many as are needed to never wait for the one before.
     if size_of::<C>() == 4 {
-        let [new] = side_by_side::<LANES, S, 1, 1>(start, [x], |x| x, f);
+        let [new] = side_by_side::<LANES, AHEAD, S, 1, 1>(start, [x], |x| x, f);
         acc.iter_mut().zip(new).for_each(|(acc, new)| *acc = f(*acc, new));
     } else {
-        let [new] = side_by_side::<{ LANES / 2 }, S, 1, 1>(start, [x], |x| x, f);
+        let [new] = side_by_side::<{ LANES / 2 }, AHEAD, S, 1, 1>(start, [x], |x| x, f);
         acc.iter_mut().zip(new).for_each(|(acc, new)| *acc = f(*acc, new));
     }
 }

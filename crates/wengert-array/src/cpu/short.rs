@@ -12,10 +12,8 @@ const ROOM: usize = 256;
 pub struct Short {
     bytes: [MaybeUninit<u8>; ROOM],
     len: usize,
-    /// The first array's shape and dtype.
+    /// The shape of them all, and their dtype.
     like: Option<(Shape, DType)>,
-    /// Sizes along the first dimension, added up.
-    rows: usize,
 }
 
 impl Default for Short {
@@ -24,7 +22,6 @@ impl Default for Short {
             bytes: [const { MaybeUninit::uninit() }; ROOM],
             len: 0,
             like: None,
-            rows: 0,
         }
     }
 }
@@ -37,12 +34,13 @@ impl Short {
         if x.rank() == 0 || !x.is_contiguous() || bytes > ROOM - self.len {
             return false;
         }
-        match &self.like {
+        match &mut self.like {
             None => self.like = Some((x.shape().clone(), x.dtype())),
-            Some((shape, dtype)) if *dtype == x.dtype() && shape[1..] == x.shape()[1..] => {}
+            Some((shape, dtype)) if *dtype == x.dtype() && shape[1..] == x.shape()[1..] => {
+                shape.grow(0, x.shape()[0]);
+            }
             Some(_) => return false,
         }
-        self.rows += x.shape()[0];
         // SAFETY: a contiguous array has so many bytes, all of them initialised; there is room for them behind `len`.
         unsafe {
             let to = self.bytes.as_mut_ptr().add(self.len).cast::<u8>();
@@ -52,17 +50,18 @@ impl Short {
         true
     }
 
-    /// All of them; nothing if there were none.
+    /// All of them, which it forgets; nothing if there were none.
     #[inline]
-    pub fn array(self) -> Option<Array> {
-        let (shape, dtype) = self.like?;
-        let y = Array::uninit(shape.with(0, self.rows), dtype);
+    pub fn array(&mut self) -> Option<Array> {
+        let (shape, dtype) = self.like.take()?;
+        let y = Array::uninit(shape, dtype);
         assert_eq!(y.numel() * dtype.size(), self.len);
         // SAFETY: so many bytes were written here, and belong to the new array, which nobody else holds.
         unsafe {
             let to = y.as_bytes_ptr().cast_mut();
             to.copy_from_nonoverlapping(self.bytes.as_ptr().cast(), self.len);
         }
+        self.len = 0;
         Some(y)
     }
 }

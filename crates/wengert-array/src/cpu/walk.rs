@@ -132,7 +132,7 @@ unsafe fn stream_lines(
 
 /// Asks for the cache lines of `n` numbers (the first few thousand bytes of them), at any address, where the processor can. It
 /// looks ahead by itself, but not past the page that it reads in.
-#[inline]
+#[inline(always)]
 pub(crate) fn prefetch<C>(at: *const C, n: usize) {
     #[cfg(target_arch = "x86_64")]
     for k in (0..(n * size_of::<C>()).min(8 << 10)).step_by(64) {

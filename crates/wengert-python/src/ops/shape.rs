@@ -4,11 +4,13 @@ use crate::args::{SizeArg, TensorLike, TensorList, shape_of, varargs};
 use crate::give::Give;
 use crate::guard::guard;
 use crate::macros::{functions, ops};
-use crate::methods::{Given, finish, method, sized, sized_methods};
+use crate::methods::{Given, calm, finish, method, sized, sized_methods};
 use crate::state::{Made, object};
 use crate::tensor::PyTensor;
 use pyo3::exceptions::PyValueError;
-use pyo3::ffi::PyObject;
+use pyo3::ffi::{self, PyObject};
+use pyo3::impl_::pyfunction::{PyFunctionDef, WrapPyFunctionArg};
+use pyo3::impl_::pymethods::PyMethodDef;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use wengert::ops::{
@@ -130,16 +132,54 @@ fn flip(py: Python<'_>, input: TensorLike, dims: crate::args::DimList) -> PyResu
     guard(py, 0, || input.0.flip(dims.0))?.give(py)
 }
 
-/// The tensors end to end along `dim`.
+/// `cat`, however it is called.
 #[pyfunction]
-#[pyo3(signature = (tensors, dim = 0, *, out = None))]
-fn cat(
+#[pyo3(name = "cat", signature = (tensors, dim = 0, *, out = None))]
+fn any_cat(
     py: Python<'_>,
     tensors: &Bound<'_, PyAny>,
     dim: isize,
     out: Option<crate::args::NoOut>,
 ) -> PyResult<Py<PyAny>> {
     let _ = out;
+    cat_of(py, tensors, dim)
+}
+
+/// `cat` as programs call it: to read arguments of any kind takes as long as to join two short tensors.
+static CAT: PyFunctionDef = {
+    unsafe extern "C" fn cat(
+        _: *mut PyObject,
+        args: *const *mut PyObject,
+        n: isize,
+        names: *mut PyObject,
+    ) -> *mut PyObject {
+        // SAFETY: the interpreter calls functions with its lock held.
+        let (py, given) = unsafe {
+            let py = Python::assume_attached();
+            (py, Given::new(py, args, n, names))
+        };
+        let plain = match given.args {
+            [tensors] if n == 1 => Some((tensors, 0)),
+            [tensors, dim] if n == 2 || given.last_is("dim") => dim.extract().ok().map(|dim| (tensors, dim)),
+            _ => None,
+        };
+        let made = match plain {
+            Some((tensors, dim)) => calm(py, || cat_of(py, tensors, dim)),
+            None => calm(py, || {
+                let (args, kwargs) = given.split()?;
+                Ok(wrap_pyfunction!(any_cat, py)?.call(args, Some(&kwargs))?.unbind())
+            }),
+        };
+        finish(py, made)
+    }
+    PyFunctionDef::from_method_def(PyMethodDef::fastcall_cfunction_with_keywords(
+        c"cat",
+        cat,
+        c"cat(tensors, dim=0, *, out=None)\n--\n\nThe tensors end to end along `dim`.",
+    ))
+};
+
+fn cat_of(py: Python<'_>, tensors: &Bound<'_, PyAny>, dim: isize) -> PyResult<Py<PyAny>> {
     if dim == 0
         && let Some(joined) = quickly(tensors)
     {
@@ -152,17 +192,26 @@ fn cat(
 
 /// The tensors of a list or tuple end to end along the first dimension, where they are few, short and not recorded.
 fn quickly(tensors: &Bound<'_, PyAny>) -> Option<Tensor> {
-    let mut all = Quick::new()?;
-    let mut add = |item: Bound<'_, PyAny>| {
-        let t = crate::state::of(&item)?.get();
-        t.look(item.py(), |t| all.add(t)).ok()?.then_some(())
-    };
-    if let Ok(list) = tensors.cast_exact::<PyList>() {
-        list.iter().try_for_each(&mut add)?;
+    type Item = unsafe extern "C" fn(*mut PyObject, isize) -> *mut PyObject;
+    let (len, item): (_, Item) = if let Ok(list) = tensors.cast_exact::<PyList>() {
+        (list.len(), ffi::PyList_GetItem)
     } else if let Ok(tuple) = tensors.cast_exact::<PyTuple>() {
-        tuple.iter().try_for_each(&mut add)?;
+        (tuple.len(), ffi::PyTuple_GetItem)
     } else {
         return None;
+    };
+    let mut all = Quick::new()?;
+    for i in 0..len {
+        // SAFETY: `tensors` is what `item` is for, has so many items, and keeps them while the lock is held and no Python
+        // code runs, as none does in here.
+        let item = unsafe { Borrowed::from_ptr_or_opt(tensors.py(), item(tensors.as_ptr(), i as isize))? };
+        if !crate::state::of(&item)?
+            .get()
+            .look(tensors.py(), |t| all.add(t))
+            .ok()?
+        {
+            return None;
+        }
     }
     all.tensor()
 }
@@ -393,8 +442,9 @@ impl PyTensor {
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     register_ops(m)?;
-    functions!(m, reshape, permute, flip, cat, stack, split);
-    let cat = m.getattr("cat")?;
+    functions!(m, reshape, permute, flip, stack, split);
+    let cat = m.wrap_pyfunction(&CAT)?;
+    m.add("cat", &cat)?;
     m.add("concat", &cat)?;
     m.add("concatenate", cat)
 }

@@ -120,9 +120,9 @@ impl Quick {
         !(self.duties.record() && t.requires_grad()) && t.with_array(|a| self.parts.push(a))
     }
 
-    /// All of them.
+    /// All of them, which it forgets.
     #[inline]
-    pub fn tensor(self) -> Option<Tensor> {
+    pub fn tensor(&mut self) -> Option<Tensor> {
         self.parts.array().map(Tensor::constant)
     }
 }
