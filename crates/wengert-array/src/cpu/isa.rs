@@ -1,6 +1,6 @@
 //! Which instructions this processor has.
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A level of instructions that kernels are compiled for.
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
@@ -16,23 +16,40 @@ pub(crate) enum Isa {
 
 /// The best level this processor has, or a lower one that the environment variable `WENGERT_ISA`
 /// (`baseline`, `avx2`, `avx512`) asks for.
+#[inline]
 pub(crate) fn isa() -> Isa {
-    static ISA: OnceLock<Isa> = OnceLock::new();
-    *ISA.get_or_init(|| {
-        let best = detect();
-        if cfg!(wengert_avx2_only) {
-            assert!(
-                best >= Isa::Avx2,
-                "this build is for processors with AVX2 and FMA"
-            );
-            return Isa::Avx2;
+    // Every kernel asks, those for few elements many times: no more than a load and comparisons.
+    static FOUND: AtomicU8 = AtomicU8::new(UNKNOWN);
+    const UNKNOWN: u8 = u8::MAX;
+    const BASELINE: u8 = Isa::Baseline as u8;
+    const AVX2: u8 = Isa::Avx2 as u8;
+    match FOUND.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            let isa = find();
+            FOUND.store(isa as u8, Ordering::Relaxed);
+            isa
         }
-        match std::env::var("WENGERT_ISA").as_deref() {
-            Ok("baseline") => Isa::Baseline,
-            Ok("avx2") => best.min(Isa::Avx2),
-            _ => best,
-        }
-    })
+        BASELINE => Isa::Baseline,
+        AVX2 => Isa::Avx2,
+        _ => Isa::Avx512,
+    }
+}
+
+#[cold]
+fn find() -> Isa {
+    let best = detect();
+    if cfg!(wengert_avx2_only) {
+        assert!(
+            best >= Isa::Avx2,
+            "this build is for processors with AVX2 and FMA"
+        );
+        return Isa::Avx2;
+    }
+    match std::env::var("WENGERT_ISA").as_deref() {
+        Ok("baseline") => Isa::Baseline,
+        Ok("avx2") => best.min(Isa::Avx2),
+        _ => best,
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -98,11 +98,16 @@ pub fn norm_rows(x: &Array, rows: &Rows, weight: Option<&Array>, bias: Option<&A
             let mut sink = RowSink::new(rows.n, count * rows.n);
             for r in start..start + len {
                 let x = &src[r * rows.n..][..rows.n];
-                walk::prefetch(x.as_ptr().wrapping_add(rows.n), rows.n);
+                let next = x.as_ptr().wrapping_add(rows.n);
+                if !sink.streams() {
+                    walk::prefetch(next, rows.n);
+                }
+                // What is asked for while a row goes out comes too late for the next row.
+                let next = next.wrapping_add(rows.n);
                 // SAFETY: each row belongs to one thread.
                 unsafe {
                     let (mean, scale) = (&mut mean.slice(r, 1)[0], &mut scale.slice(r, 1)[0]);
-                    sink.write(&out, r, rows.n, |y| forward::<C>(rows, r, x, w, b, y, mean, scale));
+                    sink.write(&out, r, rows.n, [next], |y| forward::<C>(rows, r, x, w, b, y, mean, scale));
                 }
             }
         });

@@ -19,12 +19,12 @@ use std::mem::MaybeUninit;
 /// Elements in a tile: a few of them fit the first-level cache beside each other.
 pub(super) const TILE: usize = 512;
 
-/// Elements in a tile of what does not fit the caches: with longer ones reading and writing wait for each other
-/// (measured: with 512, AVX-512 gets half of the memory's bandwidth).
+/// Elements in a tile of what does not fit the caches, twice as many where computing takes longer than writing: with longer ones
+/// reading and writing wait for each other (measured: with 512, AVX-512 gets half of the memory's bandwidth).
 const STREAMED: usize = 128;
 
-/// How many bytes before it is read such an input is asked for.
-const AHEAD: usize = 4 << 10;
+/// How many bytes before it is read such an input is asked for, if it is the only one; a quarter if there are more.
+const AHEAD: usize = 16 << 10;
 
 type Tiles<C, const O: usize> = [[MaybeUninit<C>; TILE]; O];
 
@@ -189,7 +189,8 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
     let all_direct = sources.0.iter().chain(&sources.1).all(direct) && sinks[0] == Sink::Direct;
     let plan = Plan {
         step: match () {
-            _ if large => STREAMED,
+            _ if large && rule.cost == 1 => STREAMED,
+            _ if large => 2 * STREAMED,
             // Nothing is gathered or brought anywhere: beginning the loop again would cost a tenth of the time.
             _ if all_direct && rule.any => usize::MAX,
             _ => TILE,
@@ -292,9 +293,9 @@ impl<C: Lane> Source<C> {
     /// Asks for what elements `at .. at + n` will be followed by. A rule that reads one input where another one says so would else
     /// begin to fetch it only then.
     #[inline]
-    fn prefetch(&self, at: usize, n: usize) {
+    fn prefetch(&self, at: usize, ahead: usize, n: usize) {
         if let Source::Direct(p) = self {
-            walk::prefetch(p.wrapping_add(at + AHEAD / size_of::<C>()), n);
+            walk::prefetch(p.wrapping_add(at).wrapping_byte_add(ahead), n);
         }
     }
 
@@ -321,16 +322,20 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
         let mut more_tiles = [const { MaybeUninit::uninit() }; M];
         let Line(results) = &mut Line::<Tiles<C, O>>([[const { MaybeUninit::uninit() }; TILE]; O]);
         let mut own = Vec::new();
+        let ahead = if I + M == 1 { AHEAD } else { AHEAD / 4 };
         let mut at = start;
         while at < start + len {
             let n = self.step.min(start + len - at);
             let mut x = [std::ptr::null(); I];
             let mut more = [std::ptr::null(); M];
             if self.large {
-                self.x
-                    .iter()
-                    .chain(&self.more)
-                    .for_each(|source| source.prefetch(at, n));
+                // Not one chain of both, which became a call.
+                for source in &self.x {
+                    source.prefetch(at, ahead, n);
+                }
+                for source in &self.more {
+                    source.prefetch(at, ahead, n);
+                }
             }
             for i in 0..I {
                 // SAFETY: inputs were broadcast to the shape that `at + n` stays within; n ≤ TILE, or all are direct.
@@ -357,7 +362,7 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
                     let out = base.add(at * dtype.size());
                     match self.sinks[o] {
                         Sink::Direct => {}
-                        Sink::Stream => walk::stream(results, out, n),
+                        Sink::Stream => walk::stream(results, out, n, []),
                         Sink::Store => walk::store(results, dtype, out, n),
                     }
                 }

@@ -1,7 +1,7 @@
 //! What is computed a row at a time: softmax and its kin.
 
 use super::isa::{Lane, dispatch};
-use super::lanes::fold;
+use super::lanes::{across, fold, side_by_side};
 use super::shared::Out;
 use super::threads;
 use super::walk::RowSink;
@@ -66,7 +66,7 @@ pub fn softmax_backward(y: &Array, dy: &Array, axis: usize, log: bool) -> Array 
             for row in start..start + len {
                 let (y, dy) = (&y[row * c..][..c], &dy[row * c..][..c]);
                 // SAFETY: each row belongs to one thread, and lies within the arrays.
-                unsafe { sink.write(&out, row, c, |dx| softmax_backward_row::<C>(y, dy, dx, log)) };
+                unsafe { sink.write(&out, row, c, [], |dx| softmax_backward_row::<C>(y, dy, dx, log)) };
             }
         });
     });
@@ -157,10 +157,15 @@ fn sum<S: Real, const J: usize>(from: [&[S]; J], term: impl Fn([S; J]) -> S) -> 
     fold(S::ZERO, from, |x| [term(x)], |a, b| a + b)[0]
 }
 
+/// Bytes ahead of those compared that memory is asked for: mostly of the next row, whose exponentials take longer than they need.
+const AHEAD: usize = 4096;
+
 /// The largest number. A row of nothing but −∞ shifts by −∞, and so gives NaN, as in PyTorch.
 #[inline(always)]
 fn largest<S: Real>(x: &[S]) -> S {
-    fold(S::lit(f64::NEG_INFINITY), [x], |x| x, |a, b| a.max(b))[0]
+    // More of them side by side than for sums: as NaN is kept, each waits longer for the one before.
+    let [lanes] = side_by_side::<64, AHEAD, S, 1, 1>(S::lit(f64::NEG_INFINITY), [x], |x| x, |a, b| a.max(b));
+    across(&lanes, |a, b| a.max(b))
 }
 
 /// # Safety

@@ -83,30 +83,32 @@ pub(crate) unsafe fn load<C: Compute>(array: &Array, walk: &Walk, start: usize, 
 pub(crate) const STREAM: usize = 32 << 20;
 
 /// As [`store`] for elements of `C` itself, past the caches where the processor can: so memory is not read first.
-/// [`end_of_stream`] must follow before another thread may look.
+/// [`end_of_stream`] must follow before another thread may look. On the way it asks for the `n` numbers from each of `next` on,
+/// at any addresses: at once they would wait for each other.
 ///
 /// # Safety
 /// As for [`store`].
 #[inline]
-pub(crate) unsafe fn stream<C: Compute>(src: *const C, out: *mut u8, n: usize) {
+pub(crate) unsafe fn stream<C: Compute, const J: usize>(
+    src: *const C,
+    out: *mut u8,
+    n: usize,
+    next: [*const C; J],
+) {
     #[cfg(target_arch = "x86_64")]
     {
         use super::isa::{Isa, isa};
-        use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_stream_si128};
         let bytes = n * size_of::<C>();
         if isa() == Isa::Avx512 && (out as usize).is_multiple_of(64) && bytes.is_multiple_of(64) {
             // SAFETY: the caller's promise; the processor has these instructions.
-            return unsafe { stream_lines(src.cast(), out.cast(), bytes / 64) };
+            return unsafe { stream_lines(src.cast(), out.cast(), bytes / 64, next) };
         }
         if (out as usize).is_multiple_of(16) && bytes.is_multiple_of(16) {
-            let (src, out) = (src.cast::<__m128i>(), out.cast::<__m128i>());
-            for i in 0..bytes / 16 {
-                // SAFETY: the caller's promise; `out` is aligned, and these instructions belong to every x86-64.
-                unsafe { _mm_stream_si128(out.add(i), _mm_loadu_si128(src.add(i))) };
-            }
-            return;
+            // SAFETY: the caller's promise; `out` is aligned.
+            return unsafe { stream_parts(src.cast(), out.cast(), bytes / 16, next) };
         }
     }
+    let _ = next;
     // SAFETY: the caller's promise.
     unsafe { std::ptr::copy_nonoverlapping(src, out.cast::<C>(), n) }
 }
@@ -118,16 +120,52 @@ pub(crate) unsafe fn stream<C: Compute>(src: *const C, out: *mut u8, n: usize) {
 /// `src` and `out` have `n` lines, of which those of `out` begin where cache lines do.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-unsafe fn stream_lines(
+unsafe fn stream_lines<C, const J: usize>(
     src: *const std::arch::x86_64::__m512i,
     out: *mut std::arch::x86_64::__m512i,
     n: usize,
+    next: [*const C; J],
 ) {
     use std::arch::x86_64::{_mm512_loadu_si512, _mm512_stream_si512};
     for i in 0..n {
+        for next in next {
+            ask(next, 64 * i)
+        }
         // SAFETY: the caller's promise.
         unsafe { _mm512_stream_si512(out.add(i), _mm512_loadu_si512(src.add(i))) };
     }
+}
+
+/// [`stream`] of quarters of cache lines.
+///
+/// # Safety
+/// `src` and `out` have `n` of them, and `out` begins at a multiple of 16 bytes.
+#[cfg(target_arch = "x86_64")]
+unsafe fn stream_parts<C, const J: usize>(
+    src: *const std::arch::x86_64::__m128i,
+    out: *mut std::arch::x86_64::__m128i,
+    n: usize,
+    next: [*const C; J],
+) {
+    use std::arch::x86_64::{_mm_loadu_si128, _mm_stream_si128};
+    for i in 0..n {
+        if i % 4 == 0 {
+            for next in next {
+                ask(next, 16 * i)
+            }
+        }
+        // SAFETY: the caller's promise; these instructions belong to every x86-64.
+        unsafe { _mm_stream_si128(out.add(i), _mm_loadu_si128(src.add(i))) };
+    }
+}
+
+/// Asks for a cache line, `bytes` behind any address.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn ask<C>(at: *const C, bytes: usize) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    // SAFETY: an instruction of every x86-64, and advice alone.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast::<i8>().wrapping_add(bytes)) };
 }
 
 /// Asks for the cache lines of `n` numbers (the first few thousand bytes of them), at any address, where the processor can. It
@@ -136,9 +174,7 @@ unsafe fn stream_lines(
 pub(crate) fn prefetch<C>(at: *const C, n: usize) {
     #[cfg(target_arch = "x86_64")]
     for k in (0..(n * size_of::<C>()).min(8 << 10)).step_by(64) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: an instruction of every x86-64, and advice alone.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast::<i8>().wrapping_add(k)) };
+        ask(at, k);
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (at, n);
@@ -169,19 +205,32 @@ impl<C: Compute> RowSink<C> {
         }
     }
 
-    /// Calls `f` with row `r`, of which it has to write all, having read nothing.
+    /// Whether rows go past the caches.
+    pub(crate) fn streams(&self) -> bool {
+        !self.row.is_empty()
+    }
+
+    /// Calls `f` with row `r`, of which it has to write all, having read nothing. Where rows go past the caches, it asks for `n`
+    /// numbers from each of `next` on.
     ///
     /// # Safety
     /// `out` has this row, of the `n` elements that were said, and it is this thread's.
     #[inline]
-    pub(crate) unsafe fn write(&mut self, out: &Out<C>, r: usize, n: usize, f: impl FnOnce(&mut [C])) {
+    pub(crate) unsafe fn write<const J: usize>(
+        &mut self,
+        out: &Out<C>,
+        r: usize,
+        n: usize,
+        next: [*const C; J],
+        f: impl FnOnce(&mut [C]),
+    ) {
         // SAFETY: the caller's promise.
         unsafe {
-            if self.row.is_empty() {
+            if !self.streams() {
                 return f(out.slice(r * n, n));
             }
             f(&mut self.row);
-            stream(self.row.as_ptr(), out.at(r * n).cast(), n);
+            stream(self.row.as_ptr(), out.at(r * n).cast(), n, next);
         }
     }
 }
@@ -231,7 +280,14 @@ mod tests {
         ] {
             target.fill(-1.0);
             // SAFETY: both hold n numbers from there on, and do not overlap.
-            unsafe { stream(source[from..].as_ptr(), target[to..].as_mut_ptr().cast(), n) };
+            unsafe {
+                stream(
+                    source[from..].as_ptr(),
+                    target[to..].as_mut_ptr().cast(),
+                    n,
+                    [source.as_ptr()],
+                )
+            };
             end_of_stream();
             assert_eq!(target[to..to + n], source[from..from + n]);
             assert!(target[..to].iter().chain(&target[to + n..]).all(|v| *v == -1.0));
@@ -247,7 +303,7 @@ mod tests {
                 let mut sink = RowSink::<f32>::new(n, all);
                 for r in [0, 2] {
                     // SAFETY: the array has three rows of n numbers, and nobody else looks.
-                    unsafe { sink.write(&out, r, n, |row| row.fill(r as f32)) };
+                    unsafe { sink.write(&out, r, n, [], |row| row.fill(r as f32)) };
                 }
                 drop(sink);
                 let seen = target.as_slice::<f32>();
