@@ -2,6 +2,8 @@
 
 use super::{Number, sides, stack_dims, strides};
 use crate::array::Array;
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::isa::{Isa, isa};
 use crate::cpu::threads;
 
 /// A contiguous copy of transposed matrices, whose rows are 1 apart.
@@ -38,6 +40,21 @@ pub(super) fn turned<C: Number>(x: &Array) -> Array {
                         turn(src, col, out, n, [height, width]);
                         continue;
                     }
+                    #[cfg(target_arch = "x86_64")]
+                    match isa() {
+                        Isa::Avx512 if size_of::<C>() == 4 => {
+                            turn16(src.cast(), col, out.cast(), n);
+                            continue;
+                        }
+                        Isa::Avx2 if size_of::<C>() == 4 => {
+                            for (l, t) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
+                                let src = src.add(l).offset(t as isize * col);
+                                turn8(src.cast(), col, out.add(l * n + t).cast(), n);
+                            }
+                            continue;
+                        }
+                        _ => {}
+                    }
                     // Through the square, since rows a power of two apart would evict each other.
                     for i in (0..SIDE * SIDE / 4).step_by(4) {
                         let (l, t) = (i % SIDE, i / SIDE * 4);
@@ -71,6 +88,95 @@ pub(super) unsafe fn turn<C: Copy>(src: *const C, col: isize, out: *mut C, step:
                 out.add(l * step + j)
                     .write(*src.offset(l as isize + j as isize * col))
             };
+        }
+    }
+}
+
+/// [`turn`] for sixteen rows and columns of four bytes each.
+///
+/// # Safety
+/// Both hold a matrix of that size.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn turn16(src: *const f32, col: isize, out: *mut f32, step: usize) {
+    use std::arch::x86_64::*;
+    use std::array::from_fn;
+    let pd = |f: fn(__m512d, __m512d) -> __m512d, a, b| {
+        _mm512_castpd_ps(f(_mm512_castps_pd(a), _mm512_castps_pd(b)))
+    };
+    // SAFETY: sixteen elements from each of sixteen columns.
+    let x: [__m512; 16] = from_fn(|j| unsafe { _mm512_loadu_ps(src.offset(j as isize * col)) });
+    // Pairs of columns, and then fours: a quarter of register 4i + c holds element c of that quarter of columns 4i to 4i + 3.
+    let two: [__m512; 16] = from_fn(|j| match j % 2 {
+        0 => _mm512_unpacklo_ps(x[j], x[j + 1]),
+        _ => _mm512_unpackhi_ps(x[j - 1], x[j]),
+    });
+    let four: [__m512; 16] = from_fn(|j| {
+        let (i, c) = (j / 4 * 4, j % 4);
+        let (a, b) = (two[i + c / 2], two[i + c / 2 + 2]);
+        match c % 2 {
+            0 => pd(|a, b| _mm512_unpacklo_pd(a, b), a, b),
+            _ => pd(|a, b| _mm512_unpackhi_pd(a, b), a, b),
+        }
+    });
+    for c in 0..4 {
+        let [a, b, d, e] = [four[c], four[c + 4], four[c + 8], four[c + 12]];
+        const EVEN: i32 = 0b10_00_10_00;
+        const ODD: i32 = 0b11_01_11_01;
+        let (ab, de) = (
+            _mm512_shuffle_f32x4::<EVEN>(a, b),
+            _mm512_shuffle_f32x4::<EVEN>(d, e),
+        );
+        let (odd_ab, odd_de) = (
+            _mm512_shuffle_f32x4::<ODD>(a, b),
+            _mm512_shuffle_f32x4::<ODD>(d, e),
+        );
+        // SAFETY: rows of sixteen elements.
+        unsafe {
+            _mm512_storeu_ps(out.add(c * step), _mm512_shuffle_f32x4::<EVEN>(ab, de));
+            _mm512_storeu_ps(
+                out.add((c + 4) * step),
+                _mm512_shuffle_f32x4::<EVEN>(odd_ab, odd_de),
+            );
+            _mm512_storeu_ps(out.add((c + 8) * step), _mm512_shuffle_f32x4::<ODD>(ab, de));
+            _mm512_storeu_ps(
+                out.add((c + 12) * step),
+                _mm512_shuffle_f32x4::<ODD>(odd_ab, odd_de),
+            );
+        }
+    }
+}
+
+/// [`turn`] for eight rows and columns of four bytes each.
+///
+/// # Safety
+/// Both hold a matrix of that size.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn turn8(src: *const f32, col: isize, out: *mut f32, step: usize) {
+    use std::arch::x86_64::*;
+    use std::array::from_fn;
+    // SAFETY: eight elements from each of eight columns.
+    let x: [__m256; 8] = from_fn(|j| unsafe { _mm256_loadu_ps(src.offset(j as isize * col)) });
+    // Pairs of columns, and then fours: a half of register 4i + c holds element c of that half of columns 4i to 4i + 3.
+    let two: [__m256; 8] = from_fn(|j| match j % 2 {
+        0 => _mm256_unpacklo_ps(x[j], x[j + 1]),
+        _ => _mm256_unpackhi_ps(x[j - 1], x[j]),
+    });
+    let four: [__m256; 8] = from_fn(|j| {
+        let (i, c) = (j / 4 * 4, j % 4);
+        let (a, b) = (two[i + c / 2], two[i + c / 2 + 2]);
+        match c % 2 {
+            0 => _mm256_shuffle_ps::<0b01_00_01_00>(a, b),
+            _ => _mm256_shuffle_ps::<0b11_10_11_10>(a, b),
+        }
+    });
+    for c in 0..4 {
+        let (a, b) = (four[c], four[c + 4]);
+        // SAFETY: rows of eight elements.
+        unsafe {
+            _mm256_storeu_ps(out.add(c * step), _mm256_permute2f128_ps::<0x20>(a, b));
+            _mm256_storeu_ps(out.add((c + 4) * step), _mm256_permute2f128_ps::<0x31>(a, b));
         }
     }
 }
