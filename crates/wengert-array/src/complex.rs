@@ -4,13 +4,14 @@
 //! a part of them, and made of real ones by [`Array::join`].
 
 use crate::array::Array;
+use crate::cpu::isa::{Lane, dispatch};
 use crate::cpu::shared::Out;
 use crate::cpu::threads;
 use crate::dtype::{DType, Element};
 use crate::layout::{Layout, Shape};
+use crate::real::Real;
 use num_complex::Complex;
 use std::mem::MaybeUninit;
-use std::ops::{Add, Mul, Sub};
 
 impl Array {
     /// The numbers of a complex array, with a last dimension of size two for the parts.
@@ -62,23 +63,20 @@ impl Array {
 
     /// `a b`, or `a` times the conjugate of `b`, of complex arrays of one dtype that broadcast to `shape`.
     pub fn complex_product(a: &Array, b: &Array, conjugate: bool, shape: &Shape) -> Array {
-        fn product<T>(a: &Array, b: &Array, sign: T, shape: &Shape) -> Array
+        fn product<C: Lane>(a: &Array, b: &Array, conjugate: bool, shape: &Shape) -> Array
         where
-            T: Element + Mul<Output = T> + Sub<Output = T> + Add<Output = T>,
-            Complex<T>: Element,
+            Complex<C>: Element,
         {
-            let (a, b) = (a.as_slice::<Complex<T>>(), b.as_slice::<Complex<T>>());
+            let (a, b) = (a.as_slice::<C>(), b.as_slice::<C>());
             filled(shape, |from, out| {
-                for (y, (a, b)) in out.iter_mut().zip(a[from..].iter().zip(&b[from..])) {
-                    let im = sign * b.im;
-                    y.write(Complex::new(a.re * b.re - a.im * im, a.re * im + a.im * b.re));
-                }
+                // SAFETY: unsafe only because it is compiled for instructions, which the dispatch finds.
+                unsafe { multiply::<C>(&a[2 * from..], &b[2 * from..], conjugate, out) };
             })
         }
-        let [a, b] = [a, b].map(|x| x.broadcast_to(shape).contiguous());
+        let [a, b] = [a, b].map(|x| x.broadcast_to(shape).contiguous().view_as_real());
         match a.dtype() {
-            DType::C64 => product::<f32>(&a, &b, if conjugate { -1.0 } else { 1.0 }, shape),
-            _ => product::<f64>(&a, &b, if conjugate { -1.0 } else { 1.0 }, shape),
+            DType::F32 => product::<f32>(&a, &b, conjugate, shape),
+            _ => product::<f64>(&a, &b, conjugate, shape),
         }
     }
 
@@ -116,6 +114,38 @@ fn filled<T: Element>(shape: &Shape, f: impl Fn(usize, &mut [MaybeUninit<T>]) + 
         f(start, unsafe { out.slice(start, len) });
     });
     array
+}
+
+dispatch!(unsafe fn multiply<C: Lane>(a: &[C], b: &[C], conjugate: bool, out: &mut [MaybeUninit<Complex<C>>]) => multiply_body);
+
+/// Products of numbers whose parts are pairs of `a` and `b`. Without fused steps: a number times its conjugate is real.
+///
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn multiply_body<S: Real, C: Lane>(
+    a: &[C],
+    b: &[C],
+    conjugate: bool,
+    out: &mut [MaybeUninit<Complex<C>>],
+) {
+    let n = out.len();
+    assert!(a.len() >= 2 * n && b.len() >= 2 * n);
+    let (a, b, out) = (
+        a.as_ptr().cast::<S>(),
+        b.as_ptr().cast::<S>(),
+        out.as_mut_ptr().cast::<S>(),
+    );
+    let sign = S::lit(if conjugate { -1.0 } else { 1.0 });
+    for i in (0..2 * n).step_by(2) {
+        // SAFETY: i + 1 < 2n, and a complex number is its two parts; S and C are the same bits.
+        unsafe {
+            let (re, im) = (a.add(i).read(), a.add(i + 1).read());
+            let (by, turn) = (b.add(i).read(), sign * b.add(i + 1).read());
+            out.add(i).write(re * by - im * turn);
+            out.add(i + 1).write(re * turn + im * by);
+        }
+    }
 }
 
 #[cfg(test)]
