@@ -165,15 +165,16 @@ where
 }
 
 /// The inverse of [`rfft`] but for the scale: `n` real numbers from the `n/2 + 1` that say all. The imaginary parts of the
-/// first of them and, if `n` is even, of the last are taken for zero.
-pub fn irfft(z: &Array, axis: usize, n: usize, scale: f64) -> Array {
+/// first of them and, if `n` is even, of the last are taken for zero. If not `mirrored`, the rest of the spectrum counts as zeros,
+/// and the result is the real part.
+pub fn irfft(z: &Array, axis: usize, n: usize, scale: f64, mirrored: bool) -> Array {
     match z.dtype() {
-        DType::C64 => backward::<f32>(z, axis, n, scale),
-        _ => backward::<f64>(z, axis, n, scale),
+        DType::C64 => backward::<f32>(z, axis, n, scale, mirrored),
+        _ => backward::<f64>(z, axis, n, scale, mirrored),
     }
 }
 
-fn backward<T: Number>(z: &Array, axis: usize, n: usize, scale: f64) -> Array
+fn backward<T: Number>(z: &Array, axis: usize, n: usize, scale: f64, mirrored: bool) -> Array
 where
     Complex<T>: Element,
 {
@@ -182,6 +183,13 @@ where
     let mut y = Array::full(shape, 0.0, T::DTYPE);
     let from = z_rows.as_slice::<Complex<T>>();
     let (out, cost) = (y.make_mut::<T>(), cost(n) / 2);
+    // Half of what is mirrored, with twice what is its own mirror image, is what stands there alone.
+    let (scale, own_image) = if mirrored {
+        (scale, 1.0)
+    } else {
+        (0.5 * scale, 2.0)
+    };
+    let alone = |z: Complex<T>| Complex::new(z.re * T::number(own_image), T::default());
     if n.is_multiple_of(2) {
         let (plan, turns) = (plan::<T>(n / 2, true), turns::<T>(n));
         let own = || {
@@ -190,8 +198,8 @@ where
         };
         threads::each_row(out, n, cost, own, |(input, scratch), r, row| {
             input.copy_from_slice(&from[r * half..][..half]);
-            input[0].im = T::default();
-            input[half - 1].im = T::default();
+            input[0] = alone(input[0]);
+            input[half - 1] = alone(input[half - 1]);
             turns.apart(input, scale, true);
             plan.process_immutable_with_scratch(&input[..n / 2], as_complex_mut(row), scratch);
         });
@@ -206,7 +214,7 @@ where
         let scale = T::number(scale);
         threads::each_row(out, n, 2 * cost, own, |(whole, scratch), r, row| {
             let from = &from[r * half..][..half];
-            whole[0] = Complex::new(from[0].re, T::default());
+            whole[0] = alone(from[0]);
             for k in 1..half {
                 (whole[k], whole[n - k]) = (from[k], from[k].conj());
             }
@@ -274,9 +282,16 @@ mod tests {
             let y = rfft(&real, 1, 1.0);
             let whole = fft(&real.cast(DType::C128), 1, false, 1.0);
             close(&y.to_vec(), &whole.slice(1, 0, half, 1).to_vec());
-            let back = irfft(&y, 1, n, 1.0 / n as f64);
+            let back = irfft(&y, 1, n, 1.0 / n as f64, true);
             let (ours, want) = (back.to_vec::<f64>(), real.to_vec::<f64>());
             assert!(ours.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-12), "{n}");
+            let given = y.to_vec::<Complex64>();
+            let padded = given.chunks(half).flat_map(|row| {
+                let zeros = vec![Complex64::default(); n - half];
+                slow(&[row, &zeros[..]].concat(), true)
+            });
+            let alone = irfft(&y, 1, n, 1.0, false).to_vec::<f64>();
+            assert!(padded.zip(&alone).all(|(a, b)| (a.re - b).abs() < 1e-10), "{n}");
         }
     }
 

@@ -106,7 +106,7 @@ impl Op for Fft {
 }
 
 /// As [`Fft`] of n real numbers: the first n/2 + 1 results, which say all; dx = the real part of the inverse transform of
-/// dy, with zeros for the rest.
+/// dy, with zeros for the rest ([`Irfft`] that is not mirrored).
 #[derive(Clone, Debug)]
 pub struct Rfft {
     /// Along which dimension.
@@ -132,13 +132,13 @@ impl Op for Rfft {
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         let x = &cx.meta(0).shape;
-        let n = x[checked_axis(self.dim, x.rank())];
-        let back = Fft {
+        let back = Irfft {
             dim: self.dim,
-            inverse: true,
+            n: x[checked_axis(self.dim, x.rank())],
             scale: self.scale,
+            mirrored: false,
         };
-        [Some(back.apply([&resized(&dy, self.dim, n)]).real())]
+        [Some(back.apply([&dy]))]
     }
     fn samples() -> Vec<Sample<Self>> {
         let rfft = |dim, scale| Rfft { dim, scale };
@@ -151,7 +151,8 @@ impl Op for Rfft {
 }
 
 /// The n real numbers c Σ z_k e^(2πi jk/n) of a spectrum with z_(n−k) the conjugate of z_k, of which the first n/2 + 1 are
-/// given; dz_k = the transform of dy, twice but for k = 0 and, of an even n, k = n/2, whose imaginary parts do not count.
+/// given; dz_k = the transform of dy, twice but for k = 0 and, of an even n, k = n/2, whose imaginary parts do not count. If not
+/// mirrored, the real part of the sum over those given alone; then dz_k is once the transform of dy.
 #[derive(Clone, Debug)]
 pub struct Irfft {
     /// Along which dimension.
@@ -160,6 +161,8 @@ pub struct Irfft {
     pub n: usize,
     /// The factor.
     pub scale: f64,
+    /// Whether the rest of the spectrum, which is not given, is added up too.
+    pub mirrored: bool,
 }
 
 impl Op for Irfft {
@@ -182,13 +185,16 @@ impl Op for Irfft {
     }
     fn forward(&self, [z]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
         let d = checked_axis(self.dim, z.rank());
-        kernels::irfft(&z, d, self.n, self.scale)
+        kernels::irfft(&z, d, self.n, self.scale, self.mirrored)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         let forward = Rfft {
             dim: self.dim,
             scale: self.scale,
         };
+        if !self.mirrored {
+            return [Some(forward.apply([&dy]))];
+        }
         let half = self.n / 2 + 1;
         let weights: Vec<f64> = (0..half)
             .map(|k| if k == 0 || 2 * k == self.n { 1.0 } else { 2.0 })
@@ -202,8 +208,19 @@ impl Op for Irfft {
         Complex::Whole
     }
     fn samples() -> Vec<Sample<Self>> {
-        let irfft = |dim, n, scale| Irfft { dim, n, scale };
+        let irfft = |dim, n, scale| Irfft {
+            dim,
+            n,
+            scale,
+            mirrored: true,
+        };
+        let once = |n| Irfft {
+            mirrored: false,
+            ..irfft(-1, n, 0.5)
+        };
         vec![
+            Sample::new(once(8), [spectra()]),
+            Sample::new(once(9), [spectra()]),
             Sample::new(irfft(-1, 8, 0.125), [spectra()]),
             Sample::new(irfft(-1, 9, 1.0), [spectra()]),
             Sample::new(irfft(0, 5, 1.0), [spectra()]),
@@ -328,7 +345,13 @@ pub fn irfft(z: &Tensor, n: Option<usize>, dim: isize, norm: Norm) -> Tensor {
     let n = sized("irfft", n, (2 * z.size(dim)).saturating_sub(2));
     let n = sized("irfft", Some(n), n);
     let scale = norm.scale(n, true);
-    Irfft { dim, n, scale }.apply([&resized(&complex(z), dim, n / 2 + 1)])
+    let op = Irfft {
+        dim,
+        n,
+        scale,
+        mirrored: true,
+    };
+    op.apply([&resized(&complex(z), dim, n / 2 + 1)])
 }
 
 /// The transform of numbers of which the later half are the conjugates of the first: `n` real numbers.
