@@ -50,18 +50,52 @@ pub fn max_pool(x: &Array, windows: &[Vec<Window>; 3]) -> [Array; 2] {
         let src = x.as_slice::<C>();
         let (values, places) = (Out(y.uninit_slice::<C>()), Out(index.uninit_slice::<i64>()));
         threads::split(planes, 1, plane * 2, |start, len| {
-            let mut best = vec![C::default(); sizes[2]];
-            let mut from = vec![0i32; sizes[2]];
+            let mut rows = Rows::new(sizes[2], windows[1].len());
             for p in start..start + len {
                 // SAFETY: one plane of each array, and this thread's.
                 unsafe {
                     let (values, places) = (values.slice(p * per, per), places.slice(p * per, per));
-                    pool::<C>(&src[p * plane..][..plane], sizes, windows, &runs, values, places, &mut best, &mut from);
+                    pool::<C>(&src[p * plane..][..plane], sizes, windows, &runs, values, places, &mut rows);
                 }
             }
         });
     });
     [y.cast(dtype), index]
+}
+
+/// The largest elements of windows one element wide: rows that these windows slide down to, some at a time.
+struct Rows<C> {
+    width: usize,
+    best: Vec<C>,
+    /// The row of the input that each comes from, less the row that it is in here.
+    from: Vec<i32>,
+}
+
+impl<C: Ordered> Rows<C> {
+    fn new(width: usize, rows: usize) -> Rows<C> {
+        // As many as stay in the first-level cache.
+        let n = width * (2048 / width.max(1)).clamp(1, rows.max(1));
+        Rows {
+            width,
+            best: vec![C::default(); n],
+            from: vec![0; n],
+        }
+    }
+
+    /// Fills row `at` with the largest elements of these rows of `x`.
+    fn fill(&mut self, at: usize, x: &[C], mut rows: impl Iterator<Item = usize>) {
+        let here = at * self.width..(at + 1) * self.width;
+        let (best, from) = (&mut self.best[here.clone()], &mut self.from[here]);
+        let row = |r: usize| &x[r * self.width..][..self.width];
+        let number = |r: usize| r as i32 - at as i32;
+        if let Some(first) = rows.next() {
+            best.copy_from_slice(row(first));
+            from.fill(number(first));
+        }
+        for r in rows {
+            higher::<C>(row(r), number(r), best, from);
+        }
+    }
 }
 
 fn pool<C: Ordered>(
@@ -71,27 +105,46 @@ fn pool<C: Ordered>(
     runs: &[Run],
     values: &mut [C],
     places: &mut [i64],
-    best: &mut [C],
-    from: &mut [i32],
+    rows: &mut Rows<C>,
 ) {
     let (mut at, width) = (0, sizes[2]);
+    let together = rows.best.len() / width;
+    // Windows that fill a row without a gap go on in the next.
+    let on = runs.first().filter(|run| run.tiles(runs, width));
     for d in &windows[0] {
-        for h in &windows[1] {
-            let first = d.first * sizes[1] + h.first;
-            best.copy_from_slice(&x[first * width..][..width]);
-            from.fill(first as i32);
-            for i in 0..d.count {
-                for j in 0..h.count {
-                    let row = (d.first + i * d.step) * sizes[1] + h.first + j * h.step;
-                    if row != first {
-                        higher::<C>(&x[row * width..][..width], row as i32, best, from);
+        for some in windows[1].chunks(together) {
+            for (here, h) in some.iter().enumerate() {
+                let planes = (0..d.count).map(|i| d.first + i * d.step);
+                let of = |plane: usize| (0..h.count).map(move |j| plane * sizes[1] + h.first + j * h.step);
+                rows.fill(here, x, planes.flat_map(of));
+            }
+            let mut columns = |run: &Run| {
+                // SAFETY: the run's windows lie within the rows, as `max_pool` saw, and its results within the plane's.
+                unsafe {
+                    columns::<C>(
+                        run,
+                        &rows.best,
+                        &rows.from,
+                        width,
+                        &mut values[at..],
+                        &mut places[at..],
+                    )
+                };
+                at += run.len;
+            };
+            match on {
+                Some(run) => {
+                    let all = some.len() * windows[2].len();
+                    for o in (0..all).step_by(RUN) {
+                        columns(&run.moved(o * run.stride, RUN.min(all - o)));
                     }
                 }
-            }
-            for run in runs {
-                // SAFETY: the run's windows lie within the row, as `max_pool` saw, and its results within the plane's.
-                unsafe { columns::<C>(run, best, from, width, &mut values[at..], &mut places[at..]) };
-                at += run.len;
+                None => {
+                    for here in 0..some.len() {
+                        runs.iter()
+                            .for_each(|run| columns(&run.moved(here * width, run.len)));
+                    }
+                }
             }
         }
     }
@@ -102,6 +155,28 @@ struct Run {
     first: Window,
     stride: usize,
     len: usize,
+}
+
+impl Run {
+    /// As many windows as `len`, each so much further on.
+    fn moved(&self, by: usize, len: usize) -> Run {
+        let first = Window {
+            first: self.first.first + by,
+            ..self.first
+        };
+        Run { first, len, ..*self }
+    }
+
+    /// Whether `runs`, of which this is the first, are one but for their length, and fill so many elements.
+    fn tiles(&self, runs: &[Run], width: usize) -> bool {
+        let mut at = 0;
+        let follows = |run: &Run| {
+            let same = run.first == self.moved(at, 0).first && (run.len == 1 || run.stride == self.stride);
+            at += run.len * self.stride;
+            same
+        };
+        self.first.first == 0 && runs.iter().all(follows) && at == width
+    }
 }
 
 /// A list of windows as few runs.
