@@ -7,6 +7,7 @@ use super::tile::Tile;
 use super::{DEPTH, FEW, In, Out, Taps, product};
 use crate::cpu::isa::{Lane, dispatch};
 use crate::cpu::threads;
+use crate::cpu::walk::prefetch;
 use crate::dtype::Compute;
 
 /// Elements of a slab with so much room that patches are rather gathered.
@@ -192,7 +193,11 @@ unsafe fn store_body<S, C: Compute>(
     // Sums of neighbouring places are woven together: those of one row are beside each other in the list.
     let step = parts[0].step[2];
     let lines = step.min(parts[0].target[2]);
-    for m in 0..parts[0].outputs {
+    let all = &parts[0];
+    let written = all.rows(slab, q0, q1) * all.step[1] * all.target[2];
+    for m in 0..all.outputs {
+        let next = (m + 1) * product(all.target) + all.place([q0, q1, 0]);
+        prefetch(out.wrapping_add(next), written);
         for (p, line) in parts.chunks(lines).enumerate() {
             let sum = &line[0];
             for r in 0..sum.rows(slab, q0, q1) {

@@ -4,6 +4,7 @@
 
 use super::{Taps, product};
 use crate::cpu::isa::{Lane, dispatch};
+use crate::cpu::walk::prefetch;
 use crate::dtype::Compute;
 
 /// Elements of a slab: it stays in the second-level cache.
@@ -151,8 +152,17 @@ unsafe fn fill_body<S, C: Compute>(
         let far = (at as isize - first).max(0) as usize;
         far.div_ceil(stride)
     };
+    // Rows of the source, of each channel, that positions from q1 on meet.
+    let [above, below] = [slab.first[1].first(), slab.first[1].last()]
+        .map(|h0| h0.map_or(0, |h0| (h0 + (q1 * slab.stride[1]) as isize).max(0) as usize));
+    let met = (below + rows * slab.stride[1]).min(height).saturating_sub(above) * width;
     let mut to = out;
     for c in 0..channels {
+        // Between channels the processor does not see what comes next.
+        prefetch(
+            source.wrapping_add(((c + 1) * depth * height + above) * width),
+            met,
+        );
         for &d0 in &slab.first[0] {
             for &h0 in &slab.first[1] {
                 for &w0 in &slab.first[2] {
