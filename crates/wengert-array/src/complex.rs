@@ -161,6 +161,30 @@ mod tests {
     }
 
     #[test]
+    fn products_are_those_of_plain_numbers() {
+        let number = |i: usize| Complex32::new((i * 7 % 13) as f32 - 6.0, (i * 5 % 11) as f32 - 4.5);
+        let a: Vec<Complex32> = (0..75).map(number).collect();
+        let b: Vec<Complex32> = (0..5).map(|i| number(i + 75)).collect();
+        let (x, y) = (Array::from_slice(&a, [15, 5]), Array::from_slice(&b, [5]));
+        for conjugate in [false, true] {
+            let by = |i: usize| if conjugate { b[i % 5].conj() } else { b[i % 5] };
+            let want: Vec<Complex32> = a.iter().enumerate().map(|(i, a)| a * by(i)).collect();
+            let shape = Shape::new(&[15, 5]);
+            assert_eq!(
+                Array::complex_product(&x, &y, conjugate, &shape).to_vec::<Complex32>(),
+                want
+            );
+            let [wide_x, wide_y] = [&x, &y].map(|x| x.cast(DType::C128));
+            let wide = Array::complex_product(&wide_x, &wide_y, conjugate, &shape);
+            assert_eq!(wide.cast(DType::C64).to_vec::<Complex32>(), want);
+        }
+        // A number times its conjugate has no imaginary part, whatever was rounded.
+        let odd = Array::from_slice(&[Complex32::new(0.1, 0.7); 40], [40]);
+        let squares = Array::complex_product(&odd, &odd, true, &Shape::new(&[40]));
+        assert!(squares.to_vec::<Complex32>().iter().all(|z| z.im == 0.0));
+    }
+
+    #[test]
     fn parts_are_views_that_join_again() {
         for z in [
             sample(),

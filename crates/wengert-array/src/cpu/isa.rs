@@ -173,7 +173,7 @@ mod tests {
         let levels = [("baseline", Isa::Baseline), ("avx2", Isa::Avx2)];
         for (name, _) in levels.iter().filter(|(_, level)| *level < detect()) {
             let tests = Command::new(std::env::current_exe().unwrap())
-                .args(["cpu::", "--test-threads", "2"])
+                .args(["cpu::", "complex::", "--test-threads", "2"])
                 .env(FORCED, name)
                 .output()
                 .unwrap();
