@@ -245,10 +245,8 @@ pub fn scatter_add(shape: &Shape, axis: usize, index: &Array, src: &Array) -> Ar
     let mut y = zeros(shape, compute);
     with_compute!(compute, C => {
         let (terms, out) = (In(terms.as_ptr::<C>()), writer::<C>(&mut y));
-        let add = |start, n| rows.each(start, n, |at, place| {
-            // SAFETY: indices are in range, other sizes are at most those of y, and `src` has the index's.
-            unsafe { add_row(out.at(place as usize), terms.at(at), 1) }
-        });
+        // SAFETY: indices are in range, other sizes are at most those of y, and `src` has the index's.
+        let add = |start, n| unsafe { add_places::<C>(&rows, start, n, terms.at(0), out.at(0)) };
         // Along the last dimension, rows of the index lead to rows of y; along others, several to the same.
         match axis + 1 == shape.rank() {
             true => threads::split(rows.count(), 1, rows.len.max(1) * 4, add),
@@ -256,6 +254,30 @@ pub fn scatter_add(shape: &Shape, axis: usize, index: &Array, src: &Array) -> Ar
         }
     });
     y.cast(src.dtype())
+}
+
+dispatch!(unsafe fn add_places<C: Lane>(rows: &Rows, start: usize, n: usize, terms: *const C, out: *mut C) => add_places_body);
+
+/// Adds the terms of rows `start .. start + n` where these lead.
+///
+/// # Safety
+/// There are so many terms, and they lead into `out`; nobody else looks there.
+#[inline(always)]
+unsafe fn add_places_body<S: Real, C: Lane>(
+    rows: &Rows,
+    start: usize,
+    n: usize,
+    terms: *const C,
+    out: *mut C,
+) {
+    let (terms, out) = (terms.cast::<S>(), out.cast::<S>());
+    rows.each(start, n, |at, place| {
+        // SAFETY: the caller's promise; S has the bits of C.
+        unsafe {
+            let sum = out.offset(place);
+            sum.write(sum.read() + terms.add(at).read());
+        }
+    });
 }
 
 /// Arrays of one dtype end to end along `axis`; other sizes are equal.
