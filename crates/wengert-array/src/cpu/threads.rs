@@ -1,5 +1,6 @@
 //! Splitting work, where it is large enough to pay for waking others.
 
+mod place;
 mod pool;
 
 use super::shared::Out;

@@ -3,6 +3,7 @@
 //! A training loop forks many times a millisecond. Waking a sleeping thread takes tens of microseconds, one that
 //! still looks a fraction of one; but looking for long would take a core from others on a busy machine.
 
+use super::place::{Places, here};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +12,9 @@ use std::time::{Duration, Instant};
 
 /// How long a thread looks for work, or for the others' end, before it sleeps.
 const LOOK: Duration = Duration::from_micros(30);
+
+/// After how many jobs that nobody came to in a row the helpers are looked after.
+const ALONE: usize = 8;
 
 /// Into how many parts the calls of a job are divided, at most.
 const PARTS: usize = 16;
@@ -34,11 +38,21 @@ struct State {
     asleep: usize,
 }
 
+/// What the thread whose job it is has to look after.
+struct Owner {
+    places: Places,
+    /// How many jobs in a row nobody came to.
+    alone: usize,
+}
+
 // SAFETY: a job is shared by those who joined it, and its function is `Sync`; who may use it is said at `run`.
 unsafe impl Send for State {}
 
 /// Held by the thread whose job it is.
-static OWNER: Mutex<()> = Mutex::new(());
+static OWNER: Mutex<Owner> = Mutex::new(Owner {
+    places: Places::new(),
+    alone: 0,
+});
 static STATE: Mutex<State> = Mutex::new(State {
     job: None,
     seats: 0,
@@ -55,7 +69,7 @@ static DONE: Condvar = Condvar::new();
 /// Calls `f(0) .. f(count - 1)` on up to so many threads, the caller's among them, and returns when all are done. Where
 /// others are at work already, the caller does it alone.
 pub(super) fn run(threads: usize, count: usize, f: &(dyn Fn(usize) + Sync)) {
-    let _owner = match OWNER.try_lock() {
+    let mut owner = match OWNER.try_lock() {
         Ok(owner) => owner,
         Err(TryLockError::Poisoned(owner)) => owner.into_inner(),
         Err(TryLockError::WouldBlock) => return (0..count).for_each(f),
@@ -89,12 +103,20 @@ pub(super) fn run(threads: usize, count: usize, f: &(dyn Fn(usize) + Sync)) {
     }
     state.job = Some(&job);
     state.seats = (threads - 1).min(count - 1);
-    let wake = state.asleep.min(state.seats);
+    let (wake, seats) = (state.asleep.min(state.seats), state.seats);
     JOBS.fetch_add(1, Ordering::Release);
     drop(state);
+    // Those who do not sleep and do not come may wait for this core.
+    if wake > 0 || owner.alone >= ALONE {
+        owner.alone = 0;
+        owner.places.keep_off();
+    }
     (0..wake).for_each(|_| WORK.notify_one());
     job.work(0);
-    lock(&STATE).job = None;
+    let mut state = lock(&STATE);
+    state.job = None;
+    owner.alone = if state.seats == seats { owner.alone + 1 } else { 0 };
+    drop(state);
     if !look(|| BUSY.load(Ordering::Acquire) == 0) {
         let mut state = lock(&STATE);
         while BUSY.load(Ordering::Acquire) != 0 {
@@ -133,6 +155,7 @@ impl Job {
 
 /// What a helping thread does all its life.
 fn help(number: usize) {
+    here();
     let mut seen = 0;
     loop {
         look(|| JOBS.load(Ordering::Acquire) != seen);
