@@ -171,7 +171,7 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
     for a in x.iter_mut().chain(&mut more).flatten() {
         *a = a.broadcast_to(shape);
     }
-    let sources = (x.each_ref().map(source::<C>), more.each_ref().map(source::<C>));
+    let mut sources = (x.each_ref().map(source::<C>), more.each_ref().map(source::<C>));
     let arrays = results::<C, I, M, O>(&mut x, &mut more, shape, out);
     let large = n * size_of::<C>() >= walk::STREAM;
     let sinks = arrays.each_ref().map(|a| {
@@ -185,14 +185,31 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
             false => Sink::Store,
         }
     });
-    let direct = |source: &Source<C>| matches!(source, Source::Direct(_));
-    let all_direct = sources.0.iter().chain(&sources.1).all(direct) && sinks[0] == Sink::Direct;
+    // Nothing is gathered or brought anywhere: beginning the loop again would cost a tenth of the time.
+    let gathers = |source: &Source<C>| matches!(source, Source::Gather(..));
+    let once =
+        !large && rule.any && sinks[0] == Sink::Direct && !sources.0.iter().chain(&sources.1).any(gathers);
+    let first = sources
+        .0
+        .iter()
+        .chain(&sources.1)
+        .find_map(|source| match source {
+            Source::Direct(p) => Some(*p),
+            _ => None,
+        });
+    if let (true, Some(first)) = (once, first) {
+        // What is not read has to be as long as the rest.
+        for source in sources.0.iter_mut().chain(&mut sources.1) {
+            if matches!(source, Source::Unread) {
+                *source = Source::Direct(first);
+            }
+        }
+    }
     let plan = Plan {
         step: match () {
             _ if large && rule.cost == 1 => STREAMED,
             _ if large => 2 * STREAMED,
-            // Nothing is gathered or brought anywhere: beginning the loop again would cost a tenth of the time.
-            _ if all_direct && rule.any => usize::MAX,
+            _ if once && first.is_some() => usize::MAX,
             _ => TILE,
         },
         rule,
