@@ -464,7 +464,7 @@ const _: () = {
     unsafe extern "C" fn item(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
         // SAFETY: the interpreter calls methods with its lock held and a tensor to be called on.
         let (py, x) = unsafe { (Python::assume_attached(), state::at(slf)) };
-        finish(py, calm(py, || x.number(py)))
+        finish(py, x.number(py))
     }
     method! { item ["($self)"] [" The only element, as a Python number."] noargs item }
 
@@ -482,13 +482,13 @@ impl PyTensor {
             Some(Number::Float(v)) => v.into_py_any(py),
             Some(Number::Int(v)) => v.into_py_any(py),
             Some(Number::Bool(v)) => v.into_py_any(py),
-            None => {
+            None => calm(py, || {
                 let array = self.look(py, Tensor::array)?;
                 match array.numel() {
                     1 => array.to_vec::<Complex64>()[0].into_py_any(py),
                     _ => Err(not_one(py, &array)),
                 }
-            }
+            }),
         }
     }
     /// The only element, as a float.
@@ -547,6 +547,8 @@ fn reversed(t: &Tensor) -> Tensor {
 #[inline]
 fn number_in(array: &Array) -> Option<Number> {
     match array.dtype() {
+        // Mostly: with the dtype known there is no table to look it up in.
+        DType::F32 => array.element().map(Number::Float),
         d if d.is_complex() => None,
         d if d.is_float() => array.element().map(Number::Float),
         DType::Bool => array.element::<i64>().map(|v| Number::Bool(v != 0)),
