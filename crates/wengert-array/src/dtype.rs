@@ -72,6 +72,9 @@ pub fn set_default_dtype(dtype: DType) -> Result<(), Error> {
 }
 
 impl DType {
+    /// All of them, real ones first.
+    pub const ALL: [DType; 12] = [Bool, U8, I8, I16, I32, I64, F16, BF16, F32, F64, C64, C128];
+
     /// Itself if floating-point, real or complex; else the [default](get_default_dtype).
     pub fn or_default(self) -> DType {
         match self.is_differentiable() {

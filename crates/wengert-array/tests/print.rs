@@ -3,19 +3,6 @@
 use wengert_array::half::{bf16, f16};
 use wengert_array::{Array, DType, Shape, print};
 
-const DTYPES: [DType; 10] = [
-    DType::Bool,
-    DType::U8,
-    DType::I8,
-    DType::I16,
-    DType::I32,
-    DType::I64,
-    DType::F16,
-    DType::BF16,
-    DType::F32,
-    DType::F64,
-];
-
 fn array(dtype: DType, shape: &Shape, elements: &str) -> Array {
     if let Some(range) = elements.strip_prefix("range ") {
         let (start, step) = range.split_once(' ').unwrap();
@@ -56,7 +43,7 @@ fn prints_as_pytorch_does() {
         let [prefix, dtype, shape, suffixes, elements, text] = fields[..] else {
             panic!("line {}: not six fields", i + 1);
         };
-        let dtype = DTYPES.into_iter().find(|d| d.name() == dtype).unwrap();
+        let dtype = DType::ALL.into_iter().find(|d| d.name() == dtype).unwrap();
         let list = |s: &str, by| -> Vec<String> { s.split_terminator(by).map(str::to_string).collect() };
         let shape: Shape = list(shape, ',').iter().map(|n| n.parse().unwrap()).collect();
         let want = text.replace("\\n", "\n");

@@ -10,32 +10,17 @@ use wengert::DType;
 #[pyclass(frozen, name = "dtype", module = "wengert")]
 pub(crate) struct PyDType(pub(crate) DType);
 
-const ALL: [DType; 12] = [
-    DType::Bool,
-    DType::U8,
-    DType::I8,
-    DType::I16,
-    DType::I32,
-    DType::I64,
-    DType::F16,
-    DType::BF16,
-    DType::F32,
-    DType::F64,
-    DType::C64,
-    DType::C128,
-];
-
 static OBJECTS: PyOnceLock<[Py<PyDType>; 12]> = PyOnceLock::new();
 
 /// There is one object for each dtype, so `is` compares them.
 pub(crate) fn object(py: Python<'_>, dtype: DType) -> PyResult<&Py<PyDType>> {
     let all = OBJECTS.get_or_try_init(py, || {
-        let objects: PyResult<Vec<_>> = ALL.iter().map(|d| Py::new(py, PyDType(*d))).collect();
+        let objects: PyResult<Vec<_>> = DType::ALL.iter().map(|d| Py::new(py, PyDType(*d))).collect();
         objects?
             .try_into()
             .map_err(|_| PyRuntimeError::new_err("as many objects as dtypes"))
     })?;
-    let at = ALL
+    let at = DType::ALL
         .iter()
         .position(|d| *d == dtype)
         .expect("every dtype is listed");
@@ -112,7 +97,8 @@ impl<'py> FromPyObject<'_, 'py> for DTypeArg {
                 Err(_) => return Err(not_a_dtype(&obj)),
             },
         };
-        ALL.iter()
+        DType::ALL
+            .iter()
             .find(|d| d.name() == name)
             .map(|d| DTypeArg(*d))
             .ok_or_else(|| not_a_dtype(&obj))
@@ -120,7 +106,7 @@ impl<'py> FromPyObject<'_, 'py> for DTypeArg {
 }
 
 fn not_a_dtype(obj: &Bound<'_, PyAny>) -> PyErr {
-    let names: Vec<&str> = ALL.iter().map(|d| d.name()).collect();
+    let names: Vec<&str> = DType::ALL.iter().map(|d| d.name()).collect();
     PyTypeError::new_err(format!(
         "{} is not a dtype; there are {}",
         obj.str().map(|s| s.to_string()).unwrap_or_default(),
@@ -201,7 +187,7 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<PyDType>()?;
     m.add_class::<PyDevice>()?;
     let py = m.py();
-    for dtype in ALL {
+    for dtype in DType::ALL {
         m.add(dtype.name(), object(py, dtype)?)?;
     }
     for (other, dtype) in [

@@ -507,22 +507,8 @@ impl<'a> Machine<'a> {
 
 /// The dtype that PyTorch calls `torch.float32` and so on.
 pub fn torch_dtype(name: &str) -> Option<DType> {
-    let all = [
-        DType::Bool,
-        DType::U8,
-        DType::I8,
-        DType::I16,
-        DType::I32,
-        DType::I64,
-        DType::F16,
-        DType::BF16,
-        DType::F32,
-        DType::F64,
-        DType::C64,
-        DType::C128,
-    ];
     let name = name.strip_prefix("torch.")?;
-    all.into_iter().find(|d| d.name() == name)
+    DType::ALL.into_iter().find(|d| d.name() == name)
 }
 
 /// Runs a pickle.
