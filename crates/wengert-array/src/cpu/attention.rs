@@ -6,7 +6,7 @@ use super::lanes::fold;
 use super::shared::{In, Out};
 use super::threads;
 use crate::array::Array;
-use crate::cpu::gemm::{Matrix, gemm};
+use crate::cpu::gemm::{Matrix, Start, gemm};
 use crate::dtype::{Compute, DType};
 use crate::real::Real;
 
@@ -47,8 +47,9 @@ unsafe fn product<C: Compute>(
     b: Matrix<C>,
     scale: f64,
 ) {
+    let start = if add { Start::Old } else { Start::Zero };
     // SAFETY: the caller's promise.
-    unsafe { gemm(size, out, step, add, a, b, C::from_f64(scale)) }
+    unsafe { gemm(size, out, step, start, a, b, C::from_f64(scale)) }
 }
 
 /// The mask as kernels read it: where its parts lie, in elements.

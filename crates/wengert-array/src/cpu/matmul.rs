@@ -1,14 +1,14 @@
-//! Matrix products: the `gemm-*` crates where there is enough to do, loops of our own where calling it costs
-//! more than the product.
+//! Matrix products: by [register tiles](super::gemm) where there is enough to do, by loops where beginning with those costs more
+//! than the product.
 //!
-//! Large products are cut into pieces by their sizes alone, and each piece is computed by one thread: so the
-//! bits are the same for any number of threads.
+//! Large products are cut into pieces, and each piece is computed by one thread. The bits are the same for any number of
+//! threads: where a piece's bits depend on its size, the cuts depend on the product's alone.
 
 mod piece;
-mod turn;
 
 use super::gemm::Matrix;
 use super::threads;
+use super::turn::{SIDE, turn};
 use crate::array::Array;
 use crate::kernels;
 use crate::layout::Shape;
@@ -16,9 +16,8 @@ use crate::with_compute;
 use piece::{Number, start};
 use smallvec::SmallVec;
 use std::borrow::Cow;
-use turn::turned;
 
-/// A transposed right operand that so many rows are multiplied by is turned before: `gemm` packs it slowly.
+/// A transposed right operand that so many rows are multiplied by is turned, before or tile by tile.
 const TURN: usize = 6;
 /// Below this depth, writing a result that the caches do not hold takes longer than computing it.
 const SHALLOW: usize = 128;
@@ -57,6 +56,7 @@ struct Stack<C> {
     dims: SmallVec<[(usize, isize, isize); 4]>,
     rows: usize,
     columns: usize,
+    tiled: bool,
 }
 
 // SAFETY: operands are only read, and no two pieces share an element of the result.
@@ -122,10 +122,17 @@ impl<C: Number> Stack<C> {
     fn new(whole: Piece<C>, dims: SmallVec<[(usize, isize, isize); 4]>) -> Stack<C> {
         let [m, k, n] = whole.size;
         let grains = cost(whole.size) / threads::GRAIN;
-        // Up to eight pieces while they are small; beyond, as many as keep many cores busy.
-        let pieces = grains.clamp(1, 8).max(grains / 16).min(64);
-        // Columns are cut first, since `gemm` packs less for a narrow piece than for a flat one. Pieces are
-        // made of its register tiles, 64 columns and 6 rows or parts of that.
+        let tiled = C::is_tiled(&whole);
+        let pieces = match (tiled, threads::get_num_threads()) {
+            // Up to eight pieces while they are small; beyond, as many as keep many cores busy.
+            (false, _) => grains.clamp(1, 8).max(grains / 16).min(64),
+            // Those may be cut in any way: some for each thread, since one may be slower than others.
+            (true, 1) => 1,
+            (true, threads) => {
+                let stacked: usize = dims.iter().map(|d| d.0).product();
+                grains.clamp(1, (4 * threads).div_ceil(stacked.max(1)))
+            }
+        };
         let by_rows = k < SHALLOW && m >= n && m * n >= 1 << 20;
         let across = if by_rows { 1 } else { pieces.min(n.div_ceil(64)) };
         let columns = n.div_ceil(across).next_multiple_of(64);
@@ -136,6 +143,7 @@ impl<C: Number> Stack<C> {
             dims,
             rows,
             columns,
+            tiled,
         }
     }
 
@@ -145,7 +153,7 @@ impl<C: Number> Stack<C> {
         let count = self.dims.iter().map(|d| d.0).product::<usize>() * down * across;
         if count == 1 {
             // SAFETY: as below.
-            return unsafe { C::piece(&self.whole) };
+            return unsafe { self.compute(&self.whole) };
         }
         let cost = cost([m.min(self.rows), k, n.min(self.columns)]);
         threads::split(count, 1, cost.max(1), |start, len| {
@@ -153,9 +161,21 @@ impl<C: Number> Stack<C> {
                 let (task, j) = (task / across, task % across);
                 let piece = self.piece(task / down, task % down * self.rows, j * self.columns);
                 // SAFETY: its sizes and strides are those of its operands and of the result.
-                unsafe { C::piece(&piece) };
+                unsafe { self.compute(&piece) };
             }
         });
+    }
+
+    /// # Safety
+    /// As [`Number::piece`].
+    unsafe fn compute(&self, piece: &Piece<C>) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.tiled {
+                true => C::tiles(piece),
+                false => C::piece(piece),
+            }
+        }
     }
 
     /// What is to be done from row `i` and column `j` of the stack's product number `at`.
@@ -270,6 +290,36 @@ fn readable(x: &Array) -> Cow<'_, Array> {
         true => Cow::Borrowed(x),
         false => Cow::Owned(kernels::copy(&narrow(x))),
     }
+}
+
+/// A contiguous copy of transposed matrices, whose rows are 1 apart.
+fn turned<C: Number>(x: &Array) -> Array {
+    struct Ends<C>(*const C, *mut C);
+    // SAFETY: the source is only read, and no two squares share an element of the copy.
+    unsafe impl<C> Sync for Ends<C> {}
+    let ([k, n], [_, col]) = (sides(x), strides(x));
+    let mut copy = Array::uninit(x.shape(), C::DTYPE);
+    let ends = Ends(x.as_ptr::<C>(), copy.uninit_slice::<C>());
+    let dims = stack_dims(x, x, &x.shape()[..x.rank() - 2].into());
+    let (bands, count) = (k.div_ceil(SIDE), x.numel() / (k * n));
+    threads::split(count * bands, 1, SIDE * n, |start, len| {
+        let Ends(src, out) = *{ &ends };
+        for band in start..start + len {
+            let (mut rest, mut from) = (band / bands, 0);
+            for &(size, step, _) in dims.iter().rev() {
+                from += (rest % size) as isize * step;
+                rest /= size;
+            }
+            let l = band % bands * SIDE;
+            let height = SIDE.min(k - l);
+            // SAFETY: rows l..l + height lie within the matrix that begins at `from`, which is number band / bands of the copy.
+            unsafe {
+                let src = src.offset(from + l as isize);
+                turn(src, col, out.add(band / bands * k * n + l * n), n, [height, n]);
+            }
+        }
+    });
+    copy
 }
 
 #[cfg(test)]

@@ -27,4 +27,5 @@ pub(crate) mod short;
 pub(crate) mod sort;
 pub(crate) mod special;
 pub(crate) mod threads;
+mod turn;
 pub(crate) mod walk;

@@ -184,7 +184,17 @@ pub(super) fn add_product(out: &mut [f64], step: usize, c: f64, a: Part<'_>, b: 
     assert!(k == b.rows && n <= step && (m - 1) * step + n <= out.len());
     // SAFETY: a is m · k and b is k · n, as `part` made them; the m · n elements lie within `out`, as was checked, which
     // this borrow alone can reach.
-    unsafe { gemm::gemm([m, k, n], out.as_mut_ptr(), step, true, a.lies(), b.lies(), c) }
+    unsafe {
+        gemm::gemm(
+            [m, k, n],
+            out.as_mut_ptr(),
+            step,
+            gemm::Start::Old,
+            a.lies(),
+            b.lies(),
+            c,
+        )
+    }
 }
 
 /// A B

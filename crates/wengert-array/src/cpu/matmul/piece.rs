@@ -1,13 +1,15 @@
 //! One product on one thread: `gemm`, or loops of our own.
 
-use super::turn::turn;
 use super::{Piece, TURN};
-use crate::cpu::gemm::{Matrix, gemm};
+use crate::cpu::gemm::{Matrix, Start, is_own, library, tiled};
 use crate::cpu::isa::{Lane, dispatch};
+use crate::cpu::turn::turn;
 use crate::real::Real;
 
-/// Products of up to this many multiplications are done by [`rows`]: `gemm` takes 0.2 µs before it begins.
+/// Products of up to this many multiplications are done by [`rows`]: others take 0.2 µs before they begin.
 const TINY: usize = 14000;
+/// From this depth on our own tiles are faster even so.
+const DEEP: usize = 32;
 /// Columns of one row that [`rows`] is better at than [`sum_rows`].
 const SHORT: usize = 128;
 /// A transposed right operand of up to this many elements is turned on the stack.
@@ -22,11 +24,20 @@ pub(super) trait Number: Lane {
     /// right operand turned before.
     fn turns(size: [usize; 3], a_col: isize) -> bool;
 
-    /// Computes a piece.
+    /// Whether a piece is computed by [`tiles`](Number::tiles).
+    fn is_tiled(piece: &Piece<Self>) -> bool;
+
+    /// Computes a piece, in whichever way is best for it.
     ///
     /// # Safety
     /// Its operands and its part of the result have its sizes and strides; nobody else uses the latter.
     unsafe fn piece(piece: &Piece<Self>);
+
+    /// Computes a piece so that each element's bits do not depend on what else is in it.
+    ///
+    /// # Safety
+    /// As [`piece`](Number::piece), and the whole that this is a part of [`is_tiled`](Number::is_tiled).
+    unsafe fn tiles(piece: &Piece<Self>);
 }
 
 impl Number for i64 {
@@ -34,6 +45,14 @@ impl Number for i64 {
 
     fn turns(_: [usize; 3], _: isize) -> bool {
         true
+    }
+
+    fn is_tiled(_: &Piece<i64>) -> bool {
+        false
+    }
+
+    unsafe fn tiles(_: &Piece<i64>) {
+        unreachable!("there are no tiles of integers")
     }
 
     unsafe fn piece(piece: &Piece<i64>) {
@@ -54,9 +73,15 @@ impl Number for i64 {
     }
 }
 
+/// Whether [`rows`] is the best way.
+fn is_tiny([m, k, n]: [usize; 3]) -> bool {
+    m * n * k <= TINY && (k < DEEP || !is_own())
+}
+
 /// Whether [`float`] turns a transposed right operand on the stack.
-fn on_stack([m, k, n]: [usize; 3]) -> bool {
-    m > 2 && m * n * k <= TINY && k * n <= STACK
+fn on_stack(size: [usize; 3]) -> bool {
+    let [m, k, n] = size;
+    m > 2 && is_tiny(size) && k * n <= STACK
 }
 
 macro_rules! float {
@@ -67,7 +92,7 @@ macro_rules! float {
             fn turns(size: [usize; 3], a_col: isize) -> bool {
                 // `gemm` is good at few dot products.
                 let dots = size[0] * size[2] <= 256 && a_col == 1;
-                !on_stack(size) && !(size[0] < TURN && dots)
+                !on_stack(size) && !(size[0] < TURN && dots) && !is_own()
             }
 
             unsafe fn piece(piece: &Piece<$t>) {
@@ -79,7 +104,7 @@ macro_rules! float {
                     b,
                     bias,
                 } = piece;
-                let tiny = m * n * k <= TINY;
+                let tiny = is_tiny(piece.size);
                 if b.col == 1 || n == 1 {
                     if tiny || (m == 1 && n <= SHORT) {
                         // SAFETY: the caller's promise; columns of b are 1 apart, or it has but one.
@@ -118,24 +143,61 @@ macro_rules! float {
                 }
                 // SAFETY: the caller's promise.
                 unsafe {
-                    if !bias.is_null() {
-                        start(out, [m, n], step, bias);
+                    let [across, down] = [m == 1 && b.col == 1, n == 1 && step == 1 && a.col != 1];
+                    if across || down {
+                        if !bias.is_null() {
+                            start(out, [m, n], step, bias);
+                        }
+                        let add = !bias.is_null();
+                        return match across {
+                            true => sum_rows(out, n, k, a.at, a.col, b.at, b.row, add),
+                            false => sum_rows(out, m, k, b.at, b.row, a.at, a.col, add),
+                        };
                     }
-                    let add = !bias.is_null();
-                    if m == 1 && b.col == 1 {
-                        return sum_rows(out, n, k, a.at, a.col, b.at, b.row, add);
+                    match <$t>::is_tiled(piece) {
+                        true => <$t>::tiles(piece),
+                        false => library(piece.size, out, step, first(bias), a, b, 1.0),
                     }
-                    if n == 1 && step == 1 && a.col != 1 {
-                        return sum_rows(out, m, k, b.at, b.row, a.at, a.col, add);
-                    }
-                    gemm(piece.size, out, step, add, a, b, 1.0)
                 }
+            }
+
+            fn is_tiled(piece: &Piece<$t>) -> bool {
+                let &Piece {
+                    size: [m, _, n],
+                    a,
+                    b,
+                    ..
+                } = piece;
+                // The library is good at few dot products.
+                let dots = b.col != 1 && m < TURN && a.col == 1;
+                is_own() && m > 1 && n > 1 && !is_tiny(piece.size) && !dots
+            }
+
+            unsafe fn tiles(piece: &Piece<$t>) {
+                let &Piece {
+                    size,
+                    out,
+                    step,
+                    a,
+                    b,
+                    bias,
+                } = piece;
+                // SAFETY: the caller's promise.
+                unsafe { tiled(size, out, step, first(bias), a, b, 1.0) }
             }
         }
     };
 }
 float!(f32);
 float!(f64);
+
+/// What a product with this bias is added to.
+fn first<C>(bias: *const C) -> Start<C> {
+    match bias.is_null() {
+        true => Start::Zero,
+        false => Start::Row(bias),
+    }
+}
 
 /// Fills rows with the bias, or with zeros where it is null.
 ///

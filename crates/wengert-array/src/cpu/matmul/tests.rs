@@ -94,6 +94,26 @@ fn products_are_those_of_plain_loops() {
 }
 
 #[test]
+fn long_sums_and_edges_of_tiles() {
+    for (m, k, n) in [
+        (3, 300, 70),
+        (5, 40, 150),
+        (13, 1100, 33),
+        (50, 257, 97),
+        (2, 2100, 129),
+    ] {
+        for dtype in [DType::F32, DType::F64] {
+            let bias = numbers(&[n], dtype);
+            for a in views(&numbers(&[m, k], dtype)) {
+                for (at, b) in views(&numbers(&[k, n], dtype)).iter().enumerate() {
+                    check(&a, b, &Shape::default(), at.is_multiple_of(2).then_some(&bias));
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn any_dtype_and_any_batch() {
     let cases: [(&[usize], &[usize], &[usize]); 14] = [
         (&[9, 14], &[14, 21], &[]),
@@ -150,14 +170,18 @@ fn threads_do_not_change_a_bit() {
         let data: Vec<f32> = (0..n).map(|i| ((i * i) as f32).sin()).collect();
         Array::from_slice(&data, shape)
     };
-    let cases: [(&[usize], &[usize], &[usize]); 5] = [
+    let cases: [(&[usize], &[usize], &[usize]); 8] = [
         (&[700, 130], &[130, 300], &[]),
+        (&[97, 600], &[600, 385], &[]),
+        (&[961, 520], &[520, 65], &[]),
+        (&[973, 300], &[300, 40], &[]),
         (&[3, 1000, 80], &[80, 70], &[3]),
         (&[40, 33, 65], &[40, 65, 50], &[40]),
         (&[1, 900], &[900, 1100], &[]),
         (&[1100, 900], &[900, 1], &[]),
     ];
     for (a, b, batch) in cases {
+        let bias = wild(&b[b.len() - 1..]);
         let (a, b, batch) = (wild(a), wild(b), Shape::new(batch));
         for b in [
             &b,
@@ -166,7 +190,7 @@ fn threads_do_not_change_a_bit() {
                 .transpose(b.rank() - 2, b.rank() - 1),
         ] {
             let all = threads::with_each(&[1, 2, 8], || {
-                let y = matmul(&a, b, &batch, None).to_vec::<f32>();
+                let y = matmul(&a, b, &batch, Some(&bias)).to_vec::<f32>();
                 y.into_iter().map(f32::to_bits).collect::<Vec<_>>()
             });
             assert!(all.iter().all(|bits| *bits == all[0]));
