@@ -8,7 +8,6 @@ use super::isa::{Lane, dispatch};
 use super::shared::Out;
 use super::threads;
 use crate::array::Array;
-use crate::dtype::DType;
 use crate::layout::Shape;
 use crate::real::Real;
 use beside::{Room, gather_body, spread_body};
@@ -203,22 +202,6 @@ struct Block<C> {
     row: usize,
     from: usize,
     len: usize,
-}
-
-/// Runs `$body` with `$C` standing for f32 or f64, in which `$dtype` is computed.
-macro_rules! with_float {
-    ($dtype:expr, $C:ident => $body:expr) => {
-        match $dtype.compute() {
-            DType::F32 => {
-                type $C = f32;
-                $body
-            }
-            _ => {
-                type $C = f64;
-                $body
-            }
-        }
-    };
 }
 
 /// Calls a kernel with the number of lanes as a constant.

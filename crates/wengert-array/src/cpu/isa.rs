@@ -76,8 +76,16 @@ fn detect() -> Isa {
 ///
 /// `dispatch!(fn name<generics>(args) [generics] { body })`, where the body names the scalar type by the macro's `$S`
 /// (plain at the baseline, [`Fma`](crate::real::Fma) above it) and is `#[inline(always)]` code throughout.
+///
+/// `dispatch!(vectors unsafe fn …)` names the [vectors](super::vector::Float) of the type at each level by it, in place of a scalar.
 macro_rules! dispatch {
-    (unsafe fn $name:ident<$C:ident: $bound:path $(, $G:ident: $gb:path)* $(; const $N0:ident: $nt0:ty $(, const $N:ident: $nt:ty)*)?>($($arg:ident: $at:ty),* $(,)?) => $body:ident) => {
+    (unsafe fn $($rest:tt)*) => {
+        $crate::cpu::isa::dispatch!(@ Plain Fused Fused Fused; unsafe fn $($rest)*);
+    };
+    (vectors unsafe fn $($rest:tt)*) => {
+        $crate::cpu::isa::dispatch!(@ Baseline Baseline Avx2 Avx512; unsafe fn $($rest)*);
+    };
+    (@ $plain:ident $arm:ident $avx2:ident $avx512:ident; unsafe fn $name:ident<$C:ident: $bound:path $(, $G:ident: $gb:path)* $(; const $N0:ident: $nt0:ty $(, const $N:ident: $nt:ty)*)?>($($arg:ident: $at:ty),* $(,)?) => $body:ident) => {
         #[inline]
         unsafe fn $name<$C: $bound $(, $G: $gb)* $(, const $N0: $nt0 $(, const $N: $nt)*)?>($($arg: $at),*) {
             #[cfg(target_arch = "x86_64")]
@@ -85,13 +93,13 @@ macro_rules! dispatch {
                 #[target_feature(enable = "avx2,fma")]
                 unsafe fn avx2<$C: $bound $(, $G: $gb)* $(, const $N0: $nt0 $(, const $N: $nt)*)?>($($arg: $at),*) {
                     // SAFETY: the caller of `$name` vouches for the arguments.
-                    unsafe { $body::<$C::Fused, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) }
+                    unsafe { $body::<$C::$avx2, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) }
                 }
                 #[cfg(not(wengert_avx2_only))]
                 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
                 unsafe fn avx512<$C: $bound $(, $G: $gb)* $(, const $N0: $nt0 $(, const $N: $nt)*)?>($($arg: $at),*) {
                     // SAFETY: as above.
-                    unsafe { $body::<$C::Fused, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) }
+                    unsafe { $body::<$C::$avx512, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*) }
                 }
                 match $crate::cpu::isa::isa() {
                     #[cfg(not(wengert_avx2_only))]
@@ -108,12 +116,12 @@ macro_rules! dispatch {
             #[cfg(target_arch = "aarch64")]
             // SAFETY: the caller vouches for the arguments.
             unsafe {
-                $body::<$C::Fused, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*)
+                $body::<$C::$arm, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*)
             }
             #[cfg(not(any(target_arch = "aarch64", all(wengert_avx2_only, target_arch = "x86_64"))))]
             // SAFETY: the caller vouches for the arguments.
             unsafe {
-                $body::<$C::Plain, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*)
+                $body::<$C::$plain, $C $(, $G)* $(, $N0 $(, $N)*)?>($($arg),*)
             }
         }
     };

@@ -1,5 +1,21 @@
 //! The kernel families on the processor.
 
+/// Runs `$body` with `$C` standing for f32 or f64, whichever `$dtype` is computed in.
+macro_rules! with_float {
+    ($dtype:expr, $C:ident => $body:expr) => {
+        match $dtype.compute() {
+            $crate::dtype::DType::F64 => {
+                type $C = f64;
+                $body
+            }
+            _ => {
+                type $C = f32;
+                $body
+            }
+        }
+    };
+}
+
 pub(crate) mod attention;
 pub(crate) mod bits;
 pub(crate) mod conv;
@@ -28,4 +44,5 @@ pub(crate) mod sort;
 pub(crate) mod special;
 pub(crate) mod threads;
 mod turn;
+mod vector;
 pub(crate) mod walk;

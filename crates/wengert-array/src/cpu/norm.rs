@@ -4,6 +4,7 @@
 //! they are exact to the last bits and the same for any number of threads.
 
 mod columns;
+mod layer;
 
 use super::isa::{Lane, dispatch};
 use super::lanes::fold;
@@ -87,6 +88,10 @@ pub fn norm_rows(x: &Array, rows: &Rows, weight: Option<&Array>, bias: Option<&A
     let x = x.cast(compute).contiguous();
     let [weight, bias] = [weight, bias].map(|a| a.map(|a| a.cast(compute).contiguous()));
     let count = x.numel().checked_div(rows.n).unwrap_or(0);
+    if rows.inner == 1 {
+        let [y, mean, scale] = layer::norm(&x, rows, weight, bias);
+        return [y.cast(dtype), mean, scale];
+    }
     let mut y = Array::uninit(x.shape(), compute);
     let [mut mean, mut scale] = [0, 1].map(|_| Array::full([count], 0.0, compute));
     with_compute!(compute, C => {
@@ -155,28 +160,6 @@ unsafe fn forward_body<S: Real, C: Lane>(
             for (y, x) in y.iter_mut().zip(x) {
                 *y = (*x - m) * by;
             }
-        } else if rows.inner == 1 {
-            let at = r % rows.groups * rows.n;
-            match (w.is_empty(), b.is_empty()) {
-                (false, false) => {
-                    let (w, b) = (&w[at..][..rows.n], &b[at..][..rows.n]);
-                    for i in 0..y.len().min(x.len()).min(w.len()).min(b.len()) {
-                        y[i] = ((x[i] - m) * by).mul_add(w[i], b[i]);
-                    }
-                }
-                (false, true) => {
-                    let w = &w[at..][..rows.n];
-                    for i in 0..y.len().min(x.len()).min(w.len()) {
-                        y[i] = (x[i] - m) * by * w[i];
-                    }
-                }
-                _ => {
-                    let b = &b[at..][..rows.n];
-                    for i in 0..y.len().min(x.len()).min(b.len()) {
-                        y[i] = (x[i] - m).mul_add(by, b[i]);
-                    }
-                }
-            }
         } else {
             let at = r % rows.groups * (rows.n / rows.inner);
             for (c, (y, x)) in y
@@ -217,25 +200,37 @@ pub fn norm_rows_backward(
     let (parts, per) = (count.div_ceil(together), rows.n / rows.inner.max(1));
     let [mut dw, mut db] = [0, 1].map(|_| Array::full([parts, per], 0.0, compute));
     let mut dx = Array::uninit(x.shape(), compute);
-    with_compute!(compute, C => {
-        let (src, dy) = (x.as_slice::<C>(), dy.as_slice::<C>());
-        let w = weight.as_ref().map_or(&[][..], |a| a.as_slice::<C>());
-        let (mean, scale) = (mean.as_slice::<C>(), scale.as_slice::<C>());
-        let out = Out(dx.uninit_slice::<C>());
-        let [dw, db] = [&mut dw, &mut db].map(|a| Out(a.make_mut::<C>().as_mut_ptr()));
-        threads::split(parts, 1, rows.n * together * 4, |start, len| {
-            for part in start..start + len {
-                for r in part * together..count.min((part + 1) * together) {
-                    // SAFETY: each part's rows and sums belong to one thread.
-                    unsafe {
-                        let (dx, at) = (out.slice(r * rows.n, rows.n), r * rows.n);
-                        let (dw, db) = (dw.slice(part * per, per), db.slice(part * per, per));
-                        backward::<C>(rows, r, &src[at..][..rows.n], &dy[at..][..rows.n], w, mean[r], scale[r], dx, dw, db);
+    if rows.inner == 1 {
+        layer::norm_backward(
+            &x,
+            &dy,
+            rows,
+            weight,
+            [mean, scale],
+            together,
+            [&mut dx, &mut dw, &mut db],
+        );
+    } else {
+        with_compute!(compute, C => {
+            let (src, dy) = (x.as_slice::<C>(), dy.as_slice::<C>());
+            let w = weight.as_ref().map_or(&[][..], |a| a.as_slice::<C>());
+            let (mean, scale) = (mean.as_slice::<C>(), scale.as_slice::<C>());
+            let out = Out(dx.uninit_slice::<C>());
+            let [dw, db] = [&mut dw, &mut db].map(|a| Out(a.make_mut::<C>().as_mut_ptr()));
+            threads::split(parts, 1, rows.n * together * 4, |start, len| {
+                for part in start..start + len {
+                    for r in part * together..count.min((part + 1) * together) {
+                        // SAFETY: each part's rows and sums belong to one thread.
+                        unsafe {
+                            let (dx, at) = (out.slice(r * rows.n, rows.n), r * rows.n);
+                            let (dw, db) = (dw.slice(part * per, per), db.slice(part * per, per));
+                            backward::<C>(rows, r, &src[at..][..rows.n], &dy[at..][..rows.n], w, mean[r], scale[r], dx, dw, db);
+                        }
                     }
                 }
-            }
+            });
         });
-    });
+    }
     let summed = |a: Array| {
         let outer = if layer { parts } else { parts / rows.groups.max(1) };
         let a = a.reshape([outer, per * if layer { 1 } else { rows.groups }]);
@@ -277,59 +272,32 @@ unsafe fn backward_body<S: Real, C: Lane>(
             &w[at..][..rows.n / rows.inner]
         };
         let mut total = [0.0; 2];
-        if rows.inner == 1 && !w.is_empty() {
-            let len = x.len().min(dy.len()).min(w.len());
-            let (x, dy, w) = (&x[..len], &dy[..len], &w[..len]);
-            total = sums::<S, C, 3, 2>([x, dy, w], |[x, dy, w]| [dy * w, dy * w * ((x - m) * by)]);
-        } else if rows.inner == 1 {
-            let len = x.len().min(dy.len());
-            let (x, dy) = (&x[..len], &dy[..len]);
-            total = sums::<S, C, 2, 2>([x, dy], |[x, dy]| [dy, dy * ((x - m) * by)]);
-            // Without a weight there may still be a bias.
-            for (db, dy) in db.iter_mut().zip(dy) {
-                *db = *db + *dy;
-            }
-        } else {
-            for (c, (x, dy)) in x
-                .chunks_exact(rows.inner)
-                .zip(dy.chunks_exact(rows.inner))
-                .enumerate()
-            {
-                let [plain, hat] = sums::<S, C, 2, 2>([x, dy], |[x, dy]| [dy, dy * ((x - m) * by)]);
-                let weight = if w.is_empty() {
-                    1.0
-                } else {
-                    seen::<C, S>(&w[c..c + 1])[0].to_f64()
-                };
-                total[0] += weight * plain;
-                total[1] += weight * hat;
-                dw[c] = S::lit(hat);
-                db[c] = S::lit(plain);
-            }
+        for (c, (x, dy)) in x
+            .chunks_exact(rows.inner)
+            .zip(dy.chunks_exact(rows.inner))
+            .enumerate()
+        {
+            let [plain, hat] = sums::<S, C, 2, 2>([x, dy], |[x, dy]| [dy, dy * ((x - m) * by)]);
+            let weight = if w.is_empty() {
+                1.0
+            } else {
+                seen::<C, S>(&w[c..c + 1])[0].to_f64()
+            };
+            total[0] += weight * plain;
+            total[1] += weight * hat;
+            dw[c] = S::lit(hat);
+            db[c] = S::lit(plain);
         }
         let shift = S::lit(if rows.center { total[0] / n } else { 0.0 });
         let slope = S::lit(total[1] / n);
-        if rows.inner == 1 && !w.is_empty() {
-            let len = x.len().min(dy.len()).min(w.len());
-            let (x, dy, w) = (&x[..len], &dy[..len], &w[..len]);
-            let (dx, dw, db) = (&mut dx[..len], &mut dw[..len], &mut db[..len]);
-            for i in 0..len {
-                let hat = (x[i] - m) * by;
-                dw[i] = dy[i].mul_add(hat, dw[i]);
-                db[i] = db[i] + dy[i];
-                dx[i] = by * (dy[i] * w[i] - shift - hat * slope);
-            }
-        } else {
-            let inner = if rows.inner == 1 { rows.n } else { rows.inner };
-            for (c, (dx, (x, dy))) in dx
-                .chunks_exact_mut(inner)
-                .zip(x.chunks_exact(inner).zip(dy.chunks_exact(inner)))
-                .enumerate()
-            {
-                let weight = if w.is_empty() { S::ONE } else { w[c] };
-                for i in 0..dx.len().min(x.len()).min(dy.len()) {
-                    dx[i] = by * (dy[i] * weight - shift - (x[i] - m) * by * slope);
-                }
+        for (c, (dx, (x, dy))) in dx
+            .chunks_exact_mut(rows.inner)
+            .zip(x.chunks_exact(rows.inner).zip(dy.chunks_exact(rows.inner)))
+            .enumerate()
+        {
+            let weight = if w.is_empty() { S::ONE } else { w[c] };
+            for i in 0..dx.len().min(x.len()).min(dy.len()) {
+                dx[i] = by * (dy[i] * weight - shift - (x[i] - m) * by * slope);
             }
         }
     }

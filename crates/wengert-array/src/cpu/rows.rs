@@ -4,26 +4,11 @@ use super::isa::{Lane, dispatch};
 use super::lanes::{across, fold, side_by_side};
 use super::shared::Out;
 use super::threads;
-use super::walk::RowSink;
+use super::vector::{Float, Step, Terms, Vector, goes_past, totals, walk};
+use super::walk::{end_of_stream, prefetch};
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::real::Real;
-
-/// Runs a kernel on f32 or f64, whichever the dtype is computed in.
-macro_rules! with_float {
-    ($dtype:expr, $C:ident => $body:expr) => {
-        match $dtype {
-            DType::F64 => {
-                type $C = f64;
-                $body
-            }
-            _ => {
-                type $C = f32;
-                $body
-            }
-        }
-    };
-}
 
 /// The array with `axis` innermost, contiguous, in the computing dtype.
 fn rows(x: &Array, axis: usize) -> Array {
@@ -43,12 +28,24 @@ pub fn softmax(x: &Array, axis: usize, log: bool) -> Array {
     let c = r.shape()[r.rank() - 1];
     let mut y = Array::uninit(r.shape(), r.dtype());
     with_float!(r.dtype(), C => {
+        let past = !log && goes_past::<C>(&y, c) && c * size_of::<C>() <= NEAR;
         let (src, out) = (r.as_slice::<C>(), Out(y.uninit_slice::<C>()));
         threads::split(r.numel().checked_div(c).unwrap_or(0), 1, 4 * c, |start, len| {
+            let mut space = vec![C::default(); if past { c } else { 0 }];
             for row in start..start + len {
+                let x = &src[row * c..][..c];
                 // SAFETY: each row belongs to one thread, and lies within both arrays.
-                unsafe { softmax_row::<C>(&src[row * c..][..c], out.slice(row * c, c), log) };
+                unsafe {
+                    if log {
+                        log_softmax_row::<C>(x, out.slice(row * c, c));
+                        continue;
+                    }
+                    let e = if past { &mut space[..] } else { out.slice(row * c, c) };
+                    exponentials::<C>(x, e);
+                    shares::<C>(e.as_ptr(), out.at(row * c), c, x.as_ptr(), past);
+                }
             }
+            end_of_stream();
         });
     });
     unrows(y, axis, x.dtype())
@@ -60,17 +57,132 @@ pub fn softmax_backward(y: &Array, dy: &Array, axis: usize, log: bool) -> Array 
     let c = y_rows.shape()[y_rows.rank() - 1];
     let mut dx = Array::uninit(y_rows.shape(), y_rows.dtype());
     with_float!(y_rows.dtype(), C => {
+        let past = !log && goes_past::<C>(&dx, c);
         let (y, dy, out) = (y_rows.as_slice::<C>(), dy_rows.as_slice::<C>(), Out(dx.uninit_slice::<C>()));
         threads::split(y.len().checked_div(c).unwrap_or(0), 1, 4 * c, |start, len| {
-            let mut sink = RowSink::new(c, y.len());
             for row in start..start + len {
                 let (y, dy) = (&y[row * c..][..c], &dy[row * c..][..c]);
                 // SAFETY: each row belongs to one thread, and lies within the arrays.
-                unsafe { sink.write(&out, row, c, [], |dx| softmax_backward_row::<C>(y, dy, dx, log)) };
+                unsafe {
+                    match log {
+                        true => log_softmax_backward_row::<C>(y, dy, out.slice(row * c, c)),
+                        false => softmax_backward_row::<C>(y.as_ptr(), dy.as_ptr(), out.at(row * c), c, past),
+                    }
+                }
             }
+            end_of_stream();
         });
     });
     unrows(dx, axis, y.dtype())
+}
+
+/// Rows of up to so many bytes stay in the first-level cache.
+const NEAR: usize = 16 << 10;
+
+dispatch!(vectors unsafe fn shares<C: Float>(e: *const C, y: *mut C, c: usize, x: *const C, past: bool) => shares_body);
+
+/// c numbers divided by their sum. Meanwhile x, from which they come, is asked for two rows further on.
+///
+/// # Safety
+/// Both have the numbers, and with `past` y begins where a cache line does; they may be the same.
+#[inline(always)]
+unsafe fn shares_body<V: Vector<C = C>, C: Float>(e: *const C, y: *mut C, c: usize, x: *const C, past: bool) {
+    struct Here<C>(*const C);
+    impl<C: Float> Terms<C, 1, 1> for Here<C> {
+        #[inline(always)]
+        unsafe fn at<V: Vector<C = C>>(&self, i: usize) -> [[V; 1]; 1] {
+            // SAFETY: the caller's promise.
+            [[unsafe { V::load(self.0.add(i)) }]]
+        }
+    }
+    struct Scale<C> {
+        e: *const C,
+        y: *mut C,
+        next: *const C,
+        by: C,
+    }
+    impl<C: Float> Step<C> for Scale<C> {
+        #[inline(always)]
+        unsafe fn at<V: Vector<C = C>>(&self, i: usize, past: bool) {
+            prefetch(self.next.wrapping_add(i), 1);
+            // SAFETY: the caller's promise.
+            unsafe {
+                V::load(self.e.add(i))
+                    .mul(V::splat(self.by))
+                    .store(self.y.add(i), past)
+            };
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        let [[total]] = totals::<V, 1, 1>(c, &Here(e));
+        let (next, by) = (x.wrapping_add(2 * c), C::from_f64(1.0 / total));
+        walk::<V>(c, past, &Scale { e, y, next, by });
+    }
+}
+
+dispatch!(vectors unsafe fn softmax_backward_row<C: Float>(
+    y: *const C, dy: *const C, dx: *mut C, c: usize, past: bool
+) => softmax_backward_row_body);
+
+/// dx = y (dy − Σ dy y)
+///
+/// # Safety
+/// The rows have c elements, and with `past` dx begins where a cache line does.
+#[inline(always)]
+unsafe fn softmax_backward_row_body<V: Vector<C = C>, C: Float>(
+    y: *const C,
+    dy: *const C,
+    dx: *mut C,
+    c: usize,
+    past: bool,
+) {
+    struct Both<C> {
+        y: *const C,
+        dy: *const C,
+    }
+    impl<C: Float> Terms<C, 1, 1> for Both<C> {
+        #[inline(always)]
+        unsafe fn at<V: Vector<C = C>>(&self, i: usize) -> [[V; 1]; 1] {
+            // SAFETY: the caller's promise.
+            [[unsafe { V::load(self.y.add(i)).mul(V::load(self.dy.add(i))) }]]
+        }
+    }
+    struct Slope<C> {
+        from: Both<C>,
+        dx: *mut C,
+        total: C,
+        ahead: usize,
+    }
+    impl<C: Float> Step<C> for Slope<C> {
+        #[inline(always)]
+        unsafe fn at<V: Vector<C = C>>(&self, i: usize, past: bool) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let [y, dy] = [self.from.y, self.from.dy].map(|row| {
+                    prefetch(row.wrapping_add(i + self.ahead), 1);
+                    V::load(row.add(i))
+                });
+                y.mul(dy.sub(V::splat(self.total))).store(self.dx.add(i), past);
+            }
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        let from = Both { y, dy };
+        let [[total]] = totals::<V, 1, 1>(c, &from);
+        let (total, ahead) = (C::from_f64(total), 2 * c);
+        walk::<V>(
+            c,
+            past,
+            &Slope {
+                from,
+                dx,
+                total,
+                ahead,
+            },
+        );
+    }
 }
 
 /// For each row of `logits` (`[n, c]`) the cross-entropy with its class in `target` (`[n]`, I64),
@@ -129,8 +241,9 @@ pub fn cross_entropy_backward(logits: &Array, lse: &Array, target: &Array, dy: &
     dx.cast(logits.dtype())
 }
 
-dispatch!(unsafe fn softmax_row<C: Lane>(x: &[C], out: &mut [C], log: bool) => softmax_row_body);
-dispatch!(unsafe fn softmax_backward_row<C: Lane>(y: &[C], dy: &[C], out: &mut [C], log: bool) => softmax_backward_row_body);
+dispatch!(unsafe fn exponentials<C: Lane>(x: &[C], out: &mut [C]) => exponentials_body);
+dispatch!(unsafe fn log_softmax_row<C: Lane>(x: &[C], out: &mut [C]) => log_softmax_row_body);
+dispatch!(unsafe fn log_softmax_backward_row<C: Lane>(y: &[C], dy: &[C], out: &mut [C]) => log_softmax_backward_row_body);
 dispatch!(unsafe fn log_sum_exp<C: Lane>(x: &[C], out: &mut C) => log_sum_exp_body);
 dispatch!(unsafe fn scaled_softmax<C: Lane>(x: &[C], lse: C, scale: C, out: &mut [C]) => scaled_softmax_body);
 
@@ -171,50 +284,39 @@ fn largest<S: Real>(x: &[S]) -> S {
 /// # Safety
 /// `S` has the bits of `C`.
 #[inline(always)]
-unsafe fn softmax_row_body<S: Real, C: Lane>(x: &[C], out: &mut [C], log: bool) {
+unsafe fn log_softmax_row_body<S: Real, C: Lane>(x: &[C], out: &mut [C]) {
     // SAFETY: the caller's promise.
     let (x, out) = unsafe { (cast::<S, C>(x), cast_mut::<S, C>(out)) };
-    let n = x.len().min(out.len());
     let top = largest(x);
-    if log {
-        let total = sum([x], |[x]| (x - top).exp()).ln();
-        for i in 0..n {
-            out[i] = x[i] - top - total;
-        }
-        return;
+    let total = sum([x], |[x]| (x - top).exp()).ln();
+    for i in 0..x.len().min(out.len()) {
+        out[i] = x[i] - top - total;
     }
-    let (x, out) = (&x[..n], &mut out[..n]);
-    for i in 0..n {
+}
+
+/// e to each number less the largest one.
+///
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn exponentials_body<S: Real, C: Lane>(x: &[C], out: &mut [C]) {
+    // SAFETY: the caller's promise.
+    let (x, out) = unsafe { (cast::<S, C>(x), cast_mut::<S, C>(out)) };
+    let top = largest(x);
+    for i in 0..x.len().min(out.len()) {
         out[i] = (x[i] - top).exp();
-    }
-    let scale = S::ONE / sum([&*out], |[y]| y);
-    for y in out {
-        *y = *y * scale;
     }
 }
 
 /// # Safety
 /// `S` has the bits of `C`.
 #[inline(always)]
-unsafe fn softmax_backward_row_body<S: Real, C: Lane>(y: &[C], dy: &[C], out: &mut [C], log: bool) {
+unsafe fn log_softmax_backward_row_body<S: Real, C: Lane>(y: &[C], dy: &[C], out: &mut [C]) {
     // SAFETY: the caller's promise.
     let (y, dy, out) = unsafe { (cast::<S, C>(y), cast::<S, C>(dy), cast_mut::<S, C>(out)) };
-    let n = y.len().min(dy.len()).min(out.len());
-    let (y, dy, out) = (&y[..n], &dy[..n], &mut out[..n]);
-    if log {
-        let total = sum([dy], |[dy]| dy);
-        for i in 0..n {
-            out[i] = dy[i] - y[i].exp() * total;
-        }
-    } else {
-        // Not one sum of products: that loop the compiler makes well or badly as the weather is.
-        for i in 0..n {
-            out[i] = dy[i] * y[i];
-        }
-        let total = sum([&*out], |[x]| x);
-        for i in 0..n {
-            out[i] = y[i] * (dy[i] - total);
-        }
+    let total = sum([dy], |[dy]| dy);
+    for i in 0..y.len().min(dy.len()).min(out.len()) {
+        out[i] = dy[i] - y[i].exp() * total;
     }
 }
 
@@ -278,6 +380,34 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn rows_past_the_caches_are_the_same_bits() {
+        let data: Vec<f32> = (0..4096).map(|i| (i as f32 * 0.37).sin() * 3.0).collect();
+        let x = Array::from_slice(&data, [1, 4096]);
+        let x = x
+            .broadcast_to(&[2050, 4096].into())
+            .contiguous()
+            .reshape([8200, 1024]);
+        let few = |a: &Array| a.slice(0, 0, 7, 1).contiguous();
+        let (y, some) = (softmax(&x, 1, false), softmax(&few(&x), 1, false));
+        assert_eq!(few(&y).to_vec::<f32>(), some.to_vec::<f32>());
+        let (dx, some) = (
+            softmax_backward(&y, &x, 1, false),
+            softmax_backward(&some, &few(&x), 1, false),
+        );
+        assert_eq!(few(&dx).to_vec::<f32>(), some.to_vec::<f32>());
+        // dx = y (dy - sum of dy y)
+        let [y, dy, dx] = [&y, &x, &dx].map(|a| few(a).to_vec::<f64>());
+        for row in 0..7 {
+            let row = row * 1024..(row + 1) * 1024;
+            let total: f64 = row.clone().map(|i| y[i] * dy[i]).sum();
+            assert!(
+                row.into_iter()
+                    .all(|i| (dx[i] - y[i] * (dy[i] - total)).abs() < 1e-8)
+            );
         }
     }
 

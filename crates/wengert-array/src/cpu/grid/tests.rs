@@ -1,5 +1,6 @@
 use super::*;
 use crate::cpu::threads;
+use crate::dtype::DType;
 
 /// Numbers between −1 and 1 that look random.
 fn numbers(shape: &[usize], seed: usize) -> Vec<f64> {
