@@ -19,11 +19,11 @@ use std::mem::MaybeUninit;
 /// Elements in a tile: a few of them fit the first-level cache beside each other.
 pub(super) const TILE: usize = 512;
 
-/// Elements in a tile of what does not fit the caches, twice as many where computing takes longer than writing: with longer ones
+/// Elements in a tile of what does not fit the caches, twice as many where computing one input takes longer than writing: with longer ones
 /// reading and writing wait for each other (measured: with 512, AVX-512 gets half of the memory's bandwidth).
 const STREAMED: usize = 128;
 
-/// How many bytes before it is read such an input is asked for, if it is the only one; a quarter if there are more.
+/// How many bytes before it is read such an input is asked for, if it is the only one; several are when their tile begins.
 const AHEAD: usize = 16 << 10;
 
 type Tiles<C, const O: usize> = [[MaybeUninit<C>; TILE]; O];
@@ -207,7 +207,7 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
     }
     let plan = Plan {
         step: match () {
-            _ if large && rule.cost == 1 => STREAMED,
+            _ if large && (rule.cost == 1 || I + M > 1) => STREAMED,
             _ if large => 2 * STREAMED,
             _ if once && first.is_some() => usize::MAX,
             _ => TILE,
@@ -339,7 +339,7 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
         let mut more_tiles = [const { MaybeUninit::uninit() }; M];
         let Line(results) = &mut Line::<Tiles<C, O>>([[const { MaybeUninit::uninit() }; TILE]; O]);
         let mut own = Vec::new();
-        let ahead = if I + M == 1 { AHEAD } else { AHEAD / 4 };
+        let ahead = if I + M == 1 { AHEAD } else { 0 };
         let mut at = start;
         while at < start + len {
             let n = self.step.min(start + len - at);
