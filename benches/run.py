@@ -8,8 +8,8 @@
 
 Builds the release binary, starts it and a Python process with PyTorch, each pinned to as many cores as it has threads,
 and asks both for the same workloads in turn. The time of a workload is the median over all runs of all rounds; the ratio
-is PyTorch's time over Wengert's. The machine's own limits (multiply-adds and bytes a second) are measured beside, and
-`of limit` says how much of them a workload reached. Instructions are counted by valgrind where it is installed, on
+is PyTorch's time over Wengert's. The machine's own limits (multiply-adds and bytes a second) are measured between, since
+they change with what its neighbours do, and `of limit` says how much of them a workload reached. Instructions are counted by valgrind where it is installed, on
 Wengert only: they do not depend on what else the machine is doing. What else it was doing is said at the end.
 """
 
@@ -78,9 +78,11 @@ def spread(times):
     return (high - low) / 2 / middle
 
 
-def measure(row, workers, seconds, rounds):
-    """Medians for each worker that knows the row, asked in turn until the time is up, but in three rounds at least."""
+def measure(row, workers, seconds, rounds, machine, threads):
+    """Medians for each worker that knows the row, asked in turn until the time is up, but in three rounds at least; and the
+    machine's limits meanwhile."""
     times, answers, count = {}, {}, {}
+    best = {kind: [] for kind, need in zip(KINDS, table.least(row["name"])) if need}
     names = {key: row["name"] + ("@compile" if key == "torch.compile" else "") for key in workers}
     for key, worker in workers.items():
         first = worker.ask(names[key], 1)
@@ -97,14 +99,21 @@ def measure(row, workers, seconds, rounds):
             time.sleep(0.01)
             ns, answers[key] = workers[key].ask(names[key], count[key])
             times[key] += ns
+        for kind, found in best.items():
+            found.append(limit(machine, kind, threads))
     result = {key: {"ns": statistics.median(ns), "best": min(ns), "spread": spread(ns)} for key, ns in times.items()}
-    return result, answers.get("wengert")
+    return result, {kind: max(found) for kind, found in best.items()}, answers.get("wengert")
 
 
-def limits(worker, threads):
-    """What so many cores can do: multiply-adds' operations a second, and bytes."""
-    best = {kind: min(worker.ask(f"machine:{kind},{threads}", n)[0]) for kind, n in (("flops", 1000), ("bytes", 25))}
-    return {kind: 1e6 / ns * 1e9 for kind, ns in best.items()}
+# What a machine has limits of, and how often a short look asks.
+KINDS = {"flops": 30, "bytes": 5}
+
+
+def limit(worker, kind, threads, times=1):
+    """What so many cores can do just now: multiply-adds' operations a second, or bytes."""
+    ns, _ = worker.ask(f"machine:{kind},{threads}", times * KINDS[kind])
+    worker.ask("nothing", 1)  # for its threads wait for more without sleeping
+    return 1e15 / min(ns)
 
 
 def process_rows(binary, python, threads):
@@ -159,22 +168,23 @@ def run_all(binary, counts, python, threads, args, rows):
     for worker in workers.values():
         worker.ask("nothing", 1)  # which it answers once it has started, so that nobody's imports are measured
     began, busy, load = time.monotonic(), busy_seconds(), os.getloadavg()[0]
-    found = {"threads": threads, "limits": limits(workers["wengert"], threads), "rows": []}
+    machine = Worker([binary], threads, env)
+    found = {"threads": threads, "limits": {kind: limit(machine, kind, threads, 5) for kind in KINDS}, "rows": []}
     print(table.heading(found, list(workers)), flush=True)
     for row in rows:
-        times, answer = measure(row, workers, args.seconds, args.rounds)
-        result = {**row, "times": times, "allocations": counting.ask(row["name"], 1)[1]["allocations"]}
+        times, limits, answer = measure(row, workers, args.seconds, args.rounds, machine, threads)
+        result = {**row, "times": times, "limits": limits, "allocations": counting.ask(row["name"], 1)[1]["allocations"]}
         small = times["wengert"]["ns"] * answer["units"] < 1e6 and row["group"] == "small"
         if small and threads == 1 and shutil.which("valgrind"):
             result["instructions"] = instructions(binary, row["name"]) / answer["units"]
         found["rows"].append(result)
         print(table.line(result, found, list(workers)), flush=True)
     took = time.monotonic() - began
-    others = busy_seconds() - busy - sum(w.cpu_seconds() for w in workers.values())
+    others = busy_seconds() - busy - sum(w.cpu_seconds() for w in [*workers.values(), machine])
     found["quiet"] = {"load": load, "others": max(0.0, others / took / os.cpu_count()),
                       "spread": statistics.median(r["times"]["wengert"]["spread"] for r in found["rows"])}
     print(table.quiet(found["quiet"]), flush=True)
-    for worker in [*workers.values(), counting]:
+    for worker in [*workers.values(), counting, machine]:
         worker.process.stdin.close()
         worker.process.wait()
     return found

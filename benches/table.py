@@ -95,9 +95,10 @@ def least(name):
 
 
 def reached(result, found):
-    """How much of the machine's limit a workload reached; nothing where none is known."""
+    """How much of the machine's limit at that time a workload reached; nothing where none is known."""
+    limits = {**found["limits"], **result["limits"]}
     flops, moved = least(result["name"])
-    best = flops / found["limits"]["flops"] + moved / found["limits"]["bytes"]
+    best = flops / limits["flops"] + moved / limits["bytes"]
     return best / (result["times"]["wengert"]["ns"] * 1e-9) if best else None
 
 
