@@ -62,7 +62,7 @@ pub(super) fn is_own() -> bool {
 /// Computes `out = scale · a · b + start`, whose rows are `step` apart. C is f32 or f64.
 ///
 /// # Safety
-/// a is m · k, b is k · n and `out` m · n, none of them 0; nobody else uses `out`.
+/// a is m · k, b is k · n and `out` m · n; nobody else uses `out`.
 pub(super) unsafe fn gemm<C: Copy + 'static>(
     size: [usize; 3],
     out: *mut C,
@@ -74,7 +74,7 @@ pub(super) unsafe fn gemm<C: Copy + 'static>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        match is_own() && size[0] > 1 && size[2] > 1 {
+        match is_own() && size[0] > 1 && size[1] > 0 && size[2] > 1 {
             true => tiled(size, out, step, start, a, b, scale),
             false => library(size, out, step, start, a, b, scale),
         }
@@ -91,7 +91,7 @@ fn is_f32<C: 'static>() -> bool {
 /// [`gemm`] by our own tiles, where they are [there](is_own): each element has the same bits however rows and columns are cut.
 ///
 /// # Safety
-/// As there.
+/// As there, and no side is 0.
 pub(super) unsafe fn tiled<C: Copy + 'static>(
     size: [usize; 3],
     out: *mut C,
@@ -195,5 +195,25 @@ pub(super) unsafe fn library<C: Copy + 'static>(
     match is_f32::<C>() {
         true => call!(gemm_f32, f32),
         false => call!(gemm_f64, f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_products_at_all_add_nothing() {
+        for (start, want) in [(Start::Zero, 0.0f32), (Start::Old, 3.0)] {
+            let mut out = [3.0; 6];
+            let none = Matrix {
+                at: out.as_ptr(),
+                row: 1,
+                col: 1,
+            };
+            // SAFETY: the operands have no elements, and the result six.
+            unsafe { gemm([2, 0, 3], out.as_mut_ptr(), 3, start, none, none, 1.0) };
+            assert_eq!(out, [want; 6]);
+        }
     }
 }

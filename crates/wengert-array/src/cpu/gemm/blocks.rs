@@ -38,7 +38,7 @@ pub(super) unsafe fn product<K: Kernel>(
     let block = if once { whole } else { whole.min(panels * width) };
     let strips = m.div_ceil(K::ROWS);
     let (least, more) = (m / strips, m % strips);
-    let mut panel_space = Array::uninit([depth * block], K::C::DTYPE);
+    let mut panel_space = Array::uninit([depth * if once { width } else { block }], K::C::DTYPE);
     let space = panel_space.uninit_slice::<K::C>();
     let mut edge = [const { MaybeUninit::<K::C>::uninit() }; EDGE];
     for l in (0..k).step_by(depth) {
@@ -60,7 +60,7 @@ pub(super) unsafe fn product<K: Kernel>(
                     let full = columns == vectors * K::LANES;
                     // SAFETY: rows i.. and columns j.. are within the product; a panel has `width` columns at most.
                     unsafe {
-                        let panel = space.add((j - from) * depth);
+                        let panel = space.add(if once { 0 } else { (j - from) * depth });
                         let b = b.shifted(l as isize * b.row + j as isize * b.col);
                         let source = match (strip == 0, b.col == 1, full) {
                             _ if columns > width => Source::Once,
