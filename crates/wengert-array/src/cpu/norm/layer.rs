@@ -17,7 +17,7 @@ pub(super) fn norm(x: &Array, rows: &Rows, weight: Option<Array>, bias: Option<A
     let [w, b] = [(weight, 1.0), (bias, 0.0)]
         .map(|(a, v)| a.unwrap_or_else(|| Array::full([rows.groups * rows.n], v, compute)));
     with_float!(compute, C => {
-        let (x, w, b) = (In(x.as_ptr::<C>()), In(w.as_ptr::<C>()), In(b.as_ptr::<C>()));
+        let [x, w, b] = [x, &w, &b].map(|a| In(a.as_slice::<C>().as_ptr()));
         let past = goes_past::<C>(&y, rows.n);
         let y = Out(y.uninit_slice::<C>());
         let [mean, scale] = [&mut mean, &mut scale].map(|a| Out(a.make_mut::<C>().as_mut_ptr()));
@@ -53,7 +53,7 @@ pub(super) fn norm_backward(
     let (parts, per) = (count.div_ceil(together), rows.n);
     let w = weight.unwrap_or_else(|| Array::full([rows.groups * rows.n], 1.0, compute));
     with_float!(compute, C => {
-        let [x, dy, w, mean, scale] = [x, dy, &w, mean, scale].map(|a| In(a.as_ptr::<C>()));
+        let [x, dy, w, mean, scale] = [x, dy, &w, mean, scale].map(|a| In(a.as_slice::<C>().as_ptr()));
         let past = goes_past::<C>(dx, rows.n);
         let dx = Out(dx.uninit_slice::<C>());
         let [dw, db] = [dw, db].map(|a| Out(a.make_mut::<C>().as_mut_ptr()));
