@@ -19,8 +19,9 @@ use std::mem::MaybeUninit;
 /// Elements in a tile: a few of them fit the first-level cache beside each other.
 pub(super) const TILE: usize = 512;
 
-/// Elements in a tile of what does not fit the caches, twice as many where computing one input takes longer than writing: with longer ones
-/// reading and writing wait for each other (measured: with 512, AVX-512 gets half of the memory's bandwidth).
+/// Elements in a tile of what does not fit the caches, twice as many where computing one input takes longer than writing, fewer where
+/// several are read and little is computed: with longer ones reading and writing wait for each other (measured: with 512, AVX-512 gets half
+/// of the memory's bandwidth).
 const STREAMED: usize = 128;
 
 /// How many bytes before it is read such an input is asked for, if it is the only one; several are when their tile begins.
@@ -207,8 +208,11 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
     }
     let plan = Plan {
         step: match () {
-            _ if large && (rule.cost == 1 || I + M > 1) => STREAMED,
-            _ if large => 2 * STREAMED,
+            _ if large => match (rule.cost, I + M) {
+                (1, 2..) => STREAMED / 4 * 3,
+                (1, _) | (_, 2..) => STREAMED,
+                _ => 2 * STREAMED,
+            },
             _ if once && first.is_some() => usize::MAX,
             _ => TILE,
         },
