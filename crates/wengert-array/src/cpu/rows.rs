@@ -4,7 +4,7 @@ use super::isa::{Lane, dispatch};
 use super::lanes::{across, fold, side_by_side};
 use super::shared::Out;
 use super::threads;
-use super::vector::{Float, Step, Terms, Vector, goes_past, totals, walk};
+use super::vector::{Float, Numbers, Step, Terms, Vector, goes_past, totals, walk};
 use super::walk::{end_of_stream, prefetch};
 use crate::array::Array;
 use crate::dtype::DType;
@@ -87,14 +87,6 @@ dispatch!(vectors unsafe fn shares<C: Float>(e: *const C, y: *mut C, c: usize, x
 /// Both have the numbers, and with `past` y begins where a cache line does; they may be the same.
 #[inline(always)]
 unsafe fn shares_body<V: Vector<C = C>, C: Float>(e: *const C, y: *mut C, c: usize, x: *const C, past: bool) {
-    struct Here<C>(*const C);
-    impl<C: Float> Terms<C, 1, 1> for Here<C> {
-        #[inline(always)]
-        unsafe fn at<V: Vector<C = C>>(&self, i: usize) -> [[V; 1]; 1] {
-            // SAFETY: the caller's promise.
-            [[unsafe { V::load(self.0.add(i)) }]]
-        }
-    }
     struct Scale<C> {
         e: *const C,
         y: *mut C,
@@ -115,7 +107,7 @@ unsafe fn shares_body<V: Vector<C = C>, C: Float>(e: *const C, y: *mut C, c: usi
     }
     // SAFETY: the caller's promise.
     unsafe {
-        let [[total]] = totals::<V, 1, 1>(c, &Here(e));
+        let [[total]] = totals::<V, 1, 1>(c, &Numbers([e]));
         let (next, by) = (x.wrapping_add(2 * c), C::from_f64(1.0 / total));
         walk::<V>(c, past, &Scale { e, y, next, by });
     }

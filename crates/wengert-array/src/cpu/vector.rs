@@ -231,6 +231,17 @@ pub(super) trait Terms<C, const N: usize, const K: usize> {
     unsafe fn at<V: Vector<C = C>>(&self, i: usize) -> [[V; K]; N];
 }
 
+/// The rows' elements themselves.
+pub(super) struct Numbers<C, const N: usize>(pub [*const C; N]);
+
+impl<C: Float, const N: usize> Terms<C, N, 1> for Numbers<C, N> {
+    #[inline(always)]
+    unsafe fn at<V: Vector<C = C>>(&self, i: usize) -> [[V; 1]; N] {
+        // SAFETY: the caller's promise.
+        self.0.map(|row| [unsafe { V::load(row.add(i)) }])
+    }
+}
+
 /// The sums of `terms` along rows of n elements: in blocks, those added up in f64.
 #[inline(always)]
 pub(super) unsafe fn totals<V: Vector<C: Float>, const N: usize, const K: usize>(

@@ -1,4 +1,4 @@
-//! One product on one thread: `gemm`, or loops of our own.
+//! One product on one thread: register tiles, the library, or loops of our own.
 
 use super::{Piece, TURN};
 use crate::cpu::gemm::{Matrix, Start, is_own, library, tiled};

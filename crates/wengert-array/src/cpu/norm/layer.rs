@@ -5,7 +5,7 @@ use crate::array::Array;
 use crate::cpu::isa::dispatch;
 use crate::cpu::shared::{In, Out};
 use crate::cpu::threads;
-use crate::cpu::vector::{Float, Step, Terms, Vector, goes_past, totals, walk};
+use crate::cpu::vector::{Float, Numbers, Step, Terms, Vector, goes_past, totals, walk};
 use crate::cpu::walk::{end_of_stream, prefetch};
 use std::array::from_fn;
 
@@ -101,19 +101,6 @@ pub(super) struct Backward<'a, C> {
     pub scale: *const C,
     pub dx: *mut C,
     pub past: bool,
-}
-
-/// x
-struct Plain<C, const N: usize> {
-    x: [*const C; N],
-}
-
-impl<C: Float, const N: usize> Terms<C, N, 1> for Plain<C, N> {
-    #[inline(always)]
-    unsafe fn at<V: Vector<C = C>>(&self, i: usize) -> [[V; 1]; N] {
-        // SAFETY: the caller's promise.
-        self.x.map(|x| [unsafe { V::load(x.add(i)) }])
-    }
 }
 
 /// (x − m)²
@@ -261,7 +248,7 @@ unsafe fn forward_body<V: Vector<C = C>, C: Float, const N: usize>(task: &Forwar
     // SAFETY: the caller's promise.
     unsafe {
         let middle = match rows.center {
-            true => totals::<V, N, 1>(n, &Plain { x }).map(|[sum]| sum / n as f64),
+            true => totals::<V, N, 1>(n, &Numbers(x)).map(|[sum]| sum / n as f64),
             false => [0.0; N],
         };
         let m = middle.map(C::from_f64);
