@@ -2,9 +2,10 @@
 //! memory is linear in the length (Dao et al., 2022). Backward makes them again.
 
 use super::isa::{Lane, dispatch};
-use super::lanes::fold;
+use super::rows::{largest, powers, sum};
 use super::shared::{In, Out};
 use super::threads;
+use super::vector::{Float, Products, Vector, totals};
 use crate::array::Array;
 use crate::cpu::gemm::{Matrix, Start, gemm};
 use crate::dtype::{Compute, DType};
@@ -163,7 +164,7 @@ fn sizes(q: &Array, k: &Array, v: &Array) -> [usize; 5] {
     ]
 }
 
-fn forward<C: Lane>(q: &Array, k: &Array, v: &Array, how: &Scores<'_>) -> [Array; 2] {
+fn forward<C: Float>(q: &Array, k: &Array, v: &Array, how: &Scores<'_>) -> [Array; 2] {
     let [batch, l, s, e, w] = sizes(q, k, v);
     let r = q.rank();
     let mut y = Array::full(q.shape().with(r - 1, w), 0.0, C::DTYPE);
@@ -206,7 +207,7 @@ fn forward<C: Lane>(q: &Array, k: &Array, v: &Array, how: &Scores<'_>) -> [Array
                     mask.apply(b, how.causal, [from, key], [m, n], &mut scores);
                     for i in 0..m {
                         let out = std::slice::from_raw_parts_mut(out.add(i * w), w);
-                        online::<C>(&mut scores[i * KEYS..][..n], out, &mut top[i], &mut total[i]);
+                        online(&mut scores[i * KEYS..][..n], out, &mut top[i], &mut total[i]);
                     }
                     product(
                         [m, n, w],
@@ -234,11 +235,9 @@ fn forward<C: Lane>(q: &Array, k: &Array, v: &Array, how: &Scores<'_>) -> [Array
     [y, lse]
 }
 
-dispatch!(unsafe fn online<C: Lane>(scores: &mut [C], out: &mut [C], top: &mut f64, total: &mut f64) => online_body);
 dispatch!(unsafe fn scaled<C: Lane>(x: &mut [C], by: f64) => scaled_body);
-dispatch!(unsafe fn probabilities<C: Lane>(scores: &mut [C], lse: C) => probabilities_body);
 dispatch!(unsafe fn slopes<C: Lane>(p: &[C], dp: &mut [C], minus: C) => slopes_body);
-dispatch!(unsafe fn dot<C: Lane>(a: &[C], b: &[C], sum: &mut C) => dot_body);
+dispatch!(vectors unsafe fn dot<C: Float>(a: &[C], b: &[C], sum: &mut C) => dot_body);
 
 /// # Safety
 /// `S` has the bits of `C`.
@@ -249,46 +248,24 @@ unsafe fn seen_mut<S, C>(x: &mut [C]) -> &mut [S] {
     unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }
 }
 
-/// # Safety
-/// `S` has the bits of `C`.
-#[inline(always)]
-unsafe fn number<S: Copy, C: Compute>(x: S) -> f64 {
-    const { assert!(size_of::<S>() == size_of::<C>()) };
-    // SAFETY: the caller's promise.
-    unsafe { std::mem::transmute_copy::<S, C>(&x) }.to_f64()
-}
-
 /// Turns a row's scores into e^(score − top) for the largest so far, and brings what was added up before to it.
-#[inline(always)]
-unsafe fn online_body<S: Real, C: Lane>(scores: &mut [C], out: &mut [C], top: &mut f64, total: &mut f64) {
-    // SAFETY: S has the bits of C.
-    unsafe {
-        let (x, out) = (seen_mut::<S, C>(scores), seen_mut::<S, C>(out));
-        let [here] = fold(S::lit(f64::NEG_INFINITY), [&*x], |x| x, |a, b| a.max(b));
-        let here = number::<S, C>(here);
-        // NaN goes through.
-        let new = if here > *top || here.is_nan() { here } else { *top };
-        if new == f64::NEG_INFINITY {
-            x.fill(S::ZERO);
-            return;
-        }
-        let shift = S::lit(new);
-        for v in x.iter_mut() {
-            *v = (*v - shift).exp();
-        }
-        let [sum] = fold(S::ZERO, [&*x], |x| x, |a, b| a + b);
-        let sum = number::<S, C>(sum);
-        if *total != 0.0 && new != *top {
-            let by = (*top - new).exp();
-            let factor = S::lit(by);
-            for v in out.iter_mut() {
-                *v = *v * factor;
-            }
-            *total *= by;
-        }
-        *total += sum;
-        *top = new;
+fn online<C: Float>(scores: &mut [C], out: &mut [C], top: &mut f64, total: &mut f64) {
+    let here = largest(scores).to_f64();
+    // NaN goes through.
+    let new = if here > *top || here.is_nan() { here } else { *top };
+    if new == f64::NEG_INFINITY {
+        scores.fill(C::default());
+        return;
     }
+    powers(scores, C::from_f64(new));
+    if *total != 0.0 && new != *top {
+        let by = (*top - new).exp();
+        // SAFETY: unsafe only because it is compiled for instructions, which the dispatch finds.
+        unsafe { scaled::<C>(out, by) };
+        *total *= by;
+    }
+    *total += sum(scores);
+    *top = new;
 }
 
 #[inline(always)]
@@ -297,16 +274,6 @@ unsafe fn scaled_body<S: Real, C: Lane>(x: &mut [C], by: f64) {
     let x = unsafe { seen_mut::<S, C>(x) };
     for v in x {
         *v = *v * S::lit(by);
-    }
-}
-
-#[inline(always)]
-unsafe fn probabilities_body<S: Real, C: Lane>(scores: &mut [C], lse: C) {
-    // SAFETY: S has the bits of C.
-    let x = unsafe { seen_mut::<S, C>(scores) };
-    let shift = S::lit(lse.to_f64());
-    for v in x {
-        *v = (*v - shift).exp();
     }
 }
 
@@ -324,14 +291,10 @@ unsafe fn slopes_body<S: Real, C: Lane>(p: &[C], dp: &mut [C], minus: C) {
 }
 
 #[inline(always)]
-unsafe fn dot_body<S: Real, C: Lane>(a: &[C], b: &[C], sum: &mut C) {
-    // SAFETY: S has the bits of C.
-    unsafe {
-        let a = std::slice::from_raw_parts(a.as_ptr().cast::<S>(), a.len());
-        let b = std::slice::from_raw_parts(b.as_ptr().cast::<S>(), b.len());
-        let [total] = fold(S::ZERO, [a, b], |[a, b]| [a * b], |x, y| x + y);
-        *sum = C::from_f64(number::<S, C>(total));
-    }
+unsafe fn dot_body<V: Vector<C = C>, C: Float>(a: &[C], b: &[C], sum: &mut C) {
+    // SAFETY: the caller's promise: the rows have one length.
+    let [[total]] = unsafe { totals::<V, 1, 1>(a.len(), &Products([a.as_ptr(), b.as_ptr()])) };
+    *sum = C::from_f64(total);
 }
 
 /// The gradients of [`attention`] for q, k and v.
@@ -353,7 +316,7 @@ pub fn attention_backward(
     .map(|x| x.cast(dtype))
 }
 
-fn backward<C: Lane>([q, k, v, y, lse, dy]: [Array; 6], how: &Scores<'_>) -> [Array; 3] {
+fn backward<C: Float>([q, k, v, y, lse, dy]: [Array; 6], how: &Scores<'_>) -> [Array; 3] {
     let [batch, l, s, e, w] = sizes(&q, &k, &v);
     let mut grads = [&q, &k, &v].map(|x| Array::full(x.shape(), 0.0, C::DTYPE));
     if l * s == 0 {
@@ -395,7 +358,7 @@ fn backward<C: Lane>([q, k, v, y, lse, dy]: [Array; 6], how: &Scores<'_>) -> [Ar
                         );
                         mask.apply(b, how.causal, [from, key], [m, n], &mut p);
                         for i in 0..m {
-                            probabilities::<C>(&mut p[i * KEYS..][..n], lse[b * l + from + i]);
+                            powers(&mut p[i * KEYS..][..n], lse[b * l + from + i]);
                         }
                         product(
                             [n, m, w],

@@ -6,9 +6,9 @@
 //! does not depend on the number of threads.
 
 use super::isa::{Lane, dispatch};
-use super::lanes::{across, fold, side_by_side};
 use super::shared::Out;
 use super::threads;
+use super::vector::{Ahead, Float, Largest, Product, Smallest, Sum, Vector, fold};
 use super::walk::{self, Walk};
 use crate::array::Array;
 use crate::dtype::{Compute, DType, Element};
@@ -31,12 +31,8 @@ pub enum Reduce {
     Min,
 }
 
-/// Elements between two roundings to the wider type, each lane's share of which is added up in the computing type.
+/// Elements that are gathered in one go.
 const TILE: usize = 4096;
-/// Numbers of a row that are combined side by side.
-const LANES: usize = 64;
-/// Bytes ahead of those being combined that memory is asked for: the processor does so of itself, but not past the end of a page.
-const AHEAD: usize = 4096;
 /// Columns that are reduced in one go.
 const COLUMNS: usize = 1024;
 /// Elements of a row that are reduced in one go.
@@ -52,10 +48,15 @@ pub(crate) trait Accumulate: Lane {
     fn widen(self, into: Self::Wide, how: Reduce) -> Self::Wide;
     fn narrow(wide: Self::Wide) -> Self;
     fn combine_wide(a: Self::Wide, b: Self::Wide, how: Reduce) -> Self::Wide;
+    /// What `how` makes of n numbers and of what `into` holds.
+    ///
+    /// # Safety
+    /// There are n at `x`.
+    unsafe fn fold(how: Reduce, x: *const Self, n: usize, into: &mut Self::Wide);
 }
 
 macro_rules! accumulate {
-    ($t:ty, $wide:ty, $low:expr, $high:expr, $sum:expr, $prod:expr) => {
+    ($t:ty, $wide:ty, $low:expr, $high:expr, $sum:expr, $prod:expr, $fold:ident) => {
         impl Accumulate for $t {
             type Wide = $wide;
             fn identity(how: Reduce) -> Self {
@@ -99,6 +100,10 @@ macro_rules! accumulate {
             fn narrow(wide: $wide) -> Self {
                 wide as $t
             }
+            unsafe fn fold(how: Reduce, x: *const $t, n: usize, into: &mut $wide) {
+                // SAFETY: the caller's promise.
+                unsafe { $fold::<$t>(how, x, n, into) };
+            }
         }
     };
 }
@@ -108,7 +113,8 @@ accumulate!(
     f32::NEG_INFINITY,
     f32::INFINITY,
     |a, b| a + b,
-    |a, b| a * b
+    |a, b| a * b,
+    fold_floats
 );
 accumulate!(
     f64,
@@ -116,9 +122,18 @@ accumulate!(
     f64::NEG_INFINITY,
     f64::INFINITY,
     |a, b| a + b,
-    |a, b| a * b
+    |a, b| a * b,
+    fold_floats
 );
-accumulate!(i64, i64, i64::MIN, i64::MAX, i64::wrapping_add, i64::wrapping_mul);
+accumulate!(
+    i64,
+    i64,
+    i64::MIN,
+    i64::MAX,
+    i64::wrapping_add,
+    i64::wrapping_mul,
+    fold_integers
+);
 
 /// Reduces over `axes` (sorted, distinct), which stay with size one. The result is of dtype `out`.
 pub fn reduce(x: &Array, axes: &[usize], how: Reduce, out: DType) -> Array {
@@ -195,7 +210,7 @@ impl<'a, C: Compute> Reader<'a, C> {
         Reader { array, from }
     }
 
-    /// Elements `at .. at + n`, with `n ≤ TILE`.
+    /// Elements `at .. at + n`, with `n ≤ TILE` if they are gathered.
     ///
     /// # Safety
     /// The array has them.
@@ -217,21 +232,17 @@ fn reduce_rows<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce, ou
     let reader = Reader::<C>::new(x);
     let block = |start: usize, len: usize| -> C::Wide {
         let mut tile = MaybeUninit::uninit();
-        let mut lanes = [C::identity(how); LANES];
-        // Long sums keep their lanes from tile to tile; short ones have one tile.
-        let lanes = &mut lanes[..if len > TILE { LANES } else { 1 }];
-        let mut at = start;
-        while at < start + len {
-            let k = TILE.min(start + len - at);
+        let mut wide = C::wide_identity(how);
+        let step = match reader.from {
+            From::Direct(_) => BLOCK.max(len),
+            From::Gather(_) => TILE,
+        };
+        for at in (start..start + len).step_by(step) {
+            let k = step.min(start + len - at);
             // SAFETY: the block lies within the array; `read` gives k elements.
-            unsafe { reduce_tile::<C>(how, reader.read(at, k, &mut tile), k, lanes) };
-            at += k;
+            unsafe { C::fold(how, reader.read(at, k, &mut tile), k, &mut wide) };
         }
-        if let Ok(lanes) = <&mut [C; LANES]>::try_from(&mut *lanes) {
-            // SAFETY: unsafe only because it is compiled for instructions, which the dispatch finds.
-            unsafe { join_lanes::<C>(how, lanes) };
-        }
-        lanes[0].widen(C::wide_identity(how), how)
+        wide
     };
     let blocks = count.div_ceil(BLOCK).max(1);
     if blocks == 1 {
@@ -290,8 +301,8 @@ fn reduce_columns<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce,
     });
 }
 
-dispatch!(unsafe fn reduce_tile<C: Lane>(how: Reduce, x: *const C, n: usize, acc: &mut [C]) => reduce_tile_body);
-dispatch!(unsafe fn join_lanes<C: Lane>(how: Reduce, acc: &mut [C; LANES]) => join_lanes_body);
+dispatch!(vectors unsafe fn fold_floats<C: Float>(how: Reduce, x: *const C, n: usize, into: &mut f64) => fold_floats_body);
+dispatch!(unsafe fn fold_integers<C: Lane>(how: Reduce, x: *const C, n: usize, into: &mut C) => fold_integers_body);
 dispatch!(unsafe fn combine_tile<C: Lane>(how: Reduce, x: *const C, acc: &mut [C; COLUMNS], n: usize) => combine_tile_body);
 
 #[inline(always)]
@@ -305,71 +316,38 @@ fn join<S: Real>(how: Reduce, a: S, b: S) -> S {
 }
 
 /// # Safety
+/// `x` has `n` elements.
+#[inline(always)]
+unsafe fn fold_floats_body<V: Vector<C = C>, C: Float>(how: Reduce, x: *const C, n: usize, into: &mut f64) {
+    // SAFETY: the caller's promise.
+    let [[all]] = unsafe {
+        match how {
+            Reduce::Sum => fold::<V, Sum, 1, 1>(n, &Ahead(x)),
+            Reduce::Prod => fold::<V, Product, 1, 1>(n, &Ahead(x)),
+            Reduce::Max => fold::<V, Largest, 1, 1>(n, &Ahead(x)),
+            Reduce::Min => fold::<V, Smallest, 1, 1>(n, &Ahead(x)),
+        }
+    };
+    *into = f64::combine_wide(*into, all, how);
+}
+
+/// # Safety
 /// `x` has `n` elements; `S` has the bits of `C`.
 #[inline(always)]
-unsafe fn reduce_tile_body<S: Real, C: Lane>(how: Reduce, x: *const C, n: usize, acc: &mut [C]) {
-    // One loop for each, so that the choice is not made inside it.
-    match how {
-        // SAFETY: the caller's promise, here and below.
-        Reduce::Sum => unsafe { lanes::<S, C>(S::ZERO, |a, b| a + b, x, n, acc) },
-        // SAFETY: likewise.
-        Reduce::Prod => unsafe { lanes::<S, C>(S::ONE, |a, b| a * b, x, n, acc) },
-        // SAFETY: likewise.
-        Reduce::Max => unsafe {
-            lanes::<S, C>(acc.as_ptr().cast::<S>().read(), |a: S, b| a.max(b), x, n, acc)
-        },
-        // SAFETY: likewise.
-        Reduce::Min => unsafe {
-            lanes::<S, C>(acc.as_ptr().cast::<S>().read(), |a: S, b| a.min(b), x, n, acc)
-        },
-    }
-}
-
-/// Where `acc` is one number it becomes the elements' (it is the identity before). Else they are combined side by side, and each
-/// of the results with that of `acc`: in steps, so that the roundings of long sums stay few.
-///
-/// # Safety
-/// As `reduce_tile_body`.
-#[inline(always)]
-unsafe fn lanes<S: Real, C: Lane>(
-    start: S,
-    f: impl Fn(S, S) -> S + Copy,
-    x: *const C,
-    n: usize,
-    acc: &mut [C],
-) {
-    // SAFETY: S and C are the same bits; `x` has n elements.
-    let (x, acc) = unsafe {
+unsafe fn fold_integers_body<S: Real, C: Lane>(how: Reduce, x: *const C, n: usize, into: &mut C) {
+    // SAFETY: S and C are the same bits, and x has n elements.
+    let (x, into) = unsafe {
         (
             std::slice::from_raw_parts(x.cast::<S>(), n),
-            std::slice::from_raw_parts_mut(acc.as_mut_ptr().cast::<S>(), acc.len()),
+            &mut *std::ptr::from_mut(into).cast::<S>(),
         )
     };
-    if let [acc] = acc {
-        *acc = fold(start, [x], |x| x, f)[0];
-        return;
-    }
-    // Eight vectors of AVX2 whatever the type: as many as are needed to never wait for the one before.
-    if size_of::<C>() == 4 {
-        let [new] = side_by_side::<LANES, AHEAD, S, 1, 1>(start, [x], |x| x, f);
-        acc.iter_mut().zip(new).for_each(|(acc, new)| *acc = f(*acc, new));
-    } else {
-        let [new] = side_by_side::<{ LANES / 2 }, AHEAD, S, 1, 1>(start, [x], |x| x, f);
-        acc.iter_mut().zip(new).for_each(|(acc, new)| *acc = f(*acc, new));
-    }
-}
-
-/// # Safety
-/// `S` has the bits of `C`.
-#[inline(always)]
-unsafe fn join_lanes_body<S: Real, C: Lane>(how: Reduce, acc: &mut [C; LANES]) {
-    // SAFETY: the caller's promise.
-    let acc = unsafe { &mut *std::ptr::from_mut(acc).cast::<[S; LANES]>() };
-    acc[0] = match how {
-        Reduce::Sum => across(acc, |a, b| a + b),
-        Reduce::Prod => across(acc, |a, b| a * b),
-        Reduce::Max => across(acc, |a: S, b| a.max(b)),
-        Reduce::Min => across(acc, |a: S, b| a.min(b)),
+    // One loop for each, so that the choice is not made inside it.
+    *into = match how {
+        Reduce::Sum => x.iter().fold(*into, |a, b| a + *b),
+        Reduce::Prod => x.iter().fold(*into, |a, b| a * *b),
+        Reduce::Max => x.iter().fold(*into, |a, b| a.max(*b)),
+        Reduce::Min => x.iter().fold(*into, |a, b| a.min(*b)),
     };
 }
 
@@ -494,14 +472,18 @@ mod tests {
                 for x in [plain, turned, wide] {
                     for mask in 0..1usize << x.rank() {
                         let axes: Vec<usize> = (0..x.rank()).filter(|d| mask >> d & 1 == 1).collect();
-                        for how in [Reduce::Sum, Reduce::Max, Reduce::Min] {
-                            if x.numel() == 0 && how != Reduce::Sum {
+                        for how in [Reduce::Sum, Reduce::Prod, Reduce::Max, Reduce::Min] {
+                            if x.numel() == 0 && matches!(how, Reduce::Max | Reduce::Min) {
                                 continue;
                             }
-                            let out = if dtype.is_float() { DType::F64 } else { DType::I64 };
+                            let (out, tolerance) = match dtype {
+                                DType::F32 => (DType::F32, 1e-5),
+                                DType::F64 | DType::F16 => (DType::F64, 1e-9),
+                                _ => (DType::I64, 1e-9),
+                            };
                             let got = reduce(&x, &axes, how, out).to_vec::<f64>();
                             let want = naive(&x, &axes, how);
-                            let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-9 * (1.0 + b.abs());
+                            let close = |(a, b): (&f64, &f64)| (a - b).abs() <= tolerance * (1.0 + b.abs());
                             assert!(
                                 got.len() == want.len() && got.iter().zip(&want).all(close),
                                 "{} {axes:?} {how:?} {dtype}: {got:?} {want:?}",
@@ -516,9 +498,16 @@ mod tests {
 
     #[test]
     fn nan_wins_and_long_sums_stay_exact() {
-        let x = Array::from_slice(&[1.0f32, f32::NAN, 3.0, 2.0], [4]);
-        assert!(reduce(&x, &[0], Reduce::Max, DType::F32).as_slice::<f32>()[0].is_nan());
-        assert_eq!(arg_reduce(&x, 0, true).to_vec::<i64>(), [1]);
+        for (at, dtype) in (0..150).flat_map(|at| [(at, DType::F32), (at, DType::F64)]) {
+            let mut data: Vec<f64> = (0..150).map(|i| f64::from(i * 37 % 101) - 50.0).collect();
+            data[at] = f64::NAN;
+            let x = Array::from_slice(&data, [150]).cast(dtype);
+            for how in [Reduce::Max, Reduce::Min, Reduce::Sum, Reduce::Prod] {
+                let found = reduce(&x, &[0], how, dtype).to_vec::<f64>()[0];
+                assert!(found.is_nan(), "{how:?} of {dtype} with NaN at {at}: {found}");
+            }
+            assert_eq!(arg_reduce(&x, 0, true).to_vec::<i64>(), [at as i64]);
+        }
         let long = Array::full([10_000_000], 0.1, DType::F32);
         let sum = reduce(&long, &[0], Reduce::Sum, DType::F32).to_vec::<f64>()[0];
         assert!((sum / (1e7 * f64::from(0.1f32)) - 1.0).abs() < 1e-6, "{sum}");

@@ -1,13 +1,12 @@
 //! What is computed a row at a time: softmax and its kin.
 
 use super::isa::{Lane, dispatch};
-use super::lanes::{across, fold, side_by_side};
 use super::shared::Out;
 use super::threads;
-use super::vector::{Float, Numbers, Step, Terms, Vector, goes_past, totals, walk};
+use super::vector::{Ahead, Float, Largest, Numbers, Products, Step, Vector, fold, goes_past, totals, walk};
 use super::walk::{end_of_stream, prefetch};
 use crate::array::Array;
-use crate::dtype::DType;
+use crate::dtype::{Compute, DType};
 use crate::real::Real;
 
 /// The array with `axis` innermost, contiguous, in the computing dtype.
@@ -36,13 +35,13 @@ pub fn softmax(x: &Array, axis: usize, log: bool) -> Array {
                 let x = &src[row * c..][..c];
                 // SAFETY: each row belongs to one thread, and lies within both arrays.
                 unsafe {
-                    if log {
-                        log_softmax_row::<C>(x, out.slice(row * c, c));
-                        continue;
-                    }
                     let e = if past { &mut space[..] } else { out.slice(row * c, c) };
-                    exponentials::<C>(x, e);
-                    shares::<C>(e.as_ptr(), out.at(row * c), c, x.as_ptr(), past);
+                    let top = largest(x);
+                    exponentials::<C>(x, top, e);
+                    match log {
+                        true => less::<C>(x, top, C::from_f64(sum(e).ln()), e),
+                        false => shares::<C>(e.as_ptr(), out.at(row * c), c, x.as_ptr(), past),
+                    }
                 }
             }
             end_of_stream();
@@ -65,7 +64,7 @@ pub fn softmax_backward(y: &Array, dy: &Array, axis: usize, log: bool) -> Array 
                 // SAFETY: each row belongs to one thread, and lies within the arrays.
                 unsafe {
                     match log {
-                        true => log_softmax_backward_row::<C>(y, dy, out.slice(row * c, c)),
+                        true => log_softmax_backward_row::<C>(y, dy, C::from_f64(sum(dy)), out.slice(row * c, c)),
                         false => softmax_backward_row::<C>(y.as_ptr(), dy.as_ptr(), out.at(row * c), c, past),
                     }
                 }
@@ -129,19 +128,8 @@ unsafe fn softmax_backward_row_body<V: Vector<C = C>, C: Float>(
     c: usize,
     past: bool,
 ) {
-    struct Both<C> {
-        y: *const C,
-        dy: *const C,
-    }
-    impl<C: Float> Terms<C, 1, 1> for Both<C> {
-        #[inline(always)]
-        unsafe fn at<V: Vector<C = C>>(&self, i: usize) -> [[V; 1]; 1] {
-            // SAFETY: the caller's promise.
-            [[unsafe { V::load(self.y.add(i)).mul(V::load(self.dy.add(i))) }]]
-        }
-    }
     struct Slope<C> {
-        from: Both<C>,
+        rows: [*const C; 2],
         dx: *mut C,
         total: C,
         ahead: usize,
@@ -151,7 +139,7 @@ unsafe fn softmax_backward_row_body<V: Vector<C = C>, C: Float>(
         unsafe fn at<V: Vector<C = C>>(&self, i: usize, past: bool) {
             // SAFETY: the caller's promise.
             unsafe {
-                let [y, dy] = [self.from.y, self.from.dy].map(|row| {
+                let [y, dy] = self.rows.map(|row| {
                     prefetch(row.wrapping_add(i + self.ahead), 1);
                     V::load(row.add(i))
                 });
@@ -161,19 +149,16 @@ unsafe fn softmax_backward_row_body<V: Vector<C = C>, C: Float>(
     }
     // SAFETY: the caller's promise.
     unsafe {
-        let from = Both { y, dy };
-        let [[total]] = totals::<V, 1, 1>(c, &from);
+        let rows = [y, dy];
+        let [[total]] = totals::<V, 1, 1>(c, &Products(rows));
         let (total, ahead) = (C::from_f64(total), 2 * c);
-        walk::<V>(
-            c,
-            past,
-            &Slope {
-                from,
-                dx,
-                total,
-                ahead,
-            },
-        );
+        let step = Slope {
+            rows,
+            dx,
+            total,
+            ahead,
+        };
+        walk::<V>(c, past, &step);
     }
 }
 
@@ -193,10 +178,9 @@ pub fn cross_entropy(logits: &Array, target: &Array, ignore: i64) -> [Array; 2] 
         threads::split(n, 1, 4 * c.max(1), |start, len| {
             for row in start..start + len {
                 let x = &src[row * c..][..c];
-                let mut total = C::default();
+                let total = log_sum_exp(x);
                 // SAFETY: elements `row` belong to this thread.
                 unsafe {
-                    log_sum_exp::<C>(x, &mut total);
                     lse.slice(row, 1)[0] = total;
                     if target[row] != ignore {
                         loss.slice(row, 1)[0] = total - x[target[row] as usize];
@@ -233,11 +217,137 @@ pub fn cross_entropy_backward(logits: &Array, lse: &Array, target: &Array, dy: &
     dx.cast(logits.dtype())
 }
 
-dispatch!(unsafe fn exponentials<C: Lane>(x: &[C], out: &mut [C]) => exponentials_body);
-dispatch!(unsafe fn log_softmax_row<C: Lane>(x: &[C], out: &mut [C]) => log_softmax_row_body);
-dispatch!(unsafe fn log_softmax_backward_row<C: Lane>(y: &[C], dy: &[C], out: &mut [C]) => log_softmax_backward_row_body);
-dispatch!(unsafe fn log_sum_exp<C: Lane>(x: &[C], out: &mut C) => log_sum_exp_body);
+/// The largest number of a row; NaN if one is.
+pub(super) fn largest<C: Float>(x: &[C]) -> C {
+    dispatch!(vectors unsafe fn find<C: Float>(x: &[C], found: &mut C) => body);
+
+    #[inline(always)]
+    unsafe fn body<V: Vector<C = C>, C: Float>(x: &[C], found: &mut C) {
+        // SAFETY: the row has these elements.
+        *found = C::from_f64(unsafe { fold::<V, Largest, 1, 1>(x.len(), &Ahead(x.as_ptr())) }[0][0]);
+    }
+
+    let mut found = C::default();
+    // SAFETY: unsafe only because it is compiled for instructions, which the dispatch finds.
+    unsafe { find::<C>(x, &mut found) };
+    found
+}
+
+/// The sum of a row.
+pub(super) fn sum<C: Float>(x: &[C]) -> f64 {
+    dispatch!(vectors unsafe fn add<C: Float>(x: &[C], total: &mut f64) => body);
+
+    #[inline(always)]
+    unsafe fn body<V: Vector<C = C>, C: Float>(x: &[C], total: &mut f64) {
+        // SAFETY: the row has these elements.
+        *total = unsafe { totals::<V, 1, 1>(x.len(), &Numbers([x.as_ptr()])) }[0][0];
+    }
+
+    let mut total = 0.0;
+    // SAFETY: as in `largest`.
+    unsafe { add::<C>(x, &mut total) };
+    total
+}
+
+/// Turns a row's numbers into e^(x − shift).
+pub(super) fn powers<C: Float>(row: &mut [C], shift: C) {
+    // SAFETY: unsafe only because it is compiled for instructions, which the dispatch finds.
+    unsafe { become_powers::<C>(row, shift) };
+}
+
+/// ln Σ e^x
+fn log_sum_exp<C: Float>(x: &[C]) -> C {
+    let (top, mut room, mut total) = (largest(x), [C::default(); 1024], 0.0);
+    for part in x.chunks(room.len()) {
+        // SAFETY: the room has as many elements as the part.
+        unsafe { exponentials::<C>(part, top, &mut room) };
+        total += sum(&room[..part.len()]);
+    }
+    C::from_f64(top.to_f64() + total.ln())
+}
+
+dispatch!(unsafe fn exponentials<C: Lane>(x: &[C], top: C, out: &mut [C]) => exponentials_body);
+dispatch!(unsafe fn become_powers<C: Lane>(row: &mut [C], shift: C) => become_powers_body);
+dispatch!(unsafe fn log_softmax_backward_row<C: Lane>(y: &[C], dy: &[C], total: C, out: &mut [C]) => log_softmax_backward_row_body);
 dispatch!(unsafe fn scaled_softmax<C: Lane>(x: &[C], lse: C, scale: C, out: &mut [C]) => scaled_softmax_body);
+dispatch!(vectors unsafe fn less<C: Float>(x: &[C], top: C, total: C, out: &mut [C]) => less_body);
+
+/// out = x − top − total
+///
+/// # Safety
+/// The rows have one length.
+#[inline(always)]
+unsafe fn less_body<V: Vector<C = C>, C: Float>(x: &[C], top: C, total: C, out: &mut [C]) {
+    struct Less<C> {
+        x: *const C,
+        top: C,
+        total: C,
+        out: *mut C,
+    }
+    impl<C: Float> Step<C> for Less<C> {
+        #[inline(always)]
+        unsafe fn at<V: Vector<C = C>>(&self, i: usize, past: bool) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let less = V::load(self.x.add(i)).sub(V::splat(self.top));
+                less.sub(V::splat(self.total)).store(self.out.add(i), past);
+            }
+        }
+    }
+    let (n, x, out) = (x.len(), x.as_ptr(), out.as_mut_ptr());
+    // SAFETY: the caller's promise.
+    unsafe { walk::<V>(n, false, &Less { x, top, total, out }) };
+}
+
+/// e to each number less `top`. A row of nothing but −∞ gives NaN, as in PyTorch.
+///
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn exponentials_body<S: Real, C: Lane>(x: &[C], top: C, out: &mut [C]) {
+    // SAFETY: the caller's promise.
+    let (x, out, top) = unsafe { (cast::<S, C>(x), cast_mut::<S, C>(out), cast::<S, C>(&[top])[0]) };
+    for (y, x) in out.iter_mut().zip(x) {
+        *y = (*x - top).exp();
+    }
+}
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn become_powers_body<S: Real, C: Lane>(row: &mut [C], shift: C) {
+    // SAFETY: the caller's promise.
+    let (row, shift) = unsafe { (cast_mut::<S, C>(row), cast::<S, C>(&[shift])[0]) };
+    for v in row {
+        *v = (*v - shift).exp();
+    }
+}
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn log_softmax_backward_row_body<S: Real, C: Lane>(y: &[C], dy: &[C], total: C, out: &mut [C]) {
+    // SAFETY: the caller's promise.
+    let (y, dy, out) = unsafe { (cast::<S, C>(y), cast::<S, C>(dy), cast_mut::<S, C>(out)) };
+    // SAFETY: likewise.
+    let total = unsafe { cast::<S, C>(&[total])[0] };
+    for i in 0..y.len().min(dy.len()).min(out.len()) {
+        out[i] = dy[i] - y[i].exp() * total;
+    }
+}
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn scaled_softmax_body<S: Real, C: Lane>(x: &[C], lse: C, scale: C, out: &mut [C]) {
+    // SAFETY: the caller's promise.
+    let (x, out) = unsafe { (cast::<S, C>(x), cast_mut::<S, C>(out)) };
+    // SAFETY: likewise.
+    let (lse, scale) = unsafe { (cast::<S, C>(&[lse])[0], cast::<S, C>(&[scale])[0]) };
+    for (y, x) in out.iter_mut().zip(x) {
+        *y = (*x - lse).exp() * scale;
+    }
+}
 
 /// # Safety
 /// `S` has the bits of `C`.
@@ -255,86 +365,6 @@ unsafe fn cast_mut<S, C>(x: &mut [C]) -> &mut [S] {
     const { assert!(size_of::<S>() == size_of::<C>() && align_of::<S>() == align_of::<C>()) };
     // SAFETY: as in `cast`.
     unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }
-}
-
-#[inline(always)]
-fn sum<S: Real, const J: usize>(from: [&[S]; J], term: impl Fn([S; J]) -> S) -> S {
-    fold(S::ZERO, from, |x| [term(x)], |a, b| a + b)[0]
-}
-
-/// Bytes ahead of those compared that memory is asked for: mostly of the next row, whose exponentials take longer than they need.
-const AHEAD: usize = 4096;
-
-/// The largest number. A row of nothing but −∞ shifts by −∞, and so gives NaN, as in PyTorch.
-#[inline(always)]
-fn largest<S: Real>(x: &[S]) -> S {
-    // More of them side by side than for sums: as NaN is kept, each waits longer for the one before.
-    let [lanes] = side_by_side::<64, AHEAD, S, 1, 1>(S::lit(f64::NEG_INFINITY), [x], |x| x, |a, b| a.max(b));
-    across(&lanes, |a, b| a.max(b))
-}
-
-/// # Safety
-/// `S` has the bits of `C`.
-#[inline(always)]
-unsafe fn log_softmax_row_body<S: Real, C: Lane>(x: &[C], out: &mut [C]) {
-    // SAFETY: the caller's promise.
-    let (x, out) = unsafe { (cast::<S, C>(x), cast_mut::<S, C>(out)) };
-    let top = largest(x);
-    let total = sum([x], |[x]| (x - top).exp()).ln();
-    for i in 0..x.len().min(out.len()) {
-        out[i] = x[i] - top - total;
-    }
-}
-
-/// e to each number less the largest one.
-///
-/// # Safety
-/// `S` has the bits of `C`.
-#[inline(always)]
-unsafe fn exponentials_body<S: Real, C: Lane>(x: &[C], out: &mut [C]) {
-    // SAFETY: the caller's promise.
-    let (x, out) = unsafe { (cast::<S, C>(x), cast_mut::<S, C>(out)) };
-    let top = largest(x);
-    for i in 0..x.len().min(out.len()) {
-        out[i] = (x[i] - top).exp();
-    }
-}
-
-/// # Safety
-/// `S` has the bits of `C`.
-#[inline(always)]
-unsafe fn log_softmax_backward_row_body<S: Real, C: Lane>(y: &[C], dy: &[C], out: &mut [C]) {
-    // SAFETY: the caller's promise.
-    let (y, dy, out) = unsafe { (cast::<S, C>(y), cast::<S, C>(dy), cast_mut::<S, C>(out)) };
-    let total = sum([dy], |[dy]| dy);
-    for i in 0..y.len().min(dy.len()).min(out.len()) {
-        out[i] = dy[i] - y[i].exp() * total;
-    }
-}
-
-/// # Safety
-/// `S` has the bits of `C`.
-#[inline(always)]
-unsafe fn log_sum_exp_body<S: Real, C: Lane>(x: &[C], out: &mut C) {
-    // SAFETY: the caller's promise.
-    let x = unsafe { cast::<S, C>(x) };
-    let top = largest(x);
-    let total = top + sum([x], |[x]| (x - top).exp()).ln();
-    // SAFETY: S and C are the same bits.
-    unsafe { std::ptr::from_mut(out).cast::<S>().write(total) };
-}
-
-/// # Safety
-/// `S` has the bits of `C`.
-#[inline(always)]
-unsafe fn scaled_softmax_body<S: Real, C: Lane>(x: &[C], lse: C, scale: C, out: &mut [C]) {
-    // SAFETY: the caller's promise.
-    let (x, out) = unsafe { (cast::<S, C>(x), cast_mut::<S, C>(out)) };
-    // SAFETY: likewise.
-    let (lse, scale) = unsafe { (cast::<S, C>(&[lse])[0], cast::<S, C>(&[scale])[0]) };
-    for (y, x) in out.iter_mut().zip(x) {
-        *y = (*x - lse).exp() * scale;
-    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 //! vectors depends on what stands around a loop.
 
 use super::isa::Lane;
-use super::walk::STREAM;
+use super::walk::{STREAM, prefetch};
 use crate::array::Array;
 use crate::dtype::{Compute, Element};
+use crate::real::Real;
 use std::array::from_fn;
 
 /// As many numbers as one register holds.
@@ -29,9 +30,46 @@ pub(super) trait Vector: Copy {
     fn mul(self, b: Self) -> Self;
     /// `self · b + c`, fused where the processor fuses it.
     fn mul_add(self, b: Self, c: Self) -> Self;
-    /// The sum of all lanes.
-    fn sum(self) -> Self::C;
+    /// The larger ones; NaN where either is.
+    fn larger(self, b: Self) -> Self;
+    /// The smaller ones; NaN where either is.
+    fn smaller(self, b: Self) -> Self;
+    /// All lanes joined, half with half.
+    fn across<J: Join>(self) -> Self::C;
 }
+
+/// How two numbers become one.
+pub(super) trait Join {
+    /// What changes nothing.
+    const START: f64;
+    fn join<V: Vector>(a: V, b: V) -> V;
+}
+
+/// a + b
+pub(super) struct Sum;
+/// a b
+pub(super) struct Product;
+/// The larger one; NaN if either is.
+pub(super) struct Largest;
+/// The smaller one; NaN if either is.
+pub(super) struct Smallest;
+
+macro_rules! join {
+    ($J:ident, $method:ident, $start:expr) => {
+        impl Join for $J {
+            const START: f64 = $start;
+
+            #[inline(always)]
+            fn join<V: Vector>(a: V, b: V) -> V {
+                a.$method(b)
+            }
+        }
+    };
+}
+join!(Sum, add, 0.0);
+join!(Product, mul, 1.0);
+join!(Largest, larger, f64::NEG_INFINITY);
+join!(Smallest, smaller, f64::INFINITY);
 
 /// Types of which there are vectors, for each level of instructions.
 pub(super) trait Float: Lane {
@@ -45,6 +83,7 @@ pub(super) trait Float: Lane {
 
 /// Numbers side by side, which the compiler puts into registers of the architecture's lowest level.
 #[derive(Clone, Copy)]
+#[repr(transparent)]
 pub(super) struct Plain<C, const L: usize>([C; L]);
 
 macro_rules! plain {
@@ -94,8 +133,25 @@ macro_rules! plain {
             }
 
             #[inline(always)]
-            fn sum(self) -> $C {
-                halves(self.0)
+            fn larger(self, b: Self) -> Self {
+                Plain(from_fn(|l| Real::max(self.0[l], b.0[l])))
+            }
+
+            #[inline(always)]
+            fn smaller(self, b: Self) -> Self {
+                Plain(from_fn(|l| Real::min(self.0[l], b.0[l])))
+            }
+
+            #[inline(always)]
+            fn across<J: Join>(self) -> $C {
+                let (mut x, mut width) = (self.0.map(|v| Plain([v])), L / 2);
+                while width > 0 {
+                    for l in 0..width {
+                        x[l] = J::join(x[l], x[l + width]);
+                    }
+                    width /= 2;
+                }
+                x[0].0[0]
             }
         }
     };
@@ -103,44 +159,16 @@ macro_rules! plain {
 plain!(f32);
 plain!(f64);
 
-/// The sum of some numbers, a power of two, half to half.
-#[inline(always)]
-fn halves<C: Copy + std::ops::Add<Output = C>, const L: usize>(mut x: [C; L]) -> C {
-    let mut width = L / 2;
-    while width > 0 {
-        for l in 0..width {
-            x[l] = x[l] + x[l + width];
-        }
-        width /= 2;
-    }
-    x[0]
-}
-
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::Vector;
+    use super::{Join, Plain, Vector};
     use std::arch::x86_64::*;
-
-    /// Half to half: by way of memory it would take three times as long.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn sum8(v: __m256) -> f32 {
-        let four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
-        let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-        _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
-    }
-
-    /// As [`sum8`].
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn sum4(v: __m256d) -> f64 {
-        let two = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v));
-        _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
-    }
+    use std::mem::transmute;
 
     /// The methods are inlined, and called by code for processors with the instructions alone.
     macro_rules! vector {
-        ($V:ident, $C:ident, $lanes:literal, $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $fma:ident $sum:ident) => {
+        ($V:ident, $C:ident, $lanes:literal, $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $fma:ident,
+         $max:ident $min:ident, |$a:ident, $m:ident| $unless_nan:expr, |$v:ident| $halves:expr) => {
             impl Vector for $V {
                 type C = $C;
                 const LANES: usize = $lanes;
@@ -192,18 +220,49 @@ mod x86 {
                     unsafe { $fma(self, b, c) }
                 }
 
+                // The instructions give b where either is NaN.
                 #[inline(always)]
-                fn sum(self) -> $C {
+                fn larger(self, b: $V) -> $V {
                     // SAFETY: see above.
-                    unsafe { $sum(self) }
+                    unsafe {
+                        let ($a, $m) = (self, $max(self, b));
+                        $unless_nan
+                    }
+                }
+
+                #[inline(always)]
+                fn smaller(self, b: $V) -> $V {
+                    // SAFETY: see above.
+                    unsafe {
+                        let ($a, $m) = (self, $min(self, b));
+                        $unless_nan
+                    }
+                }
+
+                #[inline(always)]
+                fn across<J: Join>(self) -> $C {
+                    // SAFETY: see above.
+                    unsafe {
+                        let $v = self;
+                        let [low, high] = $halves;
+                        J::join(low, high).across::<J>()
+                    }
                 }
             }
         };
     }
-    vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_fmadd_ps _mm512_reduce_add_ps);
-    vector!(__m512d, f64, 8, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_fmadd_pd _mm512_reduce_add_pd);
-    vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_fmadd_ps sum8);
-    vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_fmadd_pd sum4);
+    vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_fmadd_ps,
+        _mm512_max_ps _mm512_min_ps, |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a),
+        |v| [_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v)]);
+    vector!(__m512d, f64, 8, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_fmadd_pd,
+        _mm512_max_pd _mm512_min_pd, |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a),
+        |v| [_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v)]);
+    vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_fmadd_ps,
+        _mm256_max_ps _mm256_min_ps, |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)),
+        |v| transmute::<__m256, [Plain<f32, 4>; 2]>(v));
+    vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_fmadd_pd,
+        _mm256_max_pd _mm256_min_pd, |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)),
+        |v| transmute::<__m256d, [Plain<f64, 2>; 2]>(v));
 }
 
 impl Float for f32 {
@@ -242,47 +301,76 @@ impl<C: Float, const N: usize> Terms<C, N, 1> for Numbers<C, N> {
     }
 }
 
-/// The sums of `terms` along rows of n elements: in blocks, those added up in f64.
+/// The products of two rows' elements.
+pub(super) struct Products<C>(pub [*const C; 2]);
+
+impl<C: Float> Terms<C, 1, 1> for Products<C> {
+    #[inline(always)]
+    unsafe fn at<V: Vector<C = C>>(&self, i: usize) -> [[V; 1]; 1] {
+        // SAFETY: the caller's promise.
+        let [a, b] = self.0.map(|row| unsafe { V::load(row.add(i)) });
+        [[a.mul(b)]]
+    }
+}
+
+/// A row's elements. Memory further on is asked for meanwhile: the processor does so of itself, but not past the end of a page.
+pub(super) struct Ahead<C>(pub *const C);
+
+impl<C: Float> Terms<C, 1, 1> for Ahead<C> {
+    #[inline(always)]
+    unsafe fn at<V: Vector<C = C>>(&self, i: usize) -> [[V; 1]; 1] {
+        let x = self.0.wrapping_add(i);
+        prefetch(x.wrapping_byte_add(4096), 1);
+        // SAFETY: the caller's promise.
+        [[unsafe { V::load(x) }]]
+    }
+}
+
+/// The `terms` along rows of n elements [joined](Join): in blocks, those then in f64.
 #[inline(always)]
-pub(super) unsafe fn totals<V: Vector<C: Float>, const N: usize, const K: usize>(
+pub(super) unsafe fn fold<V: Vector<C: Float>, J: Join, const N: usize, const K: usize>(
     n: usize,
     terms: &impl Terms<V::C, N, K>,
 ) -> [[f64; K]; N] {
-    /// Sums of each kind on their way at once.
+    /// Results of each kind on their way at once.
     const WAYS: usize = 4;
     /// Elements between two roundings to f64.
     const BLOCK: usize = 2048;
-    let mut total = [[0.0; K]; N];
-    let zero = V::splat(V::C::default());
+    let wide = |a: &mut f64, b: V::C| *a = J::join(Plain([*a]), Plain([b.to_f64()])).across::<J>();
+    let mut total = [[J::START; K]; N];
+    let start = V::splat(V::C::from_f64(J::START));
     // SAFETY: the caller's promise that rows have n elements.
     unsafe {
-        for start in (0..n).step_by(BLOCK) {
-            let end = n.min(start + BLOCK);
-            let mut acc = [[[zero; K]; N]; WAYS];
-            let mut i = start;
+        for from in (0..n).step_by(BLOCK) {
+            let end = n.min(from + BLOCK);
+            let mut acc = [[[start; K]; N]; WAYS];
+            let mut i = from;
             while i + WAYS * V::LANES <= end {
                 for acc in &mut acc {
                     let terms = terms.at::<V>(i);
-                    *acc = from_fn(|r| from_fn(|k| acc[r][k].add(terms[r][k])));
+                    *acc = from_fn(|r| from_fn(|k| J::join(acc[r][k], terms[r][k])));
                     i += V::LANES;
                 }
             }
             while i + V::LANES <= end {
                 let terms = terms.at::<V>(i);
-                acc[0] = from_fn(|r| from_fn(|k| acc[0][r][k].add(terms[r][k])));
+                acc[0] = from_fn(|r| from_fn(|k| J::join(acc[0][r][k], terms[r][k])));
                 i += V::LANES;
             }
             for r in 0..N {
                 for k in 0..K {
                     let [a, b, c, d] = acc.map(|acc| acc[r][k]);
-                    total[r][k] += a.add(b).add(c.add(d)).sum().to_f64();
+                    wide(
+                        &mut total[r][k],
+                        J::join(J::join(a, b), J::join(c, d)).across::<J>(),
+                    );
                 }
             }
             while i < end {
                 let terms = terms.at::<<V::C as Float>::One>(i);
                 for r in 0..N {
                     for k in 0..K {
-                        total[r][k] += terms[r][k].sum().to_f64();
+                        wide(&mut total[r][k], terms[r][k].across::<J>());
                     }
                 }
                 i += 1;
@@ -290,6 +378,16 @@ pub(super) unsafe fn totals<V: Vector<C: Float>, const N: usize, const K: usize>
         }
     }
     total
+}
+
+/// The sums of `terms` along rows of n elements.
+#[inline(always)]
+pub(super) unsafe fn totals<V: Vector<C: Float>, const N: usize, const K: usize>(
+    n: usize,
+    terms: &impl Terms<V::C, N, K>,
+) -> [[f64; K]; N] {
+    // SAFETY: the caller's promise.
+    unsafe { fold::<V, Sum, N, K>(n, terms) }
 }
 
 /// What is to be done at each place of some rows.
