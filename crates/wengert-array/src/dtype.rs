@@ -266,11 +266,26 @@ element! {
     i32, I32, |v: i32| C::from_i64(v as i64), |c: C| c.to_i64() as i32;
     i64, I64, |v: i64| C::from_i64(v), |c: C| c.to_i64();
     f16, F16, |v: f16| C::from_f32(v.to_f32()), |c: C| f16::from_f64(c.to_f64());
-    bf16, BF16, |v: bf16| C::from_f32(v.to_f32()), |c: C| bf16::from_f64(c.to_f64());
+    bf16, BF16, |v: bf16| C::from_f32(v.to_f32()), nearest_bf16;
     f32, F32, |v: f32| C::from_f32(v), |c: C| c.to_f32();
     f64, F64, |v: f64| C::from_f64(v), |c: C| c.to_f64();
     Complex32, C64, |v: Complex32| C::from_f32(v.re), |c: C| Complex32::new(c.to_f32(), 0.0);
     Complex64, C128, |v: Complex64| C::from_f64(v.re), |c: C| Complex64::new(c.to_f64(), 0.0);
+}
+
+/// The nearest bf16, of two as near the even one. Of an f32 without a branch, so that loops of it become vector instructions.
+#[inline(always)]
+fn nearest_bf16<C: Compute>(c: C) -> bf16 {
+    if C::DTYPE != F32 {
+        return bf16::from_f64(c.to_f64());
+    }
+    let v = c.to_f32();
+    let bits = v.to_bits();
+    let half = 0x7fff + (bits >> 16 & 1);
+    bf16::from_bits(match v.is_nan() {
+        true => bits >> 16 | 0x40,
+        false => bits.wrapping_add(half) >> 16,
+    } as u16)
 }
 
 /// What a kernel that has no loop over complex numbers says.

@@ -19,6 +19,8 @@ macro_rules! with_float {
 pub(crate) mod attention;
 pub(crate) mod bits;
 pub(crate) mod conv;
+pub(crate) mod convert;
+pub(crate) mod copy;
 pub(crate) mod ctc;
 pub(crate) mod fft;
 pub(crate) mod gemm;

@@ -6,6 +6,7 @@
 //! of the computing type. Else it goes to a tile of its own before it is written out, which lets outputs take over the
 //! buffers of inputs that nobody else holds.
 
+use super::copy::{copy, is_turned};
 use super::isa::{Lane, dispatch};
 use super::threads;
 use super::walk::{self, Walk};
@@ -170,6 +171,10 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
         return in_one_tile(&rule, x, more, shape, out);
     }
     for a in x.iter_mut().chain(&mut more).flatten() {
+        // Turned as a whole: an element here and there would bring a cache line each.
+        if a.numel() > TILE && is_turned(a) {
+            *a = copy(a);
+        }
         *a = a.broadcast_to(shape);
     }
     let mut sources = (x.each_ref().map(source::<C>), more.each_ref().map(source::<C>));

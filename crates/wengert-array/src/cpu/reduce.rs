@@ -11,7 +11,7 @@ use super::threads;
 use super::vector::{Ahead, Float, Largest, Product, Smallest, Sum, Vector, fold};
 use super::walk::{self, Walk};
 use crate::array::Array;
-use crate::dtype::{Compute, DType, Element};
+use crate::dtype::{DType, Element};
 use crate::layout::Shape;
 use crate::real::Real;
 use crate::{with_compute, with_element};
@@ -201,7 +201,7 @@ enum From<C> {
 // SAFETY: the array is only read.
 unsafe impl<C> Sync for Reader<'_, C> {}
 
-impl<'a, C: Compute> Reader<'a, C> {
+impl<'a, C: Lane> Reader<'a, C> {
     fn new(array: &'a Array) -> Self {
         let from = match array.dtype() == C::DTYPE && array.is_contiguous() {
             true => From::Direct(array.as_ptr::<C>()),

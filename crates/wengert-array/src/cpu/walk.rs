@@ -1,10 +1,14 @@
 //! Reading strided arrays in row-major order, a run at a time.
 
+use super::convert;
+use super::isa::Lane;
 use super::shared::Out;
 use crate::array::Array;
 use crate::dtype::{Compute, DType, Element};
 use crate::with_element;
 use smallvec::SmallVec;
+use std::mem::MaybeUninit;
+use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 /// The merged dimensions of a layout, to be walked in row-major order.
 #[derive(Clone)]
@@ -57,26 +61,47 @@ impl Walk {
 ///
 /// # Safety
 /// `out` has room for `n` elements; `walk` is the array's; `start + n` is at most its count of elements.
-pub(crate) unsafe fn load<C: Compute>(array: &Array, walk: &Walk, start: usize, n: usize, out: *mut C) {
+pub(crate) unsafe fn load<C: Lane>(array: &Array, walk: &Walk, start: usize, n: usize, out: *mut C) {
     with_element!(array.dtype(), T => {
         let src = array.as_ptr::<T>();
         let mut done = 0;
         walk.runs(start, n, |offset, stride, len| {
             // SAFETY: the walk visits elements of the layout only, and `done + len ≤ n`.
             unsafe {
-                let (src, out) = (src.offset(offset), out.add(done));
+                let (src, out) = (src.offset(offset), from_raw_parts_mut(out.add(done).cast::<MaybeUninit<C>>(), len));
                 match stride {
-                    0 => {
-                        let v = (*src).load::<C>();
-                        (0..len).for_each(|i| out.add(i).write(v));
-                    }
-                    1 => (0..len).for_each(|i| out.add(i).write((*src.add(i)).load::<C>())),
-                    _ => (0..len).for_each(|i| out.add(i).write((*src.offset(i as isize * stride)).load::<C>())),
+                    0 => out.fill(MaybeUninit::new((*src).load::<C>())),
+                    1 => convert::load(from_raw_parts(src, len), out),
+                    _ => strided::<T, C>(src, stride, out),
                 }
             }
             done += len;
         })
     })
+}
+
+/// Elements so far apart, as `C`.
+///
+/// # Safety
+/// There are as many as `out` has.
+unsafe fn strided<T: Element, C: Lane>(src: *const T, stride: isize, out: &mut [MaybeUninit<C>]) {
+    // SAFETY: the caller's promise for i < out.len().
+    let at = |i: usize| unsafe { *src.offset(i as isize * stride) };
+    if !T::DTYPE.is_half() {
+        return out.iter_mut().enumerate().for_each(|(i, out)| {
+            out.write(at(i).load::<C>());
+        });
+    }
+    // Side by side first, since they are converted many at a time.
+    let mut near = [T::default(); 64];
+    for (k, out) in out.chunks_mut(near.len()).enumerate() {
+        let near = &mut near[..out.len()];
+        let first = k * 64;
+        near.iter_mut()
+            .enumerate()
+            .for_each(|(i, near)| *near = at(first + i));
+        convert::load(near, out);
+    }
 }
 
 /// Results of so many bytes are not worth keeping in the caches, which they would not fit.
@@ -247,17 +272,14 @@ impl<C> Drop for RowSink<C> {
 ///
 /// # Safety
 /// `src` holds `n` values, `out` has room for `n` elements of `dtype`, and the two do not overlap.
-pub(crate) unsafe fn store<C: Compute>(src: *const C, dtype: DType, out: *mut u8, n: usize) {
+pub(crate) unsafe fn store<C: Lane>(src: *const C, dtype: DType, out: *mut u8, n: usize) {
     if dtype == C::DTYPE {
         // SAFETY: the caller's promise.
         return unsafe { std::ptr::copy_nonoverlapping(src, out.cast::<C>(), n) };
     }
     with_element!(dtype, T => {
-        let out = out.cast::<T>();
-        for i in 0..n {
-            // SAFETY: i < n.
-            unsafe { out.add(i).write(T::store(*src.add(i))) };
-        }
+        // SAFETY: the caller's promise.
+        unsafe { convert::store(from_raw_parts(src, n), from_raw_parts_mut(out.cast::<MaybeUninit<T>>(), n)) }
     })
 }
 
