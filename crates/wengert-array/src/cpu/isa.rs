@@ -82,12 +82,12 @@ macro_rules! dispatch {
     (unsafe fn $($rest:tt)*) => {
         $crate::cpu::isa::dispatch!(@ Plain Fused Fused Fused; unsafe fn $($rest)*);
     };
-    (vectors unsafe fn $($rest:tt)*) => {
-        $crate::cpu::isa::dispatch!(@ Baseline Baseline Avx2 Avx512; unsafe fn $($rest)*);
+    (vectors $vis:vis unsafe fn $($rest:tt)*) => {
+        $crate::cpu::isa::dispatch!(@ Baseline Baseline Avx2 Avx512; $vis unsafe fn $($rest)*);
     };
-    (@ $plain:ident $arm:ident $avx2:ident $avx512:ident; unsafe fn $name:ident<$C:ident: $bound:path $(, $G:ident: $gb:path)* $(; const $N0:ident: $nt0:ty $(, const $N:ident: $nt:ty)*)?>($($arg:ident: $at:ty),* $(,)?) => $body:ident) => {
+    (@ $plain:ident $arm:ident $avx2:ident $avx512:ident; $vis:vis unsafe fn $name:ident<$C:ident: $bound:path $(, $G:ident: $gb:path)* $(; const $N0:ident: $nt0:ty $(, const $N:ident: $nt:ty)*)?>($($arg:ident: $at:ty),* $(,)?) => $body:ident) => {
         #[inline]
-        unsafe fn $name<$C: $bound $(, $G: $gb)* $(, const $N0: $nt0 $(, const $N: $nt)*)?>($($arg: $at),*) {
+        $vis unsafe fn $name<$C: $bound $(, $G: $gb)* $(, const $N0: $nt0 $(, const $N: $nt)*)?>($($arg: $at),*) {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx2,fma")]

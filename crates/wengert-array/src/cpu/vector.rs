@@ -7,6 +7,7 @@ use crate::array::Array;
 use crate::dtype::{Compute, Element};
 use crate::real::Real;
 use std::array::from_fn;
+use std::ops::Mul;
 
 /// As many numbers as one register holds.
 pub(super) trait Vector: Copy {
@@ -72,7 +73,7 @@ join!(Largest, larger, f64::NEG_INFINITY);
 join!(Smallest, smaller, f64::INFINITY);
 
 /// Types of which there are vectors, for each level of instructions.
-pub(super) trait Float: Lane {
+pub(super) trait Float: Lane + Mul<Output = Self> {
     type One: Vector<C = Self>;
     type Baseline: Vector<C = Self>;
     #[cfg(target_arch = "x86_64")]

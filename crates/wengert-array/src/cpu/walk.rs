@@ -2,7 +2,6 @@
 
 use super::convert;
 use super::isa::Lane;
-use super::shared::Out;
 use crate::array::Array;
 use crate::dtype::{Compute, DType, Element};
 use crate::with_element;
@@ -214,60 +213,6 @@ pub(crate) fn end_of_stream() {
     };
 }
 
-/// Where a kernel writes rows: in place, or where all of them would not fit the caches, past these.
-pub(crate) struct RowSink<C> {
-    /// The row before it is streamed; empty where rows are written in place.
-    row: Vec<C>,
-}
-
-impl<C: Compute> RowSink<C> {
-    /// For rows of `n` of so many elements in all.
-    pub(crate) fn new(n: usize, all: usize) -> RowSink<C> {
-        // A longer row would not stay in the first-level cache.
-        let past = all * size_of::<C>() >= STREAM && n * size_of::<C>() <= 16 << 10;
-        RowSink {
-            row: vec![C::default(); if past { n } else { 0 }],
-        }
-    }
-
-    /// Whether rows go past the caches.
-    pub(crate) fn streams(&self) -> bool {
-        !self.row.is_empty()
-    }
-
-    /// Calls `f` with row `r`, of which it has to write all, having read nothing. Where rows go past the caches, it asks for `n`
-    /// numbers from each of `next` on.
-    ///
-    /// # Safety
-    /// `out` has this row, of the `n` elements that were said, and it is this thread's.
-    #[inline]
-    pub(crate) unsafe fn write<const J: usize>(
-        &mut self,
-        out: &Out<C>,
-        r: usize,
-        n: usize,
-        next: [*const C; J],
-        f: impl FnOnce(&mut [C]),
-    ) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            if !self.streams() {
-                return f(out.slice(r * n, n));
-            }
-            f(&mut self.row);
-            stream(self.row.as_ptr(), out.at(r * n).cast(), n, next);
-        }
-    }
-}
-
-impl<C> Drop for RowSink<C> {
-    fn drop(&mut self) {
-        if !self.row.is_empty() {
-            end_of_stream();
-        }
-    }
-}
-
 /// Writes `n` values of `C` to a contiguous run of elements of `dtype` that begins at `out`.
 ///
 /// # Safety
@@ -313,27 +258,6 @@ mod tests {
             end_of_stream();
             assert_eq!(target[to..to + n], source[from..from + n]);
             assert!(target[..to].iter().chain(&target[to + n..]).all(|v| *v == -1.0));
-        }
-    }
-
-    #[test]
-    fn rows_arrive_whether_they_pass_the_caches_or_not() {
-        for n in [1usize, 4, 100, 1024, 5000] {
-            for all in [3 * n, STREAM] {
-                let mut target = Array::full([3, n], -1.0, DType::F32);
-                let out = Out(target.make_mut::<f32>().as_mut_ptr());
-                let mut sink = RowSink::<f32>::new(n, all);
-                for r in [0, 2] {
-                    // SAFETY: the array has three rows of n numbers, and nobody else looks.
-                    unsafe { sink.write(&out, r, n, [], |row| row.fill(r as f32)) };
-                }
-                drop(sink);
-                let seen = target.as_slice::<f32>();
-                assert!(
-                    (0..3 * n).all(|i| seen[i] == [0.0, -1.0, 2.0][i / n]),
-                    "{n} of {all}"
-                );
-            }
         }
     }
 }
