@@ -324,11 +324,12 @@ pub(crate) fn strided<O: Op>(samples: Samples<O>) -> Result<()> {
 
 pub(crate) fn moved<O: Op>(samples: Samples<O>) -> Result<()> {
     for (i, s) in each(samples) {
-        let kept = tensors::<O>(&s.inputs, 0);
+        // Copies that lie alike: strides may decide in which order sums are added up.
+        let copies = || O::Inputs::map_ref(&s.inputs, |x| Tensor::constant(kernels::copy(x)));
+        let kept = copies();
         let borrowed = numbers(&apply(samples, i, &kept));
-        // Copies that nobody else holds: their buffers may be taken over.
-        let given = O::Inputs::map_ref(&s.inputs, |x| Tensor::constant(kernels::copy(x)));
-        let moved = numbers(&op(samples, i).apply_owned(given));
+        // Nobody else holds these: their buffers may be taken over.
+        let moved = numbers(&op(samples, i).apply_owned(copies()));
         if !close(&moved, &borrowed, 0.0) {
             return Err(broken(
                 samples,
