@@ -7,7 +7,7 @@ use super::shared::{In, Out};
 use super::threads;
 use super::vector::{Float, Products, Vector, totals};
 use crate::array::Array;
-use crate::cpu::gemm::{Matrix, Start, gemm};
+use crate::cpu::gemm::{Matrix, Product, Start, gemm};
 use crate::dtype::{Compute, DType};
 use crate::real::Real;
 
@@ -30,27 +30,40 @@ fn rows<C>(at: *const C, row: usize) -> Matrix<C> {
     Matrix { at, row, col: 1 }
 }
 
-fn turned<C>(at: *const C, row: usize) -> Matrix<C> {
-    let col = row as isize;
-    Matrix { at, row: 1, col }
+/// scale · x · yᵀ, for m rows of k numbers in x and n in y, as m rows of a block of scores.
+///
+/// # Safety
+/// The matrices have these sizes.
+unsafe fn dots<C: Compute>(block: &mut [C], size: [usize; 3], x: *const C, y: *const C, scale: f64) {
+    let product = Product {
+        size,
+        out: block.as_mut_ptr(),
+        step: KEYS,
+        start: Start::Zero,
+        a: rows(x, size[1]),
+        b: rows(y, size[1]).transposed(),
+        scale: C::from_f64(scale),
+    };
+    // SAFETY: the caller's promise.
+    unsafe { gemm(&product) }
 }
 
-/// out (+)= scale · a · b.
+/// Adds scale · a · x, whose rows have n numbers.
 ///
 /// # Safety
 /// The matrices have these sizes, and `out` is ours.
-unsafe fn product<C: Compute>(
-    size: [usize; 3],
-    out: *mut C,
-    step: usize,
-    add: bool,
-    a: Matrix<C>,
-    b: Matrix<C>,
-    scale: f64,
-) {
-    let start = if add { Start::Old } else { Start::Zero };
+unsafe fn add<C: Compute>(out: *mut C, size: [usize; 3], a: Matrix<C>, x: *const C, scale: f64) {
+    let product = Product {
+        size,
+        out,
+        step: size[2],
+        start: Start::Old,
+        a,
+        b: rows(x, size[2]),
+        scale: C::from_f64(scale),
+    };
     // SAFETY: the caller's promise.
-    unsafe { gemm(size, out, step, start, a, b, C::from_f64(scale)) }
+    unsafe { gemm(&product) }
 }
 
 /// The mask as kernels read it: where its parts lie, in elements.
@@ -195,29 +208,13 @@ fn forward<C: Float>(q: &Array, k: &Array, v: &Array, how: &Scores<'_>) -> [Arra
                     }
                     let n = KEYS.min(s - key);
                     let (k, v) = (k.at((b * s + key) * e), v.at((b * s + key) * w));
-                    product(
-                        [m, e, n],
-                        scores.as_mut_ptr(),
-                        KEYS,
-                        false,
-                        rows(q, e),
-                        turned(k, e),
-                        how.scale,
-                    );
+                    dots(&mut scores, [m, e, n], q, k, how.scale);
                     mask.apply(b, how.causal, [from, key], [m, n], &mut scores);
                     for i in 0..m {
                         let out = std::slice::from_raw_parts_mut(out.add(i * w), w);
                         online(&mut scores[i * KEYS..][..n], out, &mut top[i], &mut total[i]);
                     }
-                    product(
-                        [m, n, w],
-                        out,
-                        w,
-                        true,
-                        rows(scores.as_ptr(), KEYS),
-                        rows(v, w),
-                        1.0,
-                    );
+                    add(out, [m, n, w], rows(scores.as_ptr(), KEYS), v, 1.0);
                 }
                 for i in 0..m {
                     let out = std::slice::from_raw_parts_mut(out.add(i * w), w);
@@ -347,58 +344,20 @@ fn backward<C: Float>([q, k, v, y, lse, dy]: [Array; 6], how: &Scores<'_>) -> [A
                         let n = KEYS.min(s - key);
                         let (at_e, at_w) = ((b * s + key) * e, (b * s + key) * w);
                         let (k, v) = (k.at(at_e), v.at(at_w));
-                        product(
-                            [m, e, n],
-                            p.as_mut_ptr(),
-                            KEYS,
-                            false,
-                            rows(q, e),
-                            turned(k, e),
-                            how.scale,
-                        );
+                        dots(&mut p, [m, e, n], q, k, how.scale);
                         mask.apply(b, how.causal, [from, key], [m, n], &mut p);
                         for i in 0..m {
                             powers(&mut p[i * KEYS..][..n], lse[b * l + from + i]);
                         }
-                        product(
-                            [n, m, w],
-                            dv.at(at_w),
-                            w,
-                            true,
-                            turned(p.as_ptr(), KEYS),
-                            rows(dy, w),
-                            1.0,
-                        );
-                        product(
-                            [m, w, n],
-                            slope.as_mut_ptr(),
-                            KEYS,
-                            false,
-                            rows(dy, w),
-                            turned(v, w),
-                            1.0,
-                        );
+                        let turned = rows(p.as_ptr(), KEYS).transposed();
+                        add(dv.at(at_w), [n, m, w], turned, dy, 1.0);
+                        dots(&mut slope, [m, w, n], dy, v, 1.0);
                         for i in 0..m {
                             slopes::<C>(&p[i * KEYS..][..n], &mut slope[i * KEYS..][..n], minus[from + i]);
                         }
-                        product(
-                            [m, n, e],
-                            dq,
-                            e,
-                            true,
-                            rows(slope.as_ptr(), KEYS),
-                            rows(k, e),
-                            how.scale,
-                        );
-                        product(
-                            [n, m, e],
-                            dk.at(at_e),
-                            e,
-                            true,
-                            turned(slope.as_ptr(), KEYS),
-                            rows(q, e),
-                            how.scale,
-                        );
+                        let slope = rows(slope.as_ptr(), KEYS);
+                        add(dq, [m, n, e], slope, k, how.scale);
+                        add(dk.at(at_e), [n, m, e], slope.transposed(), q, how.scale);
                     }
                 }
             }

@@ -9,7 +9,7 @@ mod tile;
 
 use super::isa::{Isa, isa};
 use gemm_common::Parallelism;
-use std::any::TypeId;
+use std::any::Any;
 
 /// A matrix in memory, with rows `row` and columns `col` apart: both are positive.
 #[derive(Clone, Copy)]
@@ -27,15 +27,7 @@ impl<C> Matrix<C> {
         }
     }
 
-    fn cast<D>(self) -> Matrix<D> {
-        Matrix {
-            at: self.at.cast(),
-            row: self.row,
-            col: self.col,
-        }
-    }
-
-    fn transposed(self) -> Matrix<C> {
+    pub(super) fn transposed(self) -> Matrix<C> {
         Matrix {
             at: self.at,
             row: self.col,
@@ -54,147 +46,114 @@ pub(super) enum Start<C> {
     Row(*const C),
 }
 
+/// `out = scale · a · b + start`. Whoever makes one promises to those who compute it that a is m · k, b is k · n and `out`
+/// m · n, and that nobody else uses `out`.
+#[derive(Clone, Copy)]
+pub(super) struct Product<C> {
+    /// m, k and n.
+    pub(super) size: [usize; 3],
+    pub(super) out: *mut C,
+    /// How far apart rows of `out` are.
+    pub(super) step: usize,
+    pub(super) start: Start<C>,
+    pub(super) a: Matrix<C>,
+    pub(super) b: Matrix<C>,
+    pub(super) scale: C,
+}
+
+impl<C: 'static> Product<C> {
+    /// It, if it is of f32, and if it is of f64.
+    fn floats(&self) -> (Option<&Product<f32>>, Option<&Product<f64>>) {
+        let any: &dyn Any = self;
+        (any.downcast_ref(), any.downcast_ref())
+    }
+
+    /// Writes the row that the product is added to, if it is one, into the result; says whether it is added to anything.
+    ///
+    /// # Safety
+    /// What the [product](Product) says.
+    pub(super) unsafe fn begin(&self) -> bool {
+        let [m, _, n] = self.size;
+        if let Start::Row(row) = self.start {
+            for i in 0..m {
+                // SAFETY: the caller's promise.
+                unsafe { self.out.add(i * self.step).copy_from_nonoverlapping(row, n) };
+            }
+        }
+        !matches!(self.start, Start::Zero)
+    }
+}
+
 /// Whether products are computed by tiles of our own, which turn a transposed operand themselves.
 pub(super) fn is_own() -> bool {
     cfg!(target_arch = "x86_64") && isa() != Isa::Baseline
 }
 
-/// Computes `out = scale · a · b + start`, whose rows are `step` apart. C is f32 or f64.
+/// Computes a product of f32 or f64.
 ///
 /// # Safety
-/// a is m · k, b is k · n and `out` m · n; nobody else uses `out`.
-pub(super) unsafe fn gemm<C: Copy + 'static>(
-    size: [usize; 3],
-    out: *mut C,
-    step: usize,
-    start: Start<C>,
-    a: Matrix<C>,
-    b: Matrix<C>,
-    scale: C,
-) {
+/// What the [product](Product) says.
+pub(super) unsafe fn gemm<C: 'static>(product: &Product<C>) {
+    let [m, k, n] = product.size;
     // SAFETY: the caller's promise.
     unsafe {
-        match is_own() && size[0] > 1 && size[1] > 0 && size[2] > 1 {
-            true => tiled(size, out, step, start, a, b, scale),
-            false => library(size, out, step, start, a, b, scale),
+        match is_own() && m > 1 && k > 0 && n > 1 {
+            true => tiled(product),
+            false => library(product),
         }
     }
-}
-
-/// Whether `C` is f32, and not f64.
-fn is_f32<C: 'static>() -> bool {
-    let [is_f32, is_f64] = [TypeId::of::<f32>(), TypeId::of::<f64>()].map(|id| id == TypeId::of::<C>());
-    assert!(is_f32 || is_f64, "matrix products are of f32 or f64");
-    is_f32
 }
 
 /// [`gemm`] by our own tiles, where they are [there](is_own): each element has the same bits however rows and columns are cut.
 ///
 /// # Safety
 /// As there, and no side is 0.
-pub(super) unsafe fn tiled<C: Copy + 'static>(
-    size: [usize; 3],
-    out: *mut C,
-    step: usize,
-    start: Start<C>,
-    a: Matrix<C>,
-    b: Matrix<C>,
-    scale: C,
-) {
+pub(super) unsafe fn tiled<C: 'static>(product: &Product<C>) {
     #[cfg(target_arch = "x86_64")]
-    {
-        macro_rules! call {
-            ($kernel:ident, $t:ident) => {{
-                let start = match start {
-                    Start::Zero => Start::Zero,
-                    Start::Old => Start::Old,
-                    Start::Row(row) => Start::Row(row.cast::<$t>()),
-                };
-                // SAFETY: the caller's promise; C is the kernel's type.
-                unsafe {
-                    let scale = (&raw const scale).cast::<$t>().read();
-                    blocks::product::<tile::$kernel>(size, out.cast(), step, start, a.cast(), b.cast(), scale)
-                }
-            }};
-        }
-        match (isa(), is_f32::<C>()) {
+    // SAFETY: the caller's promise; the processor has the instructions.
+    unsafe {
+        match (isa(), product.floats()) {
             #[cfg(not(wengert_avx2_only))]
-            (Isa::Avx512, true) => call!(F32Avx512, f32),
+            (Isa::Avx512, (Some(product), _)) => return blocks::product::<tile::F32Avx512>(product),
             #[cfg(not(wengert_avx2_only))]
-            (Isa::Avx512, false) => call!(F64Avx512, f64),
-            #[cfg(wengert_avx2_only)]
-            (Isa::Avx512, _) => unreachable!("this build is for AVX2"),
-            (Isa::Avx2, true) => call!(F32Avx2, f32),
-            (Isa::Avx2, false) => call!(F64Avx2, f64),
-            (Isa::Baseline, _) => unreachable!("tiles need AVX2"),
+            (Isa::Avx512, (_, Some(product))) => return blocks::product::<tile::F64Avx512>(product),
+            (Isa::Avx2, (Some(product), _)) => return blocks::product::<tile::F32Avx2>(product),
+            (Isa::Avx2, (_, Some(product))) => return blocks::product::<tile::F64Avx2>(product),
+            _ => {}
         }
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        let _ = (size, out, step, start, a, b, scale);
-        unreachable!("tiles are for x86-64")
-    }
+    unreachable!("no tiles for a product of sizes {:?}", product.size)
 }
 
 /// [`gemm`] by the library.
 ///
 /// # Safety
 /// As there.
-pub(super) unsafe fn library<C: Copy + 'static>(
-    size: [usize; 3],
-    out: *mut C,
-    step: usize,
-    start: Start<C>,
-    a: Matrix<C>,
-    b: Matrix<C>,
-    scale: C,
-) {
-    let [m, k, n] = size;
-    if let Start::Row(row) = start {
-        for i in 0..m {
-            // SAFETY: the caller's promise.
-            unsafe { out.add(i * step).copy_from_nonoverlapping(row, n) };
-        }
-    }
-    let add = !matches!(start, Start::Zero);
-    // The kernels want the result's columns to be the long way: else the transposed product is computed.
-    let step = step as isize;
-    let ([m, n], [row, col], a, b) = match step > 1 {
-        true => ([n, m], [1, step], b.transposed(), a.transposed()),
-        false => ([m, n], [step, 1], a, b),
-    };
+pub(super) unsafe fn library<C: 'static>(product: &Product<C>) {
     macro_rules! call {
-        ($krate:ident, $t:ident) => {
-            // SAFETY: the caller's promise; C is the type that the kernel is for.
+        ($product:ident, $kernel:expr) => {{
+            let Product { size: [m, k, n], out, step, a, b, scale, .. } = *$product;
+            let step = step as isize;
+            // The kernels want the result's columns to be the long way: else the transposed product is computed.
+            let ([m, n], [row, col], a, b) = match step > 1 {
+                true => ([n, m], [1, step], b.transposed(), a.transposed()),
+                false => ([m, n], [step, 1], a, b),
+            };
+            let kernel = $kernel;
+            // SAFETY: the caller's promise.
             unsafe {
-                let number = |x: C| (&raw const x).cast::<$t>().read();
-                $krate::gemm::$t::get_gemm_fn()(
-                    m,
-                    n,
-                    k,
-                    out.cast(),
-                    col,
-                    row,
-                    add,
-                    a.at.cast(),
-                    a.col,
-                    a.row,
-                    b.at.cast(),
-                    b.col,
-                    b.row,
-                    1.0,
-                    number(scale),
-                    false,
-                    false,
-                    false,
+                let add = $product.begin();
+                kernel(
+                    m, n, k, out, col, row, add, a.at, a.col, a.row, b.at, b.col, b.row, 1.0, scale, false, false, false,
                     Parallelism::None,
                 )
             }
-        };
+        }};
     }
-    match is_f32::<C>() {
-        true => call!(gemm_f32, f32),
-        false => call!(gemm_f64, f64),
+    match product.floats() {
+        (Some(product), _) => call!(product, gemm_f32::gemm::f32::get_gemm_fn()),
+        (_, Some(product)) => call!(product, gemm_f64::gemm::f64::get_gemm_fn()),
+        _ => unreachable!("the library's products are of f32 or f64"),
     }
 }
 
@@ -211,8 +170,17 @@ mod tests {
                 row: 1,
                 col: 1,
             };
+            let product = Product {
+                size: [2, 0, 3],
+                out: out.as_mut_ptr(),
+                step: 3,
+                start,
+                a: none,
+                b: none,
+                scale: 1.0,
+            };
             // SAFETY: the operands have no elements, and the result six.
-            unsafe { gemm([2, 0, 3], out.as_mut_ptr(), 3, start, none, none, 1.0) };
+            unsafe { gemm(&product) };
             assert_eq!(out, [want; 6]);
         }
     }

@@ -4,18 +4,19 @@
 //! Large products are cut into pieces, and each piece is computed by one thread. The bits are the same for any number of
 //! threads: where a piece's bits depend on its size, the cuts depend on the product's alone.
 
-mod piece;
+mod way;
 
-use super::gemm::Matrix;
+use super::gemm::{Matrix, Product, Start};
+use super::isa::Lane;
 use super::threads;
 use super::turn::{SIDE, turn};
 use crate::array::Array;
 use crate::kernels;
 use crate::layout::Shape;
 use crate::with_compute;
-use piece::{Number, start};
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use way::Way;
 
 /// A transposed right operand that so many rows are multiplied by is turned, before or tile by tile.
 const TURN: usize = 6;
@@ -37,68 +38,53 @@ pub fn matmul(a: &Array, b: &Array, batch: &Shape, bias: Option<&Array>) -> Arra
     with_compute!(dtype, C => run::<C>(&a, &b, batch, bias)).cast(dtype)
 }
 
-/// One thread's work: `out` = `a · b + bias`, where rows of `out` are `step` apart.
-struct Piece<C> {
-    /// Rows, depth and columns; none is 0.
-    size: [usize; 3],
-    out: *mut C,
-    step: usize,
-    a: Matrix<C>,
-    b: Matrix<C>,
-    /// As many numbers as there are columns, or null.
-    bias: *const C,
-}
-
 /// A stack of products of one size, and how each is cut.
 struct Stack<C> {
-    whole: Piece<C>,
+    whole: Product<C>,
     /// Sizes of the stack's dimensions, and how far apart operands are along them.
     dims: SmallVec<[(usize, isize, isize); 4]>,
     rows: usize,
     columns: usize,
-    tiled: bool,
+    way: Way,
 }
 
 // SAFETY: operands are only read, and no two pieces share an element of the result.
 unsafe impl<C> Sync for Stack<C> {}
 
-fn run<C: Number>(a: &Array, b: &Array, batch: &Shape, bias: Option<Array>) -> Array {
+fn run<C: Lane>(a: &Array, b: &Array, batch: &Shape, bias: Option<Array>) -> Array {
     let ([m, k], [_, n]) = (sides(a), sides(b));
     let shape: Shape = match batch.rank() {
         0 => [m, n].into(),
         _ => batch.iter().copied().chain([m, n]).collect(),
     };
+    if k == 0 {
+        return match bias {
+            Some(bias) => kernels::copy(&bias.broadcast_to(&shape)),
+            None => Array::full(shape, 0.0, C::DTYPE),
+        };
+    }
     let mut result = Array::uninit(shape, C::DTYPE);
     let numel = result.numel();
     if numel == 0 {
         return result;
     }
-    let out = result.uninit_slice::<C>();
-    let bias = bias.as_ref().map_or(std::ptr::null(), |bias| bias.as_ptr::<C>());
-    if k == 0 {
-        // SAFETY: the result has numel / n rows of n elements, and the bias n.
-        unsafe { start(out, [numel / n, n], n, bias) };
-        return result;
-    }
     let (a, mut b) = (readable(a), readable(b));
-    let first = matrix(&a);
-    let mut second = matrix(&b);
-    if n > 1 && second.col != 1 && C::turns([m, k, n], first.col) {
-        let alone = narrow(&b);
-        // A matrix that is used once by few rows is better left as it is.
-        if C::ALWAYS || numel / n / (alone.numel() / (k * n)) >= TURN {
-            b = Cow::Owned(turned::<C>(&alone));
-            second = matrix(&b);
-        }
-    }
-    let mut whole = Piece {
+    let mut whole = Product {
         size: [m, k, n],
-        out,
+        out: result.uninit_slice::<C>(),
         step: n,
-        a: first,
-        b: second,
-        bias,
+        start: match &bias {
+            Some(bias) => Start::Row(bias.as_ptr::<C>()),
+            None => Start::Zero,
+        },
+        a: matrix(&a),
+        b: matrix(&b),
+        scale: C::from_i64(1),
     };
+    if whole.b.col != 1 && Way::of(&whole, || numel * k / narrow(&b).numel()) == Way::Turn {
+        b = Cow::Owned(turned::<C>(&narrow(&b)));
+        whole.b = matrix(&b);
+    }
     let mut dims = stack_dims(&a, &b, batch);
     // Many matrices times one are one tall matrix times it, where all their rows are evenly spaced.
     if let [(size, a_step, 0)] = dims[..] {
@@ -109,21 +95,21 @@ fn run<C: Number>(a: &Array, b: &Array, batch: &Shape, bias: Option<Array>) -> A
             dims.clear();
         }
     }
+    let way = Way::of(&whole, || 0);
     if dims.is_empty() && cost(whole.size) < threads::GRAIN {
         // SAFETY: its sizes and strides are those of its operands and of the result.
-        unsafe { C::piece(&whole) };
+        unsafe { way.compute(&whole) };
         return result;
     }
-    Stack::new(whole, dims).run();
+    Stack::new(whole, dims, way).run();
     result
 }
 
-impl<C: Number> Stack<C> {
-    fn new(whole: Piece<C>, dims: SmallVec<[(usize, isize, isize); 4]>) -> Stack<C> {
+impl<C: Lane> Stack<C> {
+    fn new(whole: Product<C>, dims: SmallVec<[(usize, isize, isize); 4]>, way: Way) -> Stack<C> {
         let [m, k, n] = whole.size;
         let grains = cost(whole.size) / threads::GRAIN;
-        let tiled = C::is_tiled(&whole);
-        let pieces = match (tiled, threads::get_num_threads()) {
+        let pieces = match (way == Way::Tiles, threads::get_num_threads()) {
             // Up to eight pieces while they are small; beyond, as many as keep many cores busy.
             (false, _) => grains.clamp(1, 8).max(grains / 16).min(64),
             // Those may be cut in any way: some for each thread, since one may be slower than others.
@@ -143,7 +129,7 @@ impl<C: Number> Stack<C> {
             dims,
             rows,
             columns,
-            tiled,
+            way,
         }
     }
 
@@ -153,40 +139,32 @@ impl<C: Number> Stack<C> {
         let count = self.dims.iter().map(|d| d.0).product::<usize>() * down * across;
         if count == 1 {
             // SAFETY: as below.
-            return unsafe { self.compute(&self.whole) };
+            return unsafe { self.way.compute(&self.whole) };
         }
         let cost = cost([m.min(self.rows), k, n.min(self.columns)]);
         threads::split(count, 1, cost.max(1), |start, len| {
             for task in start..start + len {
                 let (task, j) = (task / across, task % across);
                 let piece = self.piece(task / down, task % down * self.rows, j * self.columns);
+                let way = match self.way {
+                    Way::Tiles => Way::Tiles,
+                    _ => Way::of(&piece, || 0),
+                };
                 // SAFETY: its sizes and strides are those of its operands and of the result.
-                unsafe { self.compute(&piece) };
+                unsafe { way.compute(&piece) };
             }
         });
     }
 
-    /// # Safety
-    /// As [`Number::piece`].
-    unsafe fn compute(&self, piece: &Piece<C>) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            match self.tiled {
-                true => C::tiles(piece),
-                false => C::piece(piece),
-            }
-        }
-    }
-
     /// What is to be done from row `i` and column `j` of the stack's product number `at`.
-    fn piece(&self, at: usize, i: usize, j: usize) -> Piece<C> {
-        let Piece {
+    fn piece(&self, at: usize, i: usize, j: usize) -> Product<C> {
+        let Product {
             size: [m, k, n],
             out,
-            step,
+            start,
             a,
             b,
-            bias,
+            ..
         } = self.whole;
         let (mut rest, mut a_at, mut b_at) = (at, i as isize * a.row, j as isize * b.col);
         for &(size, a_step, b_step) in self.dims.iter().rev() {
@@ -195,17 +173,16 @@ impl<C: Number> Stack<C> {
             a_at += place * a_step;
             b_at += place * b_step;
         }
-        Piece {
+        Product {
             size: [self.rows.min(m - i), k, self.columns.min(n - j)],
             out: out.wrapping_add((at * m + i) * n + j),
-            step,
+            start: match start {
+                Start::Row(row) => Start::Row(row.wrapping_add(j)),
+                _ => start,
+            },
             a: a.shifted(a_at),
             b: b.shifted(b_at),
-            bias: if bias.is_null() {
-                bias
-            } else {
-                bias.wrapping_add(j)
-            },
+            ..self.whole
         }
     }
 }
@@ -232,7 +209,7 @@ fn strides(x: &Array) -> [isize; 2] {
     }
 }
 
-fn matrix<C: Number>(x: &Array) -> Matrix<C> {
+fn matrix<C: Lane>(x: &Array) -> Matrix<C> {
     let [row, col] = strides(x);
     Matrix {
         at: x.as_ptr::<C>(),
@@ -293,7 +270,7 @@ fn readable(x: &Array) -> Cow<'_, Array> {
 }
 
 /// A contiguous copy of transposed matrices, whose rows are 1 apart.
-fn turned<C: Number>(x: &Array) -> Array {
+fn turned<C: Lane>(x: &Array) -> Array {
     struct Ends<C>(*const C, *mut C);
     // SAFETY: the source is only read, and no two squares share an element of the copy.
     unsafe impl<C> Sync for Ends<C> {}

@@ -1,13 +1,13 @@
 //! A product cut into blocks that stay in the caches, and those into register tiles.
 
 use super::tile::{Kernel, Source, Tile};
-use super::{Matrix, Start};
+use super::{Matrix, Product, Start};
 use crate::array::Array;
 use crate::cpu::turn::turn;
 use crate::dtype::Element;
 use std::mem::MaybeUninit;
 
-/// `out = scale · a · b` (+ `start`), whose rows are `step` apart.
+/// Computes a product.
 ///
 /// For each block of the right operand, some panels two vectors wide, the left one is gone over in strips of a few rows. A
 /// panel is made (its rows laid one after the other) while the first strip is multiplied by it.
@@ -15,16 +15,17 @@ use std::mem::MaybeUninit;
 /// An element's products are summed in one order, which depends on the depth alone.
 ///
 /// # Safety
-/// The processor has the kernel's instructions; a is m · k, b is k · n and `out` m · n, none of them 0; nobody else uses `out`.
-pub(super) unsafe fn product<K: Kernel>(
-    [m, k, n]: [usize; 3],
-    out: *mut K::C,
-    step: usize,
-    start: Start<K::C>,
-    a: Matrix<K::C>,
-    b: Matrix<K::C>,
-    scale: K::C,
-) {
+/// The processor has the kernel's instructions, what the [product](Product) says holds, and no side of it is 0.
+pub(super) unsafe fn product<K: Kernel>(product: &Product<K::C>) {
+    let &Product {
+        size: [m, k, n],
+        out,
+        step,
+        start,
+        a,
+        b,
+        scale,
+    } = product;
     let width = 2 * K::LANES;
     // Which products are summed first must not depend on how the rows and columns are cut.
     let most = if k <= 1024 { 256 } else { 512 };

@@ -1,6 +1,6 @@
 //! Matrices of f64 in row-major order, and the loops that decompositions are made of.
 
-use crate::cpu::gemm;
+use crate::cpu::gemm::{self, Product, Start, gemm};
 use std::ops::Range;
 
 /// Columns, or rows, that are worked on together: what one block leaves for the rest is a matrix product.
@@ -185,15 +185,15 @@ pub(super) fn add_product(out: &mut [f64], step: usize, c: f64, a: Part<'_>, b: 
     // SAFETY: a is m · k and b is k · n, as `part` made them; the m · n elements lie within `out`, as was checked, which
     // this borrow alone can reach.
     unsafe {
-        gemm::gemm(
-            [m, k, n],
-            out.as_mut_ptr(),
+        gemm(&Product {
+            size: [m, k, n],
+            out: out.as_mut_ptr(),
             step,
-            gemm::Start::Old,
-            a.lies(),
-            b.lies(),
-            c,
-        )
+            start: Start::Old,
+            a: a.lies(),
+            b: b.lies(),
+            scale: c,
+        })
     }
 }
 
