@@ -24,7 +24,7 @@ use super::isa::Lane;
 use super::shared::{In, Out};
 use super::threads;
 use crate::array::Array;
-use crate::dtype::Compute;
+use crate::dtype::{Compute, DType};
 use crate::with_compute;
 use patches::{Segment, segments};
 use tile::Tile;
@@ -180,7 +180,14 @@ pub fn conv_input(dy: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, 
 
 /// The transpose of [`conv`] in w: dw [O, C/groups, kernel] from x [N, C, d, h, w] and dy [N, O, d, h, w].
 pub fn conv_weight(x: &Array, dy: &Array, spec: &ConvSpec, kernel: [usize; 3]) -> Array {
-    let (dtype, compute) = (x.dtype(), x.dtype().compute());
+    let (dtype, compute) = (
+        x.dtype(),
+        if x.dtype() == DType::F64 {
+            DType::F64
+        } else {
+            DType::F32
+        },
+    );
     let [x, dy] = [x, dy].map(|a| a.cast(compute).contiguous());
     let sum = Taps {
         images: x.shape()[0],
@@ -197,7 +204,7 @@ pub fn conv_weight(x: &Array, dy: &Array, spec: &ConvSpec, kernel: [usize; 3]) -
         step: [1; 3],
     };
     let shape = [dy.shape()[1], sum.channels, kernel[0], kernel[1], kernel[2]];
-    with_compute!(compute, C => sum.weight_gradient::<C>(&x, &dy).reshape(shape)).cast(dtype)
+    with_float!(compute, C => sum.weight_gradient::<C>(&x, &dy).reshape(shape)).cast(dtype)
 }
 
 /// Computes sums over one source, given the weight for a group, an output channel, a channel and a tap of the kernel.

@@ -7,7 +7,8 @@ use super::{FEW, In, Out, Taps, product};
 use crate::array::Array;
 use crate::cpu::isa::{Isa, Lane, dispatch, isa};
 use crate::cpu::threads;
-use crate::real::Real;
+use crate::cpu::vector::{Float, Vector};
+use std::array::from_fn;
 
 /// Positions whose products are added up in one go: of patches, and of slabs.
 const RUN: usize = 512;
@@ -21,7 +22,7 @@ const PIECES: usize = 8;
 
 impl Taps {
     /// dw [groups × outputs, depth].
-    pub(super) fn weight_gradient<C: Lane>(&self, x: &Array, dy: &Array) -> Array {
+    pub(super) fn weight_gradient<C: Float>(&self, x: &Array, dy: &Array) -> Array {
         let (depth, outputs, total) = (
             self.depth(),
             self.groups * self.outputs,
@@ -106,7 +107,7 @@ impl Taps {
     ///
     /// # Safety
     /// The arrays have the sums' sizes; nobody else writes these rows.
-    unsafe fn part<C: Lane>(
+    unsafe fn part<C: Float>(
         &self,
         x: In<C>,
         dy: In<C>,
@@ -192,7 +193,7 @@ impl Taps {
     ///
     /// # Safety
     /// As there; the slabs are this sum's.
-    unsafe fn part_of_slabs<C: Lane>(
+    unsafe fn part_of_slabs<C: Float>(
         &self,
         slab: &Slab,
         seen: &mut Seen<C>,
@@ -258,7 +259,7 @@ struct Sums<C> {
     _of: std::marker::PhantomData<C>,
 }
 
-impl<C: Lane> Sums<C> {
+impl<C: Float> Sums<C> {
     fn new(left: usize, right: usize) -> Sums<C> {
         let [r, t, l] = tile::<C>();
         let lanes = Array::full([left.div_ceil(r) * right.div_ceil(t) * r * t * l], 0.0, C::DTYPE);
@@ -279,10 +280,8 @@ impl<C: Lane> Sums<C> {
         // SAFETY: the caller's promise.
         unsafe {
             match tile::<C>() {
-                [6, _, 16] => blocks::<C, 6, 4, 16>(n, left, step, m, right, offsets, sums),
-                [6, ..] => blocks::<C, 6, 4, 8>(n, left, step, m, right, offsets, sums),
-                [_, _, 8] => blocks::<C, 4, 3, 8>(n, left, step, m, right, offsets, sums),
-                _ => blocks::<C, 4, 3, 4>(n, left, step, m, right, offsets, sums),
+                [6, ..] => blocks::<C, 6, 4>(n, left, step, m, right, offsets, sums),
+                _ => blocks::<C, 4, 3>(n, left, step, m, right, offsets, sums),
             }
         }
     }
@@ -309,21 +308,22 @@ impl<C: Lane> Sums<C> {
 }
 
 /// Rows of the left operand, of the right one, and lanes in each sum of the tile.
-fn tile<C: Lane>() -> [usize; 3] {
-    match (isa(), const { size_of::<C>() == 4 }) {
-        (Isa::Avx512, true) => [6, 4, 16],
-        (Isa::Avx512, false) => [6, 4, 8],
-        (Isa::Avx2, true) => [4, 3, 8],
-        _ => [4, 3, 4],
+fn tile<C: Float>() -> [usize; 3] {
+    match isa() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => [6, 4, C::Avx512::LANES],
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => [4, 3, C::Avx2::LANES],
+        _ => [4, 3, C::Baseline::LANES],
     }
 }
 
-dispatch!(unsafe fn blocks<C: Lane; const R: usize, const T: usize, const L: usize>(
+dispatch!(vectors unsafe fn blocks<C: Float; const R: usize, const T: usize>(
     n: usize, left: *const C, step: usize, m: usize, right: *const C, offsets: &[usize], out: *mut C
 ) => blocks_body);
 
 #[inline(always)]
-unsafe fn blocks_body<S: Real, C: Lane, const R: usize, const T: usize, const L: usize>(
+unsafe fn blocks_body<V: Vector<C = C>, C: Float, const R: usize, const T: usize>(
     n: usize,
     left: *const C,
     step: usize,
@@ -332,37 +332,31 @@ unsafe fn blocks_body<S: Real, C: Lane, const R: usize, const T: usize, const L:
     offsets: &[usize],
     out: *mut C,
 ) {
-    const { assert!(size_of::<S>() == size_of::<C>()) };
-    let (left, right, out) = (
-        left.cast::<S>(),
-        right.cast::<S>(),
-        out.cast::<[[[S; L]; T]; R]>(),
-    );
     let rows = offsets.len();
     for r in (0..m).step_by(R) {
         for t in (0..rows).step_by(T) {
             // Rows past the last one are the last one again, and nobody asks for their sums.
-            let a: [usize; R] = std::array::from_fn(|i| (r + i).min(m - 1) * step);
-            let b: [usize; T] = std::array::from_fn(|i| offsets[(t + i).min(rows - 1)]);
-            // SAFETY: the caller's promise; S has the bits of C.
+            let a: [_; R] = from_fn(|i| left.wrapping_add((r + i).min(m - 1) * step));
+            let b: [_; T] = from_fn(|i| right.wrapping_add(offsets[(t + i).min(rows - 1)]));
+            let tile = out.wrapping_add((r / R * rows.div_ceil(T) + t / T) * R * T * V::LANES);
+            let at = |i: usize, j: usize| tile.wrapping_add((i * T + j) * V::LANES);
+            // SAFETY: the caller's promise.
             unsafe {
-                let tile = out.add(r / R * rows.div_ceil(T) + t / T);
-                let mut sums = tile.read();
-                let mut at = 0;
-                while at < n {
-                    let y: [[S; L]; T] =
-                        std::array::from_fn(|i| right.add(b[i] + at).cast::<[S; L]>().read());
+                let mut sums: [[V; T]; R] = from_fn(|i| from_fn(|j| V::load(at(i, j))));
+                for k in (0..n).step_by(V::LANES) {
+                    let y = b.map(|b| V::load(b.add(k)));
                     for i in 0..R {
-                        let x = left.add(a[i] + at).cast::<[S; L]>().read();
+                        let x = V::load(a[i].add(k));
                         for j in 0..T {
-                            for l in 0..L {
-                                sums[i][j][l] = x[l].mul_add(y[j][l], sums[i][j][l]);
-                            }
+                            sums[i][j] = x.mul_add(y[j], sums[i][j]);
                         }
                     }
-                    at += L;
                 }
-                tile.write(sums);
+                for i in 0..R {
+                    for j in 0..T {
+                        sums[i][j].store(at(i, j), false);
+                    }
+                }
             }
         }
     }
