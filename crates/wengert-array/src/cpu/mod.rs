@@ -29,8 +29,6 @@ pub(crate) mod index;
 pub(crate) mod interpolate;
 pub(crate) mod interpret;
 pub(crate) mod isa;
-#[allow(dead_code)]
-mod lanes;
 pub(crate) mod linalg;
 pub(crate) mod matmul;
 pub(crate) mod norm;
