@@ -53,8 +53,40 @@ unsafe fn load_body<S, C: Lane, T: Element>(from: &[T], to: &mut [MaybeUninit<C>
 #[allow(clippy::extra_unused_type_parameters)]
 #[inline(always)]
 unsafe fn store_body<S, C: Lane, T: Element>(from: &[C], to: &mut [MaybeUninit<T>]) {
+    if C::DTYPE.is_float() && T::DTYPE.is_integer() {
+        return whole_numbers(from, to);
+    }
     for (to, v) in to.iter_mut().zip(from) {
         to.write(T::store(*v));
+    }
+}
+
+/// Numbers without their fractions, a stretch at a time: by way of 32 bits where all of it is within them, which every
+/// processor converts many at a time, and else of 64.
+#[inline(always)]
+fn whole_numbers<C: Lane, T: Element>(from: &[C], to: &mut [MaybeUninit<T>]) {
+    const STRETCH: usize = 64;
+    for (to, from) in to.chunks_mut(STRETCH).zip(from.chunks(STRETCH)) {
+        let small = |v: &C| match C::DTYPE {
+            DType::F32 => v.to_f32().abs() < 2147483648.0,
+            _ => v.to_f64().abs() < 2147483648.0,
+        };
+        if from.iter().fold(true, |all, v| all & small(v)) {
+            for (to, v) in to.iter_mut().zip(from) {
+                // SAFETY: it was looked at above: it is a number that an i32 can hold.
+                let v: i32 = unsafe {
+                    match C::DTYPE {
+                        DType::F32 => v.to_f32().to_int_unchecked(),
+                        _ => v.to_f64().to_int_unchecked(),
+                    }
+                };
+                to.write(T::store(i64::from(v)));
+            }
+        } else {
+            for (to, v) in to.iter_mut().zip(from) {
+                to.write(T::store(*v));
+            }
+        }
     }
 }
 
@@ -187,6 +219,33 @@ mod tests {
                 "{v:e}: {b:?} and not {brain:?}"
             );
         }
+    }
+
+    #[test]
+    fn fractions_are_dropped_and_integers_wrap_whatever_stands_beside() {
+        let odd = [
+            3e9,
+            -3e9,
+            1e19,
+            -1e30,
+            f32::NAN,
+            f32::INFINITY,
+            -2147483648.0,
+            2147483648.0,
+        ];
+        let mut numbers: Vec<f32> = (-300..300).map(|i| i as f32 * 1.7).collect();
+        numbers.extend((0..64 * odd.len()).map(|i| if i % 64 == 9 { odd[i / 64] } else { i as f32 - 0.5 }));
+        let wide: Vec<f64> = numbers.iter().map(|v| f64::from(*v)).collect();
+        fn wrapped<T: Element>(numbers: &[f32], cut: fn(i64) -> T) -> Vec<T> {
+            numbers.iter().map(|v| cut(*v as i64)).collect()
+        }
+        assert_eq!(stored::<f32, u8>(&numbers), wrapped(&numbers, |v| v as u8));
+        assert_eq!(stored::<f32, i8>(&numbers), wrapped(&numbers, |v| v as i8));
+        assert_eq!(stored::<f64, i16>(&wide), wrapped(&numbers, |v| v as i16));
+        assert_eq!(stored::<f32, i32>(&numbers), wrapped(&numbers, |v| v as i32));
+        assert_eq!(stored::<f64, i32>(&wide), wrapped(&numbers, |v| v as i32));
+        assert_eq!(stored::<f32, i64>(&numbers), wrapped(&numbers, |v| v));
+        assert_eq!(stored::<f64, i64>(&wide), wrapped(&numbers, |v| v));
     }
 
     #[test]

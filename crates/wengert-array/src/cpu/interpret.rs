@@ -5,8 +5,9 @@
 //! share, and hands its result on in the first-level cache. That takes a few times as long as a compiled rule where
 //! the elements are in the cache, and no longer where memory is what takes the time.
 
+use super::bits;
 use super::isa::{Lane, dispatch};
-use super::pointwise::{Rule, TILE, run};
+use super::pointwise::{Line, Registers, Rule, TILE, run};
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::layout::Shape;
@@ -25,6 +26,14 @@ pub fn interpret<const I: usize, const O: usize>(
     out: [DType; O],
 ) -> [Array; O] {
     let program = Program::new(rule, &outputs);
+    if let (Some((op, a, b)), [dtype]) = (program.bits(), &out[..]) {
+        let side = |slot| match slot {
+            Slot::Input(k) => x[k].clone().expect("it is read"),
+            Slot::Register(c) => Array::full([], program.constants[c], *dtype),
+        };
+        let y = bits::combine(op, &side(a), &side(b), shape, *dtype);
+        return std::array::from_fn(|_| y.clone());
+    }
     match compute.compute() {
         DType::F32 => run(program.rule::<f32, I, O>(), x, [], shape, out),
         DType::F64 => run(program.rule::<f64, I, O>(), x, [], shape, out),
@@ -44,14 +53,44 @@ enum Function {
     Unary(Unary),
     Special(Special),
     Binary(Binary),
+    Rem,
     Integer(IntOp),
     Select,
+    /// One of two by a comparison, which nobody else has to see.
+    Choose(Choice),
 }
 
 struct Step {
     function: Function,
-    reads: [Slot; 3],
+    reads: [Slot; 4],
     to: usize,
+}
+
+/// A choice's comparison, if it is one by a comparison.
+fn compared(rule: &ExprGraph, mask: Expr) -> Option<(Choice, Expr, Expr)> {
+    match mask {
+        Expr::Node(k) => match rule.nodes[k as usize] {
+            ExprNode::Binary(f, a, b) => Choice::named(f).map(|f| (f, a, b)),
+            _ => None,
+        },
+        Expr::Const(_) => None,
+    }
+}
+
+/// The steps and constants that step `i` reads, those of a comparison in place of what it gives.
+fn reads(rule: &ExprGraph, i: usize) -> impl Iterator<Item = Expr> {
+    let node = &rule.nodes[i];
+    let reads = match *node {
+        ExprNode::Select(mask, yes, no) => match compared(rule, mask) {
+            Some((_, a, b)) => [Some(a), Some(b), Some(yes), Some(no)],
+            None => [Some(mask), Some(yes), Some(no), None],
+        },
+        _ => {
+            let [a, b, c] = node.reads();
+            [a, b, c, None]
+        }
+    };
+    reads.into_iter().flatten()
 }
 
 /// A rule as steps over registers. Constants fill registers of their own, once.
@@ -64,18 +103,21 @@ struct Program {
 
 impl Program {
     fn new(rule: &ExprGraph, outputs: &[usize]) -> Program {
-        // When each step's result is last read: outputs are read at the end.
+        // When each step's result is last read, 0 for never: outputs are read at the end.
         let mut last = vec![0; rule.nodes.len()];
-        for (i, node) in rule.nodes.iter().enumerate() {
-            for e in node.reads().into_iter().flatten() {
-                if let Expr::Node(k) = e {
-                    last[k as usize] = i;
-                }
-            }
-        }
         for &o in outputs {
             if let Expr::Node(k) = rule.outputs[o] {
                 last[k as usize] = usize::MAX;
+            }
+        }
+        for i in (0..rule.nodes.len()).rev() {
+            if last[i] == 0 {
+                continue;
+            }
+            for e in reads(rule, i) {
+                if let Expr::Node(k) = e {
+                    last[k as usize] = last[k as usize].max(i);
+                }
             }
         }
         let mut constants: Vec<f64> = Vec::new();
@@ -92,6 +134,7 @@ impl Program {
             Input(usize),
             Constant(usize),
             Free(usize),
+            Nowhere,
         }
         let mut places: Vec<Place> = Vec::new();
         let (mut free, mut registers) = (Vec::new(), 0);
@@ -101,21 +144,30 @@ impl Program {
                 places.push(Place::Input(*k));
                 continue;
             }
+            if last[i] == 0 {
+                places.push(Place::Nowhere);
+                continue;
+            }
             let mut find = |e: Expr| match e {
                 Expr::Const(c) => Place::Constant(constant(c)),
                 Expr::Node(k) => places[k as usize],
             };
-            let (function, reads) = match *node {
+            let (function, read) = match *node {
                 ExprNode::Unary(f, a) => {
                     let function = match (Unary::named(f), Special::named(f)) {
                         (Some(f), _) => Function::Unary(f),
                         (None, Some(f)) => Function::Special(f),
                         (None, None) => unreachable!("`Real` has no function `{f}`"),
                     };
-                    (function, [find(a); 3])
+                    (function, [find(a); 4])
                 }
                 ExprNode::Binary("polygamma", Expr::Const(n), a) => {
-                    (Function::Special(Special::Polygamma(n as u32)), [find(a); 3])
+                    let function = match n as u32 {
+                        0 => Function::Unary(Unary::Digamma),
+                        1 => Function::Unary(Unary::Trigamma),
+                        n => Function::Special(Special::Polygamma(n)),
+                    };
+                    (function, [find(a); 4])
                 }
                 ExprNode::Binary(f, a, b) => {
                     let integer = [
@@ -129,12 +181,19 @@ impl Program {
                     let function = match (Binary::named(f), integer.into_iter().find(|op| op.name() == f)) {
                         (Some(f), _) => Function::Binary(f),
                         (None, Some(f)) => Function::Integer(f),
+                        (None, None) if f == "rem" => Function::Rem,
                         (None, None) => unreachable!("`Real` has no operator `{f}`"),
                     };
                     let (a, b) = (find(a), find(b));
-                    (function, [a, b, b])
+                    (function, [a, b, b, b])
                 }
-                ExprNode::Select(m, a, b) => (Function::Select, [find(m), find(a), find(b)]),
+                ExprNode::Select(m, yes, no) => match compared(rule, m) {
+                    Some((f, a, b)) => (Function::Choose(f), [find(a), find(b), find(yes), find(no)]),
+                    None => {
+                        let (m, yes, no) = (find(m), find(yes), find(no));
+                        (Function::Select, [m, yes, no, no])
+                    }
+                },
                 ExprNode::Input(_) => unreachable!("handled above"),
             };
             // Taken before what is read here is given back: a step never writes what it reads.
@@ -143,10 +202,7 @@ impl Program {
                 registers - 1
             });
             places.push(Place::Free(to));
-            let mut done: Vec<u32> = node
-                .reads()
-                .into_iter()
-                .flatten()
+            let mut done: Vec<u32> = reads(rule, i)
                 .filter_map(|e| match e {
                     Expr::Node(k) if last[k as usize] == i => Some(k),
                     _ => None,
@@ -159,11 +215,7 @@ impl Program {
                     free.push(r);
                 }
             }
-            // A result that nobody reads must not keep its register.
-            if last[i] == 0 {
-                free.push(to);
-            }
-            steps.push((function, reads, to));
+            steps.push((function, read, to));
         }
         let outputs: Vec<Place> = outputs
             .iter()
@@ -177,6 +229,7 @@ impl Program {
             Place::Input(k) => Slot::Input(k),
             Place::Constant(k) => Slot::Register(k),
             Place::Free(k) => Slot::Register(n + k),
+            Place::Nowhere => unreachable!("nobody reads it"),
         };
         Program {
             registers,
@@ -190,6 +243,20 @@ impl Program {
                 .collect(),
             outputs: outputs.into_iter().map(slot).collect(),
             constants,
+        }
+    }
+
+    /// The operation on bits that is all there is to it, and its two sides.
+    fn bits(&self) -> Option<(IntOp, Slot, Slot)> {
+        match &self.steps[..] {
+            [
+                Step {
+                    function: Function::Integer(op @ (IntOp::And | IntOp::Or | IntOp::Xor)),
+                    reads: [a, b, ..],
+                    ..
+                },
+            ] => Some((*op, *a, *b)),
+            _ => None,
         }
     }
 
@@ -213,42 +280,58 @@ impl Program {
         x: &[*const C; I],
         out: &mut [MaybeUninit<C>],
         n: usize,
-        registers: &mut Vec<Vec<C>>,
+        registers: &mut Registers<C>,
     ) {
         if registers.is_empty() {
-            let constants = self.constants.iter().map(|c| vec![C::from_f64(*c); TILE]);
-            registers.extend(constants);
-            registers.resize_with(self.constants.len() + self.registers, || vec![C::default(); TILE]);
-        }
-        for step in &self.steps {
-            let mut to = std::mem::take(&mut registers[step.to]);
-            let [a, b, c] = step.reads.map(|slot| match slot {
-                // SAFETY: the caller's promise.
-                Slot::Input(k) => unsafe { std::slice::from_raw_parts(x[k], n) },
-                Slot::Register(r) => &registers[r][..n],
+            let constants = self.constants.iter();
+            registers.extend(constants.map(|c| Line([MaybeUninit::new(C::from_f64(*c)); TILE])));
+            registers.resize_with(self.constants.len() + self.registers, || {
+                Line([const { MaybeUninit::uninit() }; TILE])
             });
-            let y = &mut to[..n];
-            // SAFETY: these functions are unsafe only because they are compiled for instructions, which the dispatch
-            // finds the processor to have.
+        }
+        assert!(n <= TILE);
+        for (i, step) in self.steps.iter().enumerate() {
+            // The last step's result is the only one's: it goes there at once.
+            let last = O == 1 && i + 1 == self.steps.len() && self.outputs[0] == Slot::Register(step.to);
+            let to = match last {
+                true => out[..n].as_mut_ptr(),
+                false => registers[step.to].0.as_mut_ptr(),
+            };
+            // SAFETY: n ≤ TILE numbers: of an input by the caller's promise; of a register that a step before has written, or that
+            // holds a constant. None of them is the step's own.
+            let [a, b, c, d] = step.reads.map(|slot| unsafe {
+                let from = match slot {
+                    Slot::Input(k) => x[k],
+                    Slot::Register(r) => registers[r].0.as_ptr().cast::<C>(),
+                };
+                std::slice::from_raw_parts(from, n)
+            });
+            // SAFETY: the functions are unsafe only because they are compiled for instructions, which the dispatch finds the
+            // processor to have; there are n numbers to write, which overlap none of those that are read.
             unsafe {
+                let y = std::slice::from_raw_parts_mut(to, n);
                 match step.function {
                     Function::Unary(f) => unary(f, a, y),
                     Function::Binary(f) => binary(f, a, b, y),
+                    Function::Rem => rem(a, b, y),
                     Function::Select => select(a, b, c, y),
+                    Function::Choose(f) => choice(f, a, b, c, d, y),
                     Function::Special(f) => {
-                        y.iter_mut()
-                            .zip(a)
-                            .for_each(|(y, x)| *y = C::from_f64(f.eval(x.to_f64())));
+                        for (y, x) in y.iter_mut().zip(a) {
+                            y.write(C::from_f64(f.eval(x.to_f64())));
+                        }
                     }
                     Function::Integer(f) => integer(f, a, b, y),
                 }
             }
-            registers[step.to] = to;
+            if last {
+                return;
+            }
         }
         for (slot, out) in self.outputs.iter().zip(out.chunks_mut(TILE)) {
             let from = match *slot {
                 Slot::Input(k) => x[k],
-                Slot::Register(r) => registers[r].as_ptr(),
+                Slot::Register(r) => registers[r].0.as_ptr().cast(),
             };
             // SAFETY: n ≤ TILE elements there, by the caller's promise or the register's length.
             unsafe { std::ptr::copy_nonoverlapping(from, out[..n].as_mut_ptr().cast::<C>(), n) };
@@ -274,7 +357,7 @@ macro_rules! functions {
         /// # Safety
         /// `S` has the bits of `C`.
         #[inline(always)]
-        unsafe fn $body<S: Real, C: Lane>(f: $Kind, $($x: &[C],)* out: &mut [C]) {
+        unsafe fn $body<S: Real, C: Lane>(f: $Kind, $($x: &[C],)* out: &mut [MaybeUninit<C>]) {
             $(
                 // SAFETY: the caller's promise.
                 let $x = unsafe { view::<S, C>($x) };
@@ -290,20 +373,33 @@ macro_rules! functions {
 
 macro_rules! each {
     ($out:ident, ($a:ident) => $y:expr) => {
-        $out.iter_mut().zip($a).for_each(|(y, &$a)| *y = $y)
+        $out.iter_mut().zip($a).for_each(|(y, &$a)| {
+            y.write($y);
+        })
     };
     ($out:ident, ($a:ident, $b:ident) => $y:expr) => {
-        $out.iter_mut()
-            .zip($a)
-            .zip($b)
-            .for_each(|((y, &$a), &$b)| *y = $y)
+        $out.iter_mut().zip($a).zip($b).for_each(|((y, &$a), &$b)| {
+            y.write($y);
+        })
     };
     ($out:ident, ($a:ident, $b:ident, $c:ident) => $y:expr) => {
         $out.iter_mut()
             .zip($a)
             .zip($b)
             .zip($c)
-            .for_each(|(((y, &$a), &$b), &$c)| *y = $y)
+            .for_each(|(((y, &$a), &$b), &$c)| {
+                y.write($y);
+            })
+    };
+    ($out:ident, ($a:ident, $b:ident, $c:ident, $d:ident) => $y:expr) => {
+        $out.iter_mut()
+            .zip($a)
+            .zip($b)
+            .zip($c)
+            .zip($d)
+            .for_each(|((((y, &$a), &$b), &$c), &$d)| {
+                y.write($y);
+            })
     };
 }
 
@@ -311,6 +407,7 @@ functions! {
     enum Unary, fn unary_body(a)(a);
     Neg "neg" => -a,
     Exp "exp" => a.exp(),
+    Exp2 "exp2" => a.exp2(),
     Ln "ln" => a.ln(),
     Sqrt "sqrt" => a.sqrt(),
     Sin "sin" => a.sin(),
@@ -318,12 +415,19 @@ functions! {
     Tanh "tanh" => a.tanh(),
     Erf "erf" => a.erf(),
     Floor "floor" => a.floor(),
+    Ceil "ceil" => a.ceil(),
+    Trunc "trunc" => a.trunc(),
+    Round "round" => a.round(),
     Abs "abs" => a.abs(),
     ExpM1 "exp_m1" => a.exp_m1(),
     Ln1p "ln_1p" => a.ln_1p(),
     Log2 "log2" => a.log2(),
     Log10 "log10" => a.log10(),
     Atan "atan" => a.atan(),
+    Erfinv "erfinv" => a.special(Special::Erfinv),
+    Lgamma "lgamma" => a.special(Special::Lgamma),
+    Digamma "digamma" => a.special(Special::Polygamma(0)),
+    Trigamma "trigamma" => a.special(Special::Polygamma(1)),
 }
 
 // A mask is 1 or 0.
@@ -337,13 +441,20 @@ functions! {
     Max "max" => a.max(b),
     Min "min" => a.min(b),
     Copysign "copysign" => a.copysign(b),
-    Rem "rem" => a.rem(b),
     Lt "lt" => truth(a.lt(b)),
     Le "le" => truth(a.le(b)),
     Eq "eq" => truth(a.eq(b)),
     Ne "ne" => truth(a.ne(b)),
     And "and" => a * b,
     Or "or" => a.max(b),
+}
+
+functions! {
+    enum Choice, fn choice_body(a, b, c, d)(a, b, c, d);
+    Lt "lt" => S::select(a.lt(b), c, d),
+    Le "le" => S::select(a.le(b), c, d),
+    Eq "eq" => S::select(a.eq(b), c, d),
+    Ne "ne" => S::select(a.ne(b), c, d),
 }
 
 #[inline(always)]
@@ -354,7 +465,7 @@ fn truth<S: Real>(mask: S::Mask) -> S {
 /// # Safety
 /// `S` has the bits of `C`.
 #[inline(always)]
-unsafe fn select_body<S: Real, C: Lane>(m: &[C], a: &[C], b: &[C], out: &mut [C]) {
+unsafe fn select_body<S: Real, C: Lane>(m: &[C], a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) {
     // SAFETY: the caller's promise.
     let (m, a, b) = unsafe { (view::<S, C>(m), view::<S, C>(a), view::<S, C>(b)) };
     // SAFETY: likewise.
@@ -362,10 +473,38 @@ unsafe fn select_body<S: Real, C: Lane>(m: &[C], a: &[C], b: &[C], out: &mut [C]
     each!(out, (m, a, b) => S::select(m.ne(S::ZERO), a, b));
 }
 
+/// Remainders a stretch at a time: where quotients are small, which is nearly always, they need no loop of their own.
+///
 /// # Safety
 /// `S` has the bits of `C`.
 #[inline(always)]
-unsafe fn integer_body<S: Real, C: Lane>(f: IntOp, a: &[C], b: &[C], out: &mut [C]) {
+unsafe fn rem_body<S: Real, C: Lane>(a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) {
+    const STRETCH: usize = 64;
+    // SAFETY: the caller's promise.
+    let (a, b) = unsafe { (view::<S, C>(a), view::<S, C>(b)) };
+    // SAFETY: likewise.
+    let out = unsafe { view_mut::<S, C>(out) };
+    for ((out, a), b) in out
+        .chunks_mut(STRETCH)
+        .zip(a.chunks(STRETCH))
+        .zip(b.chunks(STRETCH))
+    {
+        let mut near = true;
+        for ((y, a), b) in out.iter_mut().zip(a).zip(b) {
+            let (rest, right) = a.rem_near(*b);
+            y.write(rest);
+            near &= right;
+        }
+        if !near {
+            each!(out, (a, b) => a.rem(b));
+        }
+    }
+}
+
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn integer_body<S: Real, C: Lane>(f: IntOp, a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) {
     // SAFETY: the caller's promise.
     let (a, b) = unsafe { (view::<S, C>(a), view::<S, C>(b)) };
     // SAFETY: likewise.
@@ -373,10 +512,12 @@ unsafe fn integer_body<S: Real, C: Lane>(f: IntOp, a: &[C], b: &[C], out: &mut [
     each!(out, (a, b) => a.integer(f, b));
 }
 
-dispatch!(unsafe fn unary<C: Lane>(f: Unary, a: &[C], out: &mut [C]) => unary_body);
-dispatch!(unsafe fn binary<C: Lane>(f: Binary, a: &[C], b: &[C], out: &mut [C]) => binary_body);
-dispatch!(unsafe fn select<C: Lane>(m: &[C], a: &[C], b: &[C], out: &mut [C]) => select_body);
-dispatch!(unsafe fn integer<C: Lane>(f: IntOp, a: &[C], b: &[C], out: &mut [C]) => integer_body);
+dispatch!(unsafe fn unary<C: Lane>(f: Unary, a: &[C], out: &mut [MaybeUninit<C>]) => unary_body);
+dispatch!(unsafe fn binary<C: Lane>(f: Binary, a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => binary_body);
+dispatch!(unsafe fn select<C: Lane>(m: &[C], a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => select_body);
+dispatch!(unsafe fn rem<C: Lane>(a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => rem_body);
+dispatch!(unsafe fn choice<C: Lane>(f: Choice, a: &[C], b: &[C], c: &[C], d: &[C], out: &mut [MaybeUninit<C>]) => choice_body);
+dispatch!(unsafe fn integer<C: Lane>(f: IntOp, a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => integer_body);
 
 /// # Safety
 /// `S` has the bits of `C`.
@@ -390,7 +531,7 @@ unsafe fn view<S, C>(x: &[C]) -> &[S] {
 /// # Safety
 /// `S` has the bits of `C`.
 #[inline(always)]
-unsafe fn view_mut<S, C>(x: &mut [C]) -> &mut [S] {
+unsafe fn view_mut<S, C>(x: &mut [MaybeUninit<C>]) -> &mut [MaybeUninit<S>] {
     const { assert!(size_of::<S>() == size_of::<C>() && align_of::<S>() == align_of::<C>()) };
     // SAFETY: as in `view`.
     unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }

@@ -30,9 +30,12 @@ const AHEAD: usize = 16 << 10;
 
 type Tiles<C, const O: usize> = [[MaybeUninit<C>; TILE]; O];
 
-/// On the stack where a cache line begins: wide stores across two lines take twice as long.
+/// Where a cache line begins: wide stores across two lines take twice as long.
 #[repr(align(64))]
-struct Line<T>(T);
+pub(super) struct Line<T>(pub(super) T);
+
+/// Tiles that a body keeps for itself.
+pub(super) type Registers<C> = Vec<Line<[MaybeUninit<C>; TILE]>>;
 
 /// A rule from `I` numbers, and `M` more, to `O` numbers, the same at every element.
 ///
@@ -83,7 +86,7 @@ pub(super) struct Rule<'a, C, const I: usize, const M: usize, const O: usize> {
 /// Runs a body on a tile: results `o` of its elements go to `out[o · TILE ..]`, which overlaps no input. The last argument is
 /// the body's to use; it starts empty and lives as long as the thread's share of the work.
 pub(super) type Tile<C, const I: usize, const M: usize, const O: usize> =
-    unsafe fn(*const (), &[*const C; I], &[*const C; M], &mut [MaybeUninit<C>], usize, &mut Vec<Vec<C>>);
+    unsafe fn(*const (), &[*const C; I], &[*const C; M], &mut [MaybeUninit<C>], usize, &mut Registers<C>);
 
 impl<'a, C: Lane, const I: usize, const M: usize, const O: usize> Rule<'a, C, I, M, O> {
     fn of<B: Body<I, M, O>>(body: &'a B) -> Self {

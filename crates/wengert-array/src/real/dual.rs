@@ -1,7 +1,7 @@
 //! Forward mode: a value and its derivative, carried together.
 
 use super::{IntOp, Real, Special};
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LOG2_E, LOG10_E};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E, LOG10_E};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A dual number `value + slope·ε` with `ε² = 0`: running a rule on it computes the rule's derivative
@@ -124,6 +124,11 @@ impl<S: Real> Real for Dual<S> {
         self.chain(y, y)
     }
     #[inline(always)]
+    fn exp2(self) -> Self {
+        let y = self.value.exp2();
+        self.chain(y, y * S::lit(LN_2))
+    }
+    #[inline(always)]
     fn ln(self) -> Self {
         self.chain(self.value.ln(), S::ONE / self.value)
     }
@@ -203,6 +208,18 @@ impl<S: Real> Real for Dual<S> {
     #[inline(always)]
     fn floor(self) -> Self {
         Dual::constant(self.value.floor())
+    }
+    #[inline(always)]
+    fn ceil(self) -> Self {
+        Dual::constant(self.value.ceil())
+    }
+    #[inline(always)]
+    fn trunc(self) -> Self {
+        Dual::constant(self.value.trunc())
+    }
+    #[inline(always)]
+    fn round(self) -> Self {
+        Dual::constant(self.value.round())
     }
     #[inline(always)]
     fn abs(self) -> Self {

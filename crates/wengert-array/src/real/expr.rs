@@ -301,7 +301,7 @@ impl Real for Expr {
     fn mul_add(self, b: Expr, c: Expr) -> Expr {
         self * b + c
     }
-    unary!(exp ln sqrt sin cos tanh erf floor abs exp_m1 ln_1p log2 log10 atan);
+    unary!(exp exp2 ln sqrt sin cos tanh erf floor ceil trunc round abs exp_m1 ln_1p log2 log10 atan);
     binary!(pow max min lt le eq ne copysign rem);
     fn special(self, f: Special) -> Expr {
         match f {

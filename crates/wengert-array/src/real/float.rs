@@ -11,14 +11,18 @@
 
 mod double;
 mod single;
+mod special;
 
 use super::{IntOp, Real, Special};
 use double::{
-    atan64, cdf64, cos64, erf64, exp_m1_64, exp64, ln_1p_64, ln64, log2_64, log10_64, pow64, sin64, tanh64,
+    atan64, cdf64, cos64, erf64, exp_m1_64, exp2_64, exp64, ln_1p_64, ln64, log2_64, log10_64, pow64,
+    rem_near64, sin64, special64, tanh64,
 };
 use single::{
-    atan32, cdf32, cos32, erf32, exp_m1_32, exp32, ln_1p_32, ln32, log2_32, log10_32, pow32, sin32, tanh32,
+    atan32, cdf32, cos32, erf32, exp_m1_32, exp2_32, exp32, ln_1p_32, ln32, log2_32, log10_32, pow32,
+    rem_near32, sin32, tanh32,
 };
+use special::special32;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A float whose `mul_add` is one fused instruction.
@@ -172,8 +176,8 @@ fn fused64(a: Fma<f64>, b: Fma<f64>, c: Fma<f64>) -> Fma<f64> {
 /// [`Real`] for a float by its private trait; the functions are those of its width.
 macro_rules! real {
     ($float:ty: $kind:ident, $raw:ty, $zero:expr, $one:expr, $mul_add:expr,
-     $exp:ident $ln:ident $sin:ident $cos:ident $tanh:ident $erf:ident $cdf:ident $pow:ident
-     $exp_m1:ident $ln_1p:ident $log2:ident $log10:ident $atan:ident) => {
+     $exp:ident $exp2:ident $ln:ident $sin:ident $cos:ident $tanh:ident $erf:ident $cdf:ident $pow:ident
+     $exp_m1:ident $ln_1p:ident $log2:ident $log10:ident $atan:ident $special:ident $rem_near:ident) => {
         impl Real for $float {
             type Mask = bool;
             const ZERO: Self = $zero;
@@ -186,7 +190,7 @@ macro_rules! real {
             fn mul_add(self, b: Self, c: Self) -> Self {
                 $mul_add(self, b, c)
             }
-            real!(unary exp $exp, ln $ln, sin $sin, cos $cos, tanh $tanh, erf $erf, normal_cdf $cdf);
+            real!(unary exp $exp, exp2 $exp2, ln $ln, sin $sin, cos $cos, tanh $tanh, erf $erf, normal_cdf $cdf);
             real!(unary exp_m1 $exp_m1, ln_1p $ln_1p, log2 $log2, log10 $log10, atan $atan);
             #[inline(always)]
             fn pow(self, p: Self) -> Self {
@@ -201,12 +205,24 @@ macro_rules! real {
                 $kind::new(self.raw().floor())
             }
             #[inline(always)]
+            fn ceil(self) -> Self {
+                $kind::new(self.raw().ceil())
+            }
+            #[inline(always)]
+            fn trunc(self) -> Self {
+                $kind::new(self.raw().trunc())
+            }
+            #[inline(always)]
+            fn round(self) -> Self {
+                $kind::new(self.raw().round_ties_even())
+            }
+            #[inline(always)]
             fn abs(self) -> Self {
                 $kind::new(self.raw().abs())
             }
             #[inline(always)]
             fn special(self, f: Special) -> Self {
-                $kind::new(f.eval(self.raw().into()) as $raw)
+                $special(self, f)
             }
             #[inline(always)]
             fn integer(self, f: IntOp, other: Self) -> Self {
@@ -219,6 +235,10 @@ macro_rules! real {
             #[inline(always)]
             fn rem(self, divisor: Self) -> Self {
                 $kind::new(self.raw() % divisor.raw())
+            }
+            #[inline(always)]
+            fn rem_near(self, divisor: Self) -> (Self, bool) {
+                $rem_near(self, divisor)
             }
             #[inline(always)]
             fn lt(self, o: Self) -> bool {
@@ -258,14 +278,14 @@ macro_rules! real {
     )*};
 }
 
-real!(f32: Single, f32, 0.0, 1.0, unfused, exp32 ln32 sin32 cos32 tanh32 erf32 cdf32 pow32
-      exp_m1_32 ln_1p_32 log2_32 log10_32 atan32);
-real!(f64: Double, f64, 0.0, 1.0, unfused, exp64 ln64 sin64 cos64 tanh64 erf64 cdf64 pow64
-      exp_m1_64 ln_1p_64 log2_64 log10_64 atan64);
-real!(Fma<f32>: Single, f32, Fma(0.0), Fma(1.0), fused32, exp32 ln32 sin32 cos32 tanh32 erf32 cdf32 pow32
-      exp_m1_32 ln_1p_32 log2_32 log10_32 atan32);
-real!(Fma<f64>: Double, f64, Fma(0.0), Fma(1.0), fused64, exp64 ln64 sin64 cos64 tanh64 erf64 cdf64 pow64
-      exp_m1_64 ln_1p_64 log2_64 log10_64 atan64);
+real!(f32: Single, f32, 0.0, 1.0, unfused, exp32 exp2_32 ln32 sin32 cos32 tanh32 erf32 cdf32 pow32
+      exp_m1_32 ln_1p_32 log2_32 log10_32 atan32 special32 rem_near32);
+real!(f64: Double, f64, 0.0, 1.0, unfused, exp64 exp2_64 ln64 sin64 cos64 tanh64 erf64 cdf64 pow64
+      exp_m1_64 ln_1p_64 log2_64 log10_64 atan64 special64 rem_near64);
+real!(Fma<f32>: Single, f32, Fma(0.0), Fma(1.0), fused32, exp32 exp2_32 ln32 sin32 cos32 tanh32 erf32 cdf32 pow32
+      exp_m1_32 ln_1p_32 log2_32 log10_32 atan32 special32 rem_near32);
+real!(Fma<f64>: Double, f64, Fma(0.0), Fma(1.0), fused64, exp64 exp2_64 ln64 sin64 cos64 tanh64 erf64 cdf64 pow64
+      exp_m1_64 ln_1p_64 log2_64 log10_64 atan64 special64 rem_near64);
 
 #[cfg(test)]
 mod tests;

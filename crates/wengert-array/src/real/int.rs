@@ -106,6 +106,9 @@ impl Real for Int {
     fn exp(self) -> Int {
         Int((self.0 as f64).exp() as i64)
     }
+    fn exp2(self) -> Int {
+        Int((self.0 as f64).exp2() as i64)
+    }
     fn ln(self) -> Int {
         Int((self.0 as f64).ln() as i64)
     }
@@ -161,6 +164,18 @@ impl Real for Int {
     }
     #[inline(always)]
     fn floor(self) -> Int {
+        self
+    }
+    #[inline(always)]
+    fn ceil(self) -> Int {
+        self
+    }
+    #[inline(always)]
+    fn trunc(self) -> Int {
+        self
+    }
+    #[inline(always)]
+    fn round(self) -> Int {
         self
     }
     #[inline(always)]

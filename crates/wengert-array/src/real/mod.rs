@@ -52,6 +52,8 @@ pub trait Real:
     fn ln(self) -> Self;
     /// The square root; NaN below 0.
     fn sqrt(self) -> Self;
+    /// `2^x`; exact for integers.
+    fn exp2(self) -> Self;
     /// The sine of an angle in radians.
     fn sin(self) -> Self;
     /// The cosine of an angle in radians.
@@ -80,12 +82,23 @@ pub trait Real:
     fn special(self, f: Special) -> Self;
     /// The largest integer not above `x`.
     fn floor(self) -> Self;
+    /// The smallest integer not below `x`.
+    fn ceil(self) -> Self;
+    /// The integer next to `x` on the side of zero.
+    fn trunc(self) -> Self;
+    /// The nearest integer; halves to the even one.
+    fn round(self) -> Self;
     /// The absolute value.
     fn abs(self) -> Self;
     /// The absolute value of `self` with the sign of `sign`, also of a zero.
     fn copysign(self, sign: Self) -> Self;
     /// What the quotient rounded toward zero leaves of `self`, exactly: C's `fmod`.
     fn rem(self, divisor: Self) -> Self;
+    /// [`rem`](Real::rem), and whether it is right: with less to do where the quotient is small, and no more right where not.
+    #[doc(hidden)]
+    fn rem_near(self, divisor: Self) -> (Self, bool) {
+        (self.rem(divisor), true)
+    }
     /// A function that only integers have; of the whole parts of other numbers.
     fn integer(self, f: IntOp, other: Self) -> Self;
     /// `self` to the power `p`, as IEEE 754 `pow`.

@@ -16,7 +16,7 @@ fn integers() -> [Array; 2] {
 rules! {
     /// Every bit inverted: `−x − 1`; of bool the other one.
     invert Invert: Integral on integers()[0].clone();
-    |x| -x - S::ONE;
+    |x| x.integer(IntOp::Xor, S::lit(-1.0));
     |_, _, _| S::ZERO;
 }
 

@@ -1,5 +1,6 @@
 //! Comparisons, logic, and choosing by a mask.
 
+use super::common::scalar;
 use super::contract;
 use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise};
@@ -10,7 +11,7 @@ use wengert_array::{Array, DType, get_default_dtype};
 
 /// Comparisons and logic: a mask as bool, which has no gradient.
 macro_rules! comparison {
-    ($($(#[$doc:meta])* $name:ident $op:ident: |$a:ident, $b:ident| $mask:expr
+    ($($(#[$doc:meta])* $name:ident $op:ident $(, of bool $bits:ident)?: |$a:ident, $b:ident| $mask:expr
         $(=> complex |$y:ident, $z:ident| $complex:expr)?;)*) => {
         $(
             $(#[$doc])*
@@ -44,7 +45,12 @@ macro_rules! comparison {
                 $(#[$doc])*
                 #[track_caller]
                 pub fn $name(&self, other: impl Operand) -> Tensor {
-                    Map($op).apply([self, other.seen(self, &mut None)])
+                    let mut made = None;
+                    let other = other.seen(self, &mut made);
+                    $(if self.dtype() == DType::Bool && other.dtype() == DType::Bool {
+                        return self.$bits(other);
+                    })?
+                    Map($op).apply([self, other])
                 }
             )*
         }
@@ -102,11 +108,11 @@ comparison! {
     /// `a ≠ b`, as bool.
     ne Ne: |a, b| a.ne(b) => complex |y, z| y.eq(&z).logical_not();
     /// Both are not zero, as bool.
-    logical_and And: |a, b| S::and(a.ne(S::ZERO), b.ne(S::ZERO)) => complex |y, z| y.truth().logical_and(&z.truth());
+    logical_and And, of bool bitwise_and: |a, b| S::and(a.ne(S::ZERO), b.ne(S::ZERO)) => complex |y, z| y.truth().logical_and(&z.truth());
     /// Either is not zero, as bool.
-    logical_or Or: |a, b| S::or(a.ne(S::ZERO), b.ne(S::ZERO)) => complex |y, z| y.truth().logical_or(&z.truth());
+    logical_or Or, of bool bitwise_or: |a, b| S::or(a.ne(S::ZERO), b.ne(S::ZERO)) => complex |y, z| y.truth().logical_or(&z.truth());
     /// Exactly one is not zero, as bool.
-    logical_xor Xor: |a, b| S::select(a.eq(S::ZERO), S::ONE, S::ZERO).ne(S::select(b.eq(S::ZERO), S::ONE, S::ZERO))
+    logical_xor Xor, of bool bitwise_xor: |a, b| S::select(a.eq(S::ZERO), S::ONE, S::ZERO).ne(S::select(b.eq(S::ZERO), S::ONE, S::ZERO))
         => complex |y, z| y.truth().logical_xor(&z.truth());
 }
 
@@ -150,7 +156,10 @@ impl Tensor {
     /// `1` where the element is zero, else `0`, as bool.
     #[track_caller]
     pub fn logical_not(&self) -> Tensor {
-        self.eq(0.0)
+        match self.dtype() {
+            DType::Bool => self.bitwise_xor(&scalar(1.0, DType::Bool)),
+            _ => self.eq(0.0),
+        }
     }
 }
 

@@ -8,23 +8,10 @@ use crate::tensor::Tensor;
 use wengert_array::real::Real;
 use wengert_array::{Array, Error, ErrorKind, raise};
 
-/// Toward zero.
+/// Whether a remainder lies on the other side of zero than the divisor.
 #[inline(always)]
-fn truncated<S: Real>(x: S) -> S {
-    x.abs().floor().copysign(x)
-}
-
-/// To the nearest integer; halves to the even one.
-#[inline(always)]
-fn nearest<S: Real>(x: S) -> S {
-    let a = x.abs();
-    let low = a.floor();
-    let rest = a - low;
-    // Compared with one half by being doubled: among integers there is no half.
-    let two = S::lit(2.0);
-    let odd = (low - two * (low / two).floor()).ne(S::ZERO);
-    let up = S::or((rest + rest).gt(S::ONE), S::and((rest + rest).eq(S::ONE), odd));
-    S::select(up, low + S::ONE, low).copysign(x)
+fn crosses<S: Real>(rest: S, b: S) -> S::Mask {
+    (rest * S::ONE.copysign(b)).lt(S::ZERO)
 }
 
 /// The quotient rounded down, from the exact remainder: right also where a / b rounds up to the next integer.
@@ -32,11 +19,7 @@ fn nearest<S: Real>(x: S) -> S {
 fn floored<S: Real>(a: S, b: S) -> S {
     let rest = a.rem(b);
     let whole = (a - rest) / b;
-    let other_side = S::or(
-        S::and(rest.lt(S::ZERO), b.gt(S::ZERO)),
-        S::and(rest.gt(S::ZERO), b.lt(S::ZERO)),
-    );
-    let down = nearest(S::select(other_side, whole - S::ONE, whole));
+    let down = S::select(crosses(rest, b), whole - S::ONE, whole).round();
     // A zero has the quotient's sign; a zero or infinite divisor has no remainder to go by.
     let y = S::select(down.eq(S::ZERO), S::ZERO.copysign(a / b), down);
     S::select(b.eq(S::ZERO), a / b, y)
@@ -46,22 +29,18 @@ fn floored<S: Real>(a: S, b: S) -> S {
 #[inline(always)]
 fn left_over<S: Real>(a: S, b: S) -> S {
     let rest = a.rem(b);
-    let other_side = S::or(
-        S::and(rest.lt(S::ZERO), b.gt(S::ZERO)),
-        S::and(rest.gt(S::ZERO), b.lt(S::ZERO)),
-    );
-    S::select(other_side, rest + b, rest)
+    S::select(crosses(rest, b), rest + b, rest)
 }
 
 rules! {
     /// The smallest integer not below x; dx = 0.
     ceil Ceil: Arithmetic on between();
-    |x| -((-x).floor());
+    |x| x.ceil();
     |_, _, _| S::ZERO;
 
     /// The integer next to x on the side of zero; dx = 0.
     trunc Trunc: Arithmetic on between();
-    |x| truncated(x);
+    |x| x.trunc();
     |_, _, _| S::ZERO;
 
     /// The nearest number with this many decimals, halves to the even one; dx = 0.
@@ -69,18 +48,18 @@ rules! {
     |x| {
         let scale = S::lit(10f64.powi(decimals.abs()));
         if decimals == 0 {
-            nearest(x)
+            x.round()
         } else if decimals > 0 {
-            nearest(x * scale) / scale
+            (x * scale).round() / scale
         } else {
-            nearest(x / scale) * scale
+            (x / scale).round() * scale
         }
     };
     |_, _, _| S::ZERO;
 
     /// What [`trunc`](Tensor::trunc) takes off: it has x's sign; dx = dy.
     frac Frac: Float on between();
-    |x| x - truncated(x);
+    |x| x - x.trunc();
     |dy, _, _| dy;
 
     /// 1 above zero, −1 below, else 0; dx = 0.
@@ -95,7 +74,7 @@ rules! {
 rules2! {
     /// The quotient rounded toward zero; no gradient. Integers divided by zero give 0 here.
     trunc_divide_unchecked = "div" TruncDivide: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
-    |a, b| truncated(a / b);
+    |a, b| (a / b).trunc();
     |_, _, _, _| [S::ZERO; 2];
 
     /// The quotient rounded down; no gradient. Integers divided by zero give 0 here.
@@ -106,7 +85,7 @@ rules2! {
     /// As [`fmod`](Tensor::fmod), and 0 for integers divided by zero; da = dy, db = −dy times the quotient.
     fmod_unchecked = "fmod" Fmod: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
     |a, b| a.rem(b);
-    |dy, a, b, _| [dy, -dy * truncated(a / b)];
+    |dy, a, b, _| [dy, -dy * (a / b).trunc()];
 
     /// As [`remainder`](Tensor::remainder), and 0 for integers divided by zero; da = dy, db = −dy times the quotient.
     remainder_unchecked = "remainder" Remainder: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];

@@ -1,6 +1,6 @@
 //! The elementary functions of 64-bit floats.
 
-use super::{Double, ROUND64, at_least, at_most, poly};
+use super::{Double, ROUND64, Special, at_least, at_most, poly};
 
 /// ln 2 in two parts. The first is so short that its product with an exponent is exact.
 const LN2_64: (f64, f64) = (0.6931471803691238, 1.9082149292705877e-10);
@@ -11,13 +11,28 @@ pub(super) fn scale64<S: Double>(y: S, n: i64) -> S {
     y * S::new(f64::from_bits((n.wrapping_add(1023) as u64) << 52))
 }
 
-/// `e^x` within 1 ULP, as [`exp32`] but with a polynomial that is off by 2⁻⁶¹.
+/// `e^x` within 1 ULP, as [`exp32`].
 #[inline(always)]
 pub(super) fn exp64<S: Double>(x: S) -> S {
     let x = at_least(at_most(x, 710.0), -746.0);
     let z = x.mul_add(S::new(std::f64::consts::LOG2_E), S::new(ROUND64));
     let n = z - S::new(ROUND64);
     let r = n.mul_add(S::new(-LN2_64.1), n.mul_add(S::new(-LN2_64.0), x));
+    scaled_exp64(r, z)
+}
+
+/// `2^x` within 1.1 ULP.
+#[inline(always)]
+pub(super) fn exp2_64<S: Double>(x: S) -> S {
+    let x = at_least(at_most(x, 1025.0), -1077.0);
+    let z = x + S::new(ROUND64);
+    let r = (x - (z - S::new(ROUND64))) * S::new(std::f64::consts::LN_2);
+    scaled_exp64(r, z)
+}
+
+/// `e^r · 2ⁿ` for |r| ≤ 0.347 by a polynomial that is off by 2⁻⁶¹, and z = n + [`ROUND64`].
+#[inline(always)]
+fn scaled_exp64<S: Double>(r: S, z: S) -> S {
     let q = poly(
         r,
         [
@@ -215,4 +230,16 @@ pub(super) fn log10_64<S: Double>(x: S) -> S {
 #[inline(always)]
 pub(super) fn atan64<S: Double>(x: S) -> S {
     S::new(x.raw().atan())
+}
+
+/// The remainder, by the standard library.
+#[inline(always)]
+pub(super) fn rem_near64<S: Double>(a: S, b: S) -> (S, bool) {
+    (a.rem(b), true)
+}
+
+/// A special function, one number at a time.
+#[inline(always)]
+pub(super) fn special64<S: Double>(x: S, f: Special) -> S {
+    S::new(f.eval(x.raw()))
 }

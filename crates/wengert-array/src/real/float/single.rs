@@ -45,6 +45,16 @@ pub(super) fn exp32<S: Single>(x: S) -> S {
     scale_far32(y, n)
 }
 
+/// `2^x` within 1 ULP.
+#[inline(always)]
+pub(super) fn exp2_32<S: Single>(x: S) -> S {
+    let x = at_least(at_most(x, 129.0), -151.0);
+    let z = x + S::new(ROUND32);
+    let r = (x - (z - S::new(ROUND32))) * S::new(std::f32::consts::LN_2);
+    let n = (z.raw().to_bits() as i32).wrapping_sub(ROUND32.to_bits() as i32);
+    scale_far32(exp_kernel32(r), n)
+}
+
 /// A positive finite `x` as `(m − 1, k)` with `x = m · 2ᵏ` and √½ ≤ m < √2; `m − 1` is exact.
 #[inline(always)]
 pub(super) fn split32<S: Single>(x: S) -> (S, i32) {
@@ -58,13 +68,11 @@ pub(super) fn split32<S: Single>(x: S) -> (S, i32) {
     (S::new(m) - S::ONE, k)
 }
 
-/// `ln x` within 0.9 ULP.
+/// ln (1 + f) + k · ln 2 + a small rest, for 1 + f between √½ and √2.
 ///
-/// With f = m − 1 it is f − f²/2 + f³ · a polynomial (off by 2⁻²⁷ of the whole) + k · ln 2, the small
-/// terms first.
+/// It is f − f²/2 + f³ · a polynomial (off by 2⁻²⁷ of the whole) + k · ln 2, the small terms first.
 #[inline(always)]
-pub(super) fn ln32<S: Single>(x: S) -> S {
-    let (f, k) = split32(x);
+fn ln_kernel32<S: Single>(f: S, k: i32, rest: S) -> S {
     let k = S::new(k as f32);
     let p = poly(
         f,
@@ -80,13 +88,24 @@ pub(super) fn ln32<S: Single>(x: S) -> S {
         ],
     );
     let f2 = f * f;
-    let y = k.mul_add(S::new(LN2_32.1), p * f * f2);
+    let y = k.mul_add(S::new(LN2_32.1), (p * f).mul_add(f2, rest));
     let y = f2.mul_add(S::new(-0.5), y) + f;
-    let y = k.mul_add(S::new(LN2_32.0), y);
-    // Infinity and NaN are their own logarithms.
+    k.mul_add(S::new(LN2_32.0), y)
+}
+
+/// `y`, but what a logarithm is where `x`, of which it is, is not positive and finite. Infinity and NaN are their own.
+#[inline(always)]
+fn ln_ends32<S: Single>(x: S, y: S) -> S {
     let y = S::select(x.lt(S::new(f32::INFINITY)), y, x);
     let y = S::select(x.lt(S::ZERO), S::new(f32::NAN), y);
     S::select(x.eq(S::ZERO), S::new(f32::NEG_INFINITY), y)
+}
+
+/// `ln x` within 0.9 ULP.
+#[inline(always)]
+pub(super) fn ln32<S: Single>(x: S) -> S {
+    let (f, k) = split32(x);
+    ln_ends32(x, ln_kernel32(f, k, S::ZERO))
 }
 
 /// `x` with the sign of `sign`, for x ≥ 0.
@@ -290,6 +309,21 @@ pub(super) fn pow32<S: Single>(x: S, p: S) -> S {
     S::select(one, S::ONE, y)
 }
 
+/// What the quotient rounded toward zero leaves of `a`, and whether it is right, as it is where the quotient is below 2²².
+///
+/// The rounded quotient times b, and what remains, are exact in 64 bits. Rounding may have reached the next integer, whose
+/// remainder is on the other side of zero.
+#[inline(always)]
+pub(super) fn rem_near32<S: Single>(a: S, b: S) -> (S, bool) {
+    let w = |x: S| S::Wide::new(f64::from(x.raw()));
+    let quotient = (a / b).trunc();
+    let rest = S::new((-w(quotient)).mul_add(w(b), w(a)).raw() as f32);
+    let other_side = (rest * S::ONE.copysign(a)).lt(S::ZERO);
+    let rest = S::select(other_side, rest.abs() - b.abs(), rest).copysign(a);
+    let rest = S::select(a.abs().lt(b.abs()), a, rest);
+    (rest, quotient.abs().lt(S::new(4194304.0)))
+}
+
 /// `e^x − 1` within 0.6 ULP: in 64 bits, where only |x| < 2⁻¹⁰ cancels too much and takes three terms of the series.
 #[inline(always)]
 pub(super) fn exp_m1_32<S: Single>(x: S) -> S {
@@ -300,14 +334,17 @@ pub(super) fn exp_m1_32<S: Single>(x: S) -> S {
     S::new(Real::select(x.abs().lt(w(1.0 / 1024.0)), near, far).raw() as f32)
 }
 
-/// `ln(1 + x)` within 0.6 ULP: as [`exp_m1_32`].
+/// `ln(1 + x)` within 1.1 ULP: as [`ln32`] of the rounded sum, and what rounding took from that times the slope there.
 #[inline(always)]
 pub(super) fn ln_1p_32<S: Single>(x: S) -> S {
-    let w = |c: f64| S::Wide::new(c);
-    let x = w(f64::from(x.raw()));
-    let near = x * x.mul_add(x.mul_add(w(1.0 / 3.0), w(-0.5)), w(1.0));
-    let far = (w(1.0) + x).ln();
-    S::new(Real::select(x.abs().lt(w(1.0 / 1024.0)), near, far).raw() as f32)
+    let sum = x + S::ONE;
+    let (f, k) = split32(sum);
+    // From the larger of the two; past 2²⁴ it no longer matters.
+    let lost = S::select(S::ONE.lt(x), S::ONE - (sum - x), x - (sum - S::ONE));
+    let lost = scale32(lost, -k.min(100));
+    let y = ln_kernel32(f, k, lost - lost * f);
+    // Zeros keep their sign.
+    S::select(x.eq(S::ZERO), x, ln_ends32(sum, y))
 }
 
 /// `log₂ x` within 0.6 ULP, in 64 bits, so that whole results come out whole.

@@ -119,13 +119,14 @@ fn sweep32(
 #[test]
 fn functions_of_f32_keep_their_bounds() {
     sweep32("exp", 1.0, Real::exp, Real::exp, f64::exp);
+    sweep32("exp2", 1.0, Real::exp2, Real::exp2, f64::exp2);
     sweep32("ln", 0.9, Real::ln, Real::ln, f64::ln);
     sweep32("tanh", 1.5, Real::tanh, Real::tanh, f64::tanh);
     sweep32("sin", 1.7, Real::sin, Real::sin, f64::sin);
     sweep32("cos", 1.7, Real::cos, Real::cos, f64::cos);
     sweep32("erf", 1.4, Real::erf, Real::erf, Real::erf);
     sweep32("exp_m1", 0.6, Real::exp_m1, Real::exp_m1, f64::exp_m1);
-    sweep32("ln_1p", 0.6, Real::ln_1p, Real::ln_1p, f64::ln_1p);
+    sweep32("ln_1p", 1.1, Real::ln_1p, Real::ln_1p, f64::ln_1p);
     sweep32("log2", 0.6, Real::log2, Real::log2, f64::log2);
     sweep32("log10", 0.6, Real::log10, Real::log10, f64::log10);
     sweep32("atan", 2.0, Real::atan, Real::atan, f64::atan);
@@ -239,7 +240,8 @@ fn functions_of_f64_agree_with_the_standard_library() {
         fn(Fma<f64>) -> Fma<f64>,
         fn(f64) -> f64,
     );
-    let rows: [Row; 4] = [
+    let rows: [Row; 5] = [
+        ("exp2", Real::exp2, Real::exp2, f64::exp2),
         ("exp", Real::exp, Real::exp, f64::exp),
         ("ln", Real::ln, Real::ln, f64::ln),
         ("tanh", Real::tanh, Real::tanh, f64::tanh),
@@ -329,4 +331,87 @@ fn a_nan_wins_max_and_min() {
         assert!(Real::max(a, b).is_nan() && Real::min(a, b).is_nan());
     }
     assert_eq!((Real::max(1.0f32, 2.0), Real::min(1.0f32, 2.0)), (2.0, 1.0));
+}
+
+#[test]
+fn special_functions_of_f32_keep_their_bounds() {
+    type Row = (Special, f64, f64);
+    // Bounds in ULP of the result or, where roots are, of one.
+    let rows: [Row; 4] = [
+        (Special::Erfinv, 2.0, 0.0),
+        (Special::Lgamma, 0.6, 1.0),
+        (Special::Polygamma(0), 0.6, 1.0),
+        (Special::Polygamma(1), 0.6, 0.0),
+    ];
+    for (f, bound, root) in rows {
+        let check = |x: f32| {
+            let e = f.eval(x.into());
+            for y in [x.special(f), Fma(x).special(f).0] {
+                let off = (f64::from(y) - e).abs();
+                assert!(
+                    ulps32(y, e) <= bound || off <= root * 2f64.powi(-36),
+                    "{f:?}({x:e}) = {y:e}, not {e:e}: {} ULP",
+                    ulps32(y, e)
+                );
+            }
+        };
+        let few = if f == Special::Polygamma(1) { 16 } else { 1 };
+        (0..=u32::MAX)
+            .step_by(few * 16_127)
+            .for_each(|bits| check(f32::from_bits(bits)));
+        for sign in [0, 1 << 31] {
+            (0x3c00_0000..0x4180_0000)
+                .step_by(few * 601)
+                .for_each(|bits| check(f32::from_bits(bits | sign)));
+        }
+        let whole = (0..40).map(|i| i as f32 * 0.5);
+        let specials = [
+            f32::INFINITY,
+            f32::NAN,
+            f32::MAX,
+            1e-45,
+            1e-40,
+            1e6,
+            8388609.0,
+            1.4616321,
+        ];
+        for x in whole.chain(specials) {
+            for bits in [x.to_bits().saturating_sub(1), x.to_bits(), x.to_bits() + 1] {
+                check(f32::from_bits(bits));
+                check(-f32::from_bits(bits));
+            }
+        }
+    }
+}
+
+#[test]
+fn near_remainders_are_exact() {
+    let mut state = 88172645463325252;
+    let check = |a: f32, b: f32| {
+        for (y, right) in [
+            a.rem_near(b),
+            (Fma(a).rem_near(Fma(b)).0.0, Fma(a).rem_near(Fma(b)).1),
+        ] {
+            let small = (a / b).abs() < 4194304.0;
+            assert_eq!(right, small, "{a:e} % {b:e}");
+            assert!(
+                !right || y.to_bits() == (a % b).to_bits(),
+                "{a:e} % {b:e} = {y:e}"
+            );
+        }
+    };
+    for _ in 0..300_000 {
+        let r = random(&mut state);
+        let (a, b) = (f32::from_bits(r as u32), f32::from_bits((r >> 32) as u32));
+        check(a, b);
+        // Near whole quotients, and any of a size.
+        let b = 1.0 + (r >> 40) as f32 / 2f32.powi(24);
+        check((r as u32 >> 10) as f32 * b, b);
+        check(r as u32 as f32 / 2f32.powi(20), -b);
+    }
+    for a in [0.0, -0.0, 1.0, -5.5, 1e-45, f32::INFINITY, f32::NAN, f32::MAX] {
+        for b in [0.0, -0.0, 1.0, -2.5, 1e-45, f32::INFINITY, f32::NAN, f32::MAX] {
+            check(a, b);
+        }
+    }
 }
