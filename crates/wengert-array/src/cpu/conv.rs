@@ -19,10 +19,12 @@ mod patches;
 mod slab;
 mod tile;
 mod weight;
+mod whole;
 
 use super::isa::Lane;
 use super::shared::{In, Out};
 use super::threads;
+use super::turn::{SIDE, turn};
 use crate::array::Array;
 use crate::dtype::{Compute, DType};
 use crate::with_compute;
@@ -118,10 +120,8 @@ pub fn conv(x: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, size: [
     };
     let mut y = Array::uninit([x.shape()[0], outputs, size[0], size[1], size[2]], compute);
     with_compute!(compute, C => {
-        let (per, count) = (w.shape()[1], product(kernel));
-        let at = w.as_slice::<C>();
-        let weight = |g: usize, m: usize, c: usize, t: usize| at[((g * sum.outputs + m) * per + c) * count + t];
-        run::<C>(std::slice::from_ref(&sum), &x, weight, bias.as_ref(), Out(y.uninit_slice::<C>()));
+        let weights = w.reshape([spec.groups, sum.outputs, sum.channels, product(kernel)]);
+        run::<C>(std::slice::from_ref(&sum), &x, &weights, bias.as_ref(), Out(y.uninit_slice::<C>()));
     });
     y.cast(dtype)
 }
@@ -140,7 +140,6 @@ pub fn conv_input(dy: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, 
     );
     with_compute!(compute, C => {
         let out = Out(dx.uninit_slice::<C>());
-        let at = w.as_slice::<C>();
         // Places i with i mod stride = rest see the taps k with i + before − k·dilation divisible by the stride.
         let rests = each(std::array::from_fn(|d| spec.stride[d].min(size[d])));
         let parts = rests.map(|rest| {
@@ -172,8 +171,8 @@ pub fn conv_input(dy: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, 
             }
         });
         let count = product(kernel);
-        let weight = |g: usize, m: usize, c: usize, t: usize| at[((g * outputs + c) * per + m) * count + t];
-        run::<C>(&parts.collect::<Vec<_>>(), &dy, weight, bias.as_ref(), out);
+        let weights = w.reshape([spec.groups, outputs, per, count]).transpose(1, 2);
+        run::<C>(&parts.collect::<Vec<_>>(), &dy, &weights, bias.as_ref(), out);
     });
     dx.cast(dtype)
 }
@@ -207,26 +206,25 @@ pub fn conv_weight(x: &Array, dy: &Array, spec: &ConvSpec, kernel: [usize; 3]) -
     with_float!(compute, C => sum.weight_gradient::<C>(&x, &dy).reshape(shape)).cast(dtype)
 }
 
-/// Computes sums over one source, given the weight for a group, an output channel, a channel and a tap of the kernel.
-fn run<C: Lane>(
-    parts: &[Taps],
-    source: &Array,
-    weight: impl Fn(usize, usize, usize, usize) -> C,
-    bias: Option<&Array>,
-    out: Out<C>,
-) {
+/// Computes sums over one source, given the weights for each group, output, channel and tap of the kernel.
+fn run<C: Lane>(parts: &[Taps], source: &Array, weights: &Array, bias: Option<&Array>, out: Out<C>) {
     match parts.first() {
         Some(all) if all.images * all.groups * all.outputs * all.positions() > 0 => {}
         _ => return,
     }
-    let slab = flat::slab(parts);
-    let packed = |sum: &Taps| match &slab {
-        Some(_) if sum.outputs <= FEW => sum.pack(1, usize::MAX, &weight),
-        _ => sum.pack(Tile::best::<C>().rows, DEPTH, &weight),
-    };
-    let packed: Vec<Array> = parts.iter().map(packed).collect();
     let source = In(source.as_slice::<C>().as_ptr());
     let bias = In(bias.map_or(std::ptr::null(), |b| b.as_slice::<C>().as_ptr()));
+    if let [one] = parts
+        && one.is_whole()
+    {
+        return one.run_whole(source, weights, bias, out);
+    }
+    let slab = flat::slab(parts);
+    let packed = |sum: &Taps| match &slab {
+        Some(_) if sum.outputs <= FEW => sum.pack::<C>(1, usize::MAX, weights),
+        _ => sum.pack::<C>(Tile::best::<C>().rows, DEPTH, weights),
+    };
+    let packed: Vec<Array> = parts.iter().map(packed).collect();
     let packed: Vec<In<C>> = packed.iter().map(|p| In(p.as_slice::<C>().as_ptr())).collect();
     match slab {
         Some(slab) => flat::run(parts, &slab, source, &packed, bias, out),
@@ -257,31 +255,51 @@ impl Taps {
         self.step == [1; 3] && self.grid == self.target
     }
 
-    /// The weights of each group, given the weight for a group, an output channel, a channel and a tap of the kernel: in slices
-    /// of `slice` channels and taps, of panels of `rows` output channels.
-    fn pack<C: Lane>(
-        &self,
-        rows: usize,
-        slice: usize,
-        weight: &impl Fn(usize, usize, usize, usize) -> C,
-    ) -> Array {
-        let (depth, padded) = (self.depth(), self.outputs.next_multiple_of(rows));
-        let mut panels = Array::full([self.groups, depth, padded], 0.0, C::DTYPE);
-        let packed = panels.make_mut::<C>();
-        for g in 0..self.groups {
-            for from in (0..depth).step_by(slice) {
-                let deep = slice.min(depth - from);
-                let start = (g * depth + from) * padded;
-                for m in 0..self.outputs {
-                    let at = start + m / rows * rows * deep + m % rows;
-                    for k in 0..deep {
-                        let (c, t) = ((from + k) / self.taps.len(), (from + k) % self.taps.len());
-                        packed[at + k * rows] = weight(g, m, c, self.from[t]);
+    /// The weights of each group, in slices of `slice` channels and taps, of panels of `rows` output channels.
+    fn pack<C: Lane>(&self, rows: usize, slice: usize, weights: &Array) -> Array {
+        let [group, output, channel] = [0, 1, 2].map(|d| weights.layout().strides()[d] as usize);
+        let weights = In(weights.as_ptr::<C>());
+        let (depth, count, panels) = (self.depth(), self.taps.len(), self.outputs.div_ceil(rows));
+        let mut packed = Array::full([self.groups, depth, panels * rows], 0.0, C::DTYPE);
+        let out = Out(packed.make_mut::<C>().as_mut_ptr());
+        let all = self.from.iter().enumerate().all(|(t, from)| t == *from);
+        // How many numbers of one output channel lie side by side: all of them, those of a channel, or each by itself.
+        let run = match () {
+            _ if all && channel == count => depth,
+            _ if all => count,
+            _ => 1,
+        };
+        threads::split(self.groups * panels, 1, depth * rows, |start, len| {
+            for task in start..start + len {
+                let (g, first) = (task / panels, task % panels * rows);
+                let height = rows.min(self.outputs - first);
+                for from in (0..depth).step_by(slice) {
+                    let deep = slice.min(depth - from);
+                    let panel = out.at((g * depth + from) * panels * rows + first * deep);
+                    let mut k = from;
+                    while k < from + deep {
+                        let n = (run - k % run).min(from + deep - k);
+                        let (c, t) = (k / count, self.from[k % count]);
+                        let at = weights.at(g * group + first * output + c * channel + t);
+                        let to = panel.wrapping_add((k - from) * rows);
+                        // SAFETY: so many weights of so many output channels, and a part of this task's panel.
+                        unsafe {
+                            match n < SIDE {
+                                // Few taps are sooner brought there one by one.
+                                true => (0..n).for_each(|t| {
+                                    (0..height).for_each(|m| {
+                                        to.add(t * rows + m).write(at.add(m * output + t).read())
+                                    });
+                                }),
+                                false => turn(at, output as isize, to, rows, [n, height]),
+                            }
+                        }
+                        k += n;
                     }
                 }
             }
-        }
-        panels
+        });
+        packed
     }
 
     /// By way of a matrix of patches.

@@ -29,6 +29,10 @@ pub(super) unsafe fn turn<C: Copy + Default>(
                 if isa() == Isa::Avx512 && size_of::<C>() == 4 {
                     match (height, width) {
                         (SIDE, SIDE) => turn16::<true>(src.cast(), col, out.cast(), step, [SIDE, SIDE]),
+                        (SIDE, 8) => {
+                            turn8(src.cast(), col, out.cast(), step);
+                            turn8(src.add(8).cast(), col, out.add(8 * step).cast(), step);
+                        }
                         _ => turn16::<false>(src.cast(), col, out.cast(), step, [height, width]),
                     }
                     continue;

@@ -196,6 +196,24 @@ fn strides_of_many_channels() {
 }
 
 #[test]
+fn few_positions_of_many_channels() {
+    for (stride, before, dilation, size) in [
+        ([1; 3], [0, 1, 1], [1; 3], [1, 5, 6]),
+        ([1, 2, 3], [0, 2, 0], [1, 2, 1], [1, 7, 9]),
+        ([1; 3], [1, 0, 1], [1; 3], [2, 4, 3]),
+    ] {
+        let spec = ConvSpec {
+            stride,
+            before,
+            dilation,
+            groups: 1,
+        };
+        let kernel = if size[0] == 1 { [1, 3, 3] } else { [3, 3, 3] };
+        check([2, 90, size[0], size[1], size[2]], 96, kernel, spec);
+    }
+}
+
+#[test]
 fn the_same_bits_for_any_number_of_threads() {
     let (side, spec) = (20, |stride, groups| ConvSpec {
         stride: [1, stride, stride],

@@ -7,7 +7,7 @@ use super::{FEW, In, Out, Taps, product};
 use crate::array::Array;
 use crate::cpu::isa::{Isa, Lane, dispatch, isa};
 use crate::cpu::threads;
-use crate::cpu::vector::{Float, Vector};
+use crate::cpu::vector::{Float, Sum, Vector};
 use std::array::from_fn;
 
 /// Positions whose products are added up in one go: of patches, and of slabs.
@@ -40,6 +40,9 @@ impl Taps {
             return parts.slice(0, 0, 1, 1).squeeze(0);
         }
         let (x, dy) = (In(x.as_slice::<C>().as_ptr()), In(dy.as_slice::<C>().as_ptr()));
+        if self.is_whole() {
+            return self.weight_whole(x, dy);
+        }
         // Few outputs are multiplied where they are, as are rows without zeros between them.
         let gaps = |slab: &&Slab| {
             let run = slab.rows * slab.size[2];
@@ -291,18 +294,36 @@ impl<C: Float> Sums<C> {
     /// # Safety
     /// There is room for them.
     unsafe fn store(&self, out: *mut C, step: usize) {
-        let [r, t, l] = tile::<C>();
-        let tiles = self.right.div_ceil(t);
-        for (tile, sums) in self.lanes.as_slice::<C>().chunks_exact(r * t * l).enumerate() {
-            let (first_row, first_tap) = (tile / tiles * r, tile % tiles * t);
-            for (pair, lanes) in sums.chunks_exact(l).enumerate() {
-                let (o, k) = (first_row + pair / t, first_tap + pair % t);
-                if o < self.left && k < self.right {
-                    let sum = lanes.iter().map(|v| v.to_f64()).sum();
-                    // SAFETY: the caller's promise.
-                    unsafe { out.add(o * step + k).write(C::from_f64(sum)) };
-                }
+        let lanes = self.lanes.as_slice::<C>().as_ptr();
+        // SAFETY: the caller's promise, and the lanes of all tiles.
+        unsafe { add_lanes::<C>(lanes, [self.left, self.right], out, step) };
+    }
+}
+
+dispatch!(vectors unsafe fn add_lanes<C: Float>(lanes: *const C, size: [usize; 2], out: *mut C, step: usize) => add_lanes_body);
+
+/// # Safety
+/// As [`Sums::store`].
+#[inline(always)]
+unsafe fn add_lanes_body<V: Vector<C = C>, C: Float>(
+    lanes: *const C,
+    [left, right]: [usize; 2],
+    out: *mut C,
+    step: usize,
+) {
+    let [r, t, _] = tile::<C>();
+    let mut at = lanes;
+    for (first_row, first_tap) in (0..left)
+        .step_by(r)
+        .flat_map(|o| (0..right).step_by(t).map(move |k| (o, k)))
+    {
+        for (o, k) in (first_row..first_row + r).flat_map(|o| (first_tap..first_tap + t).map(move |k| (o, k)))
+        {
+            if o < left && k < right {
+                // SAFETY: the caller's promise.
+                unsafe { out.add(o * step + k).write(V::load(at).across::<Sum>()) };
             }
+            at = at.wrapping_add(V::LANES);
         }
     }
 }

@@ -1,0 +1,97 @@
+//! Few positions in all, as in the late layers of a network for images: the matrix of patches of all images is small beside
+//! the weights, and is made as a whole. Then a sum is one matrix product, and so is the gradient for the weights.
+
+use super::patches::{append, line};
+use super::{In, Out, Taps, product};
+use crate::array::Array;
+use crate::cpu::isa::Lane;
+use crate::cpu::matmul::matmul;
+use crate::cpu::threads;
+use crate::layout::Shape;
+
+/// Positions of all images together that are few.
+const FEW_POSITIONS: usize = 2048;
+/// Weights that are many for them, and outputs.
+const WEIGHTS: usize = 64 << 10;
+const OUTPUTS: usize = 32;
+
+impl Taps {
+    /// Whether this is the best way.
+    pub(super) fn is_whole(&self) -> bool {
+        let total = self.images * self.positions();
+        let plain =
+            self.groups == 1 && self.is_dense() && self.from.iter().enumerate().all(|(t, from)| t == *from);
+        plain
+            && total > 0
+            && total <= FEW_POSITIONS
+            && self.outputs >= OUTPUTS
+            && self.outputs * self.depth() >= WEIGHTS
+    }
+
+    /// The sums, given the weights.
+    pub(super) fn run_whole<C: Lane>(&self, x: In<C>, weights: &Array, bias: In<C>, out: Out<C>) {
+        let (p, w) = (self.positions(), weights.reshape([self.outputs, self.depth()]));
+        let y = matmul(&w, &self.patches(x), &Shape::new(&[]), None);
+        let y = In(y.as_slice::<C>().as_ptr());
+        threads::split(self.images * self.outputs, 1, p, |start, len| {
+            for task in start..start + len {
+                let (image, m) = (task / self.outputs, task % self.outputs);
+                let (from, to) = (y.at((m * self.images + image) * p), out.at(task * p));
+                // SAFETY: the positions of one output of one image; the bias has a number for each output.
+                unsafe {
+                    let first = if bias.0.is_null() { None } else { Some(*bias.at(m)) };
+                    for i in 0..p {
+                        let sum = from.add(i).read();
+                        to.add(i)
+                            .write(first.map_or(sum, |first| C::from_f64(first.to_f64() + sum.to_f64())));
+                    }
+                }
+            }
+        });
+    }
+
+    /// The gradient for the weights [outputs, depth].
+    pub(super) fn weight_whole<C: Lane>(&self, x: In<C>, dy: In<C>) -> Array {
+        let p = self.positions();
+        let mut slopes = Array::uninit([self.outputs, self.images * p], C::DTYPE);
+        let to = Out(slopes.uninit_slice::<C>());
+        threads::split(self.images * self.outputs, 1, p, |start, len| {
+            for task in start..start + len {
+                let (image, m) = (task / self.outputs, task % self.outputs);
+                // SAFETY: the positions of one output of one image.
+                unsafe {
+                    to.at((m * self.images + image) * p)
+                        .copy_from_nonoverlapping(dy.at(task * p), p)
+                };
+            }
+        });
+        matmul(&slopes, &self.patches(x).transpose(0, 1), &Shape::new(&[]), None)
+    }
+
+    /// The source's elements that each channel and tap meets at the positions of all images: [depth, images · positions].
+    fn patches<C: Lane>(&self, x: In<C>) -> Array {
+        let (p, count, plane) = (self.positions(), self.taps.len(), product(self.source));
+        let total = self.images * p;
+        let mut segments = Vec::new();
+        (0..self.images).for_each(|image| append(self.grid, image, 0, p, image * p, &mut segments));
+        let mut patches = Array::uninit([self.depth(), total], C::DTYPE);
+        let to = Out(patches.uninit_slice::<C>());
+        threads::split(self.depth(), 1, total, |start, len| {
+            for k in start..start + len {
+                // SAFETY: a channel of the source, and a row of the patches.
+                unsafe {
+                    let channel = x.at(k / count * plane);
+                    line(
+                        self,
+                        channel,
+                        self.channels * plane,
+                        self.taps[k % count],
+                        &segments,
+                        to.at(k * total),
+                    );
+                }
+            }
+        });
+        patches
+    }
+}
