@@ -5,6 +5,7 @@ pub use crate::cpu::attention::{Scores, attention, attention_backward};
 pub use crate::cpu::bits::{frexp, next_after};
 pub use crate::cpu::conv::{ConvSpec, conv, conv_input, conv_weight};
 pub use crate::cpu::ctc::{Alignment, ctc, ctc_backward};
+pub use crate::cpu::distance::distances;
 pub use crate::cpu::fft::{fft, irfft, rfft};
 pub use crate::cpu::grid::{
     Interpolation, Outside, Sampling, grid_sample, grid_sample_back, grid_sample_slope,
@@ -28,7 +29,7 @@ pub use crate::cpu::rows::{cross_entropy, cross_entropy_backward, softmax, softm
 pub use crate::cpu::scan::{Scan, log_sum_exp_backward, median_index, scan, scan_extreme};
 pub use crate::cpu::scatter::{Scatter, index_write, nonzero, scatter, write};
 pub use crate::cpu::short::Short;
-pub use crate::cpu::sort::{Groups, histogram, order, search_sorted, unique_rows};
+pub use crate::cpu::sort::{Groups, bincount, histogram, order, search_sorted, unique_rows};
 pub use crate::cpu::special::{Family, Special2, special2};
 
 use crate::array::Array;

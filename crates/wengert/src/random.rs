@@ -187,8 +187,13 @@ impl Tensor {
         }
         let cols = shape[shape.rank() - 1];
         let rows = self.array().reshape([shape.numel() / cols.max(1), cols]);
-        let weights = rows.to_vec::<f64>();
-        if let Some(bad) = weights.iter().find(|w| !w.is_finite() || **w < 0.0) {
+        let rows = rows.cast(DType::F64).contiguous();
+        let weights = rows.as_slice::<f64>();
+        let fits = |w: &f64| (0.0..f64::INFINITY).contains(w);
+        // One pass without branches; what is wrong is asked only afterwards.
+        if !weights.iter().fold(true, |all, w| all & fits(w))
+            && let Some(bad) = weights.iter().find(|w| !fits(w))
+        {
             return Err(value_error(op, format!("a weight of {bad} makes no sense")));
         }
         for row in weights.chunks(cols.max(1)) {

@@ -11,6 +11,7 @@ use crate::layout::{Layout, Shape};
 use crate::real::Real;
 use crate::{with_compute, with_element};
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// Runs `$body` with `$T` standing for an integer of the size of `$dtype`'s elements. Its zero has their bits.
 macro_rules! with_bits {
@@ -64,22 +65,75 @@ pub(super) fn around(shape: &Shape, axis: usize) -> (usize, usize, usize) {
     (outer.iter().product(), shape[axis], inner.iter().product())
 }
 
+/// Whether all numbers are from 0 to below `size`, in one pass without branches: what is not makes a sign.
+#[inline]
+fn all_below(index: &[i64], size: usize) -> bool {
+    let last = size as i64 - 1;
+    index.iter().fold(0, |signs, i| signs | i | last.wrapping_sub(*i)) >= 0
+}
+
+/// # Panics
+/// If an index is not below `size`.
+#[inline]
+fn check(index: &[i64], size: usize) {
+    if !all_below(index, size) {
+        let bad = index.iter().find(|i| !(0..size as i64).contains(*i));
+        panic!(
+            "index {} is out of range for size {size}",
+            bad.expect("one does not fit")
+        );
+    }
+}
+
 /// The index as numbers below `size`.
 ///
 /// # Panics
 /// If one is not.
 pub(super) fn places(index: &Array, size: usize) -> Array {
     let index = index.contiguous();
-    // One pass without branches; what is wrong is asked only afterwards.
-    let fits = |i: &i64| (*i as u64) < size as u64;
-    if !index.as_slice::<i64>().iter().fold(true, |all, i| all & fits(i)) {
-        let bad = index.as_slice::<i64>().iter().find(|i| !fits(i));
-        panic!(
-            "index {} is out of range for size {size}",
-            bad.expect("one does not fit")
-        );
-    }
+    check(index.as_slice::<i64>(), size);
     index
+}
+
+/// Neighbours that an index lists one after the other.
+struct Run {
+    /// Where they begin in the index.
+    at: usize,
+    /// The first of them.
+    first: usize,
+    count: usize,
+}
+
+/// The index as runs of neighbours, if these are few. None is longer than `most`.
+fn runs(index: &[i64], most: usize) -> Option<Vec<Run>> {
+    let breaks: usize = index.windows(2).map(|i| usize::from(i[0] + 1 != i[1])).sum();
+    if index.len() < 4 * (breaks + 1) {
+        return None;
+    }
+    let mut all: Vec<Run> = Vec::with_capacity(breaks + 1 + index.len() / most);
+    for (at, &i) in index.iter().enumerate() {
+        match all.last_mut() {
+            Some(run) if run.first + run.count == i as usize && run.count < most => run.count += 1,
+            _ => all.push(Run {
+                at,
+                first: i as usize,
+                count: 1,
+            }),
+        }
+    }
+    Some(all)
+}
+
+/// Calls `f(row, from..to)` for the parts of rows of `n` that make up items `start .. start + len`.
+#[inline(always)]
+fn parts(start: usize, len: usize, n: usize, mut f: impl FnMut(usize, Range<usize>)) {
+    let mut at = start;
+    while at < start + len {
+        let (row, from) = (at / n, at % n);
+        let count = (n - from).min(start + len - at);
+        f(row, from..from + count);
+        at += count;
+    }
 }
 
 /// Rows `index` (I64, 1-D, each in 0..size) of dimension `axis`: the result has `index.len()` there.
@@ -90,16 +144,28 @@ pub fn index_select(x: &Array, axis: usize, index: &Array) -> Array {
     let (outer, size, inner) = around(x.shape(), axis);
     let (x, index) = (x.contiguous(), places(index, size));
     let index = index.as_slice::<i64>();
-    let mut y = Array::uninit(x.shape().with(axis, index.len()), x.dtype());
+    let n = index.len();
+    let mut y = Array::uninit(x.shape().with(axis, n), x.dtype());
     with_bits!(x.dtype(), T => {
         let (src, out) = (reader::<T>(&x), writer::<T>(&mut y));
-        threads::split(outer * index.len(), 1, inner.div_ceil(8), |start, len| {
-            for row in start..start + len {
-                let (o, i) = (row / index.len(), index[row % index.len()] as usize);
-                // SAFETY: i < size, so both are rows of `inner` elements within their arrays.
-                unsafe { copy_row(src.at((o * size + i) * inner), out.at(row * inner), inner) };
+        if let Some(runs) = runs(index, (threads::GRAIN / inner.max(1)).max(1)) {
+            let cost = (n * inner / runs.len()).div_ceil(8);
+            threads::split(outer * runs.len(), 1, cost, |start, len| parts(start, len, runs.len(), |o, part| {
+                for run in &runs[part] {
+                    let (from, to) = (o * size + run.first, o * n + run.at);
+                    // SAFETY: as below, for neighbouring rows.
+                    unsafe { copy_row(src.at(from * inner), out.at(to * inner), run.count * inner) };
+                }
+            }));
+            return y;
+        }
+        threads::split(outer * n, 1, inner.div_ceil(8), |start, len| parts(start, len, n, |o, part| {
+            for k in part {
+                let (from, to) = (o * size + index[k] as usize, o * n + k);
+                // SAFETY: the index is below size, so both are rows of `inner` elements within their arrays.
+                unsafe { copy_row(src.at(from * inner), out.at(to * inner), inner) };
             }
-        });
+        }));
     });
     y
 }
@@ -133,16 +199,19 @@ pub fn index_add(shape: &Shape, axis: usize, index: &Array, src: &Array) -> Arra
     let terms = src.cast(compute).contiguous();
     let mut y = zeros(shape, compute);
     let bands = inner.div_ceil(BAND);
+    let runs = if bands == 1 { runs(index, usize::MAX) } else { None };
     with_compute!(compute, C => {
         let (from, out) = (In(terms.as_ptr::<C>()), writer::<C>(&mut y));
         threads::split(outer * bands, 1, index.len() * inner.min(BAND), |start, len| {
             for task in start..start + len {
                 let (o, at) = (task / bands, task % bands * BAND);
-                let n = BAND.min(inner - at);
-                for (k, &i) in index.iter().enumerate() {
-                    let from = from.at((o * index.len() + k) * inner + at);
-                    // SAFETY: i < size, so both rows lie within their arrays; this part of y's is ours alone.
-                    unsafe { add_row(out.at((o * size + i as usize) * inner + at), from, n) };
+                let (from, out) = (from.at(o * index.len() * inner + at), out.at(o * size * inner + at));
+                // SAFETY: indices are below size, so all rows lie within their arrays; this part of y's is ours alone.
+                unsafe {
+                    match &runs {
+                        Some(runs) => add_runs(out, from, runs, inner),
+                        None => add_rows(out, from, index, inner, BAND.min(inner - at)),
+                    }
                 }
             }
         });
@@ -150,14 +219,61 @@ pub fn index_add(shape: &Shape, axis: usize, index: &Array, src: &Array) -> Arra
     y.cast(src.dtype())
 }
 
-dispatch!(unsafe fn add_row<C: Lane>(out: *mut C, src: *const C, n: usize) => add_row_body);
+dispatch!(unsafe fn add_runs<C: Lane>(out: *mut C, src: *const C, runs: &[Run], inner: usize) => add_runs_body);
+
+/// Adds rows of `inner` numbers from `src` to the rows of `out` that the runs lead to.
+///
+/// # Safety
+/// All lie within their arrays, and these do not overlap.
+#[inline(always)]
+unsafe fn add_runs_body<S: Real, C: Lane>(out: *mut C, src: *const C, runs: &[Run], inner: usize) {
+    for run in runs {
+        // SAFETY: the caller's promise.
+        unsafe {
+            add_row::<S, C>(
+                out.add(run.first * inner),
+                src.add(run.at * inner),
+                run.count * inner,
+            )
+        };
+    }
+}
+
+dispatch!(unsafe fn add_rows<C: Lane>(out: *mut C, src: *const C, index: &[i64], step: usize, n: usize) => add_rows_body);
+
+/// Adds rows of n numbers from `src`, `step` apart, to the rows of `out` that the index leads to.
+///
+/// # Safety
+/// All lie within their arrays, and these do not overlap.
+#[inline(always)]
+unsafe fn add_rows_body<S: Real, C: Lane>(out: *mut C, src: *const C, index: &[i64], step: usize, n: usize) {
+    for (k, &i) in index.iter().enumerate() {
+        // SAFETY: the caller's promise; a single number is not worth a loop.
+        unsafe {
+            let (out, src) = (out.add(i as usize * step), src.add(k * step));
+            match n {
+                1 => add_place::<S, C>(out, src),
+                _ => add_row::<S, C>(out, src, n),
+            }
+        }
+    }
+}
 
 /// # Safety
-/// `n` numbers lie at each, and they do not overlap.
+/// There is a number at each; S has the bits of C.
 #[inline(always)]
-unsafe fn add_row_body<S: Real, C: Lane>(out: *mut C, src: *const C, n: usize) {
+unsafe fn add_place<S: Real, C: Lane>(out: *mut C, src: *const C) {
     const { assert!(size_of::<S>() == size_of::<C>()) };
-    // SAFETY: the caller's promise; S has the bits of C.
+    let (out, src) = (out.cast::<S>(), src.cast::<S>());
+    // SAFETY: the caller's promise.
+    unsafe { out.write(out.read() + src.read()) };
+}
+
+/// # Safety
+/// `n` numbers lie at each, and they do not overlap; S has the bits of C.
+#[inline(always)]
+unsafe fn add_row<S: Real, C: Lane>(out: *mut C, src: *const C, n: usize) {
+    // SAFETY: the caller's promise.
     let out = unsafe { std::slice::from_raw_parts_mut(out.cast::<S>(), n) };
     for (k, sum) in out.iter_mut().enumerate() {
         // SAFETY: k < n.
@@ -172,6 +288,8 @@ pub(super) struct Rows {
     outer: SmallVec<[(usize, isize); 4]>,
     /// The length of rows.
     pub(super) len: usize,
+    /// What indices are below.
+    size: usize,
     /// How far apart neighbours along a row are, and along `axis`.
     step: isize,
     axis: isize,
@@ -184,9 +302,10 @@ impl Rows {
         assert!(index.rank() == shape.rank() && (0..=last).all(fits));
         let stride = |d: usize| if d == axis { 0 } else { strides[d] };
         Rows {
-            index: places(index, shape[axis]),
+            index: index.contiguous(),
             outer: (0..last).map(|d| (index.shape()[d], stride(d))).collect(),
             len: index.shape()[last],
+            size: shape[axis],
             step: stride(last),
             axis: strides[axis],
         }
@@ -198,8 +317,23 @@ impl Rows {
 
     /// Calls `f(at, place)` for elements of rows `start .. start + n`: number `at` of the index leads to
     /// `place`, in elements from the array's first.
+    ///
+    /// # Panics
+    /// If an index is out of range.
     #[inline(always)]
-    pub(super) fn each(&self, start: usize, n: usize, mut f: impl FnMut(usize, isize)) {
+    pub(super) fn each(&self, start: usize, n: usize, f: impl FnMut(usize, isize)) {
+        // The common steps are constants, and cost nothing.
+        match (self.step, self.axis) {
+            (0, 1) => self.by(0, 1, start, n, f),
+            (1, axis) => self.by(1, axis, start, n, f),
+            (step, axis) => self.by(step, axis, start, n, f),
+        }
+    }
+
+    #[inline(always)]
+    fn by(&self, step: isize, axis: isize, start: usize, n: usize, mut f: impl FnMut(usize, isize)) {
+        /// Indices that stay in the nearest cache between the look at them and their use.
+        const PIECE: usize = 1024;
         let index = self.index.as_slice::<i64>();
         for row in start..start + n {
             let (mut rest, mut base) = (row, 0);
@@ -207,9 +341,14 @@ impl Rows {
                 base += (rest % size) as isize * stride;
                 rest /= size;
             }
-            for j in 0..self.len {
-                let at = row * self.len + j;
-                f(at, base + j as isize * self.step + index[at] as isize * self.axis);
+            let first = row * self.len;
+            for from in (0..self.len).step_by(PIECE) {
+                let piece = &index[first + from..first + self.len.min(from + PIECE)];
+                check(piece, self.size);
+                for (j, &i) in piece.iter().enumerate() {
+                    let j = from + j;
+                    f(first + j, base + j as isize * step + i as isize * axis);
+                }
             }
         }
     }
@@ -386,13 +525,20 @@ pub fn arange(start: f64, step: f64, n: usize, dtype: DType) -> Array {
     let mut y = Array::uninit([n], dtype);
     with_element!(dtype, T => {
         let out = y.uninit_slice::<T>();
-        for i in 0..n {
-            let value = match exact {
-                true => T::store((start as i64).wrapping_add((step as i64).wrapping_mul(i as i64))),
-                false => T::store(start + i as f64 * step),
+        let (first, by) = (start as i64, step as i64);
+        // A loop for each, so that the choice is not made inside it.
+        macro_rules! fill {
+            ($i:ident => $value:expr) => {
+                for $i in 0..n {
+                    // SAFETY: i < n, the number of elements of the fresh buffer.
+                    unsafe { out.add($i).write(T::store($value)) };
+                }
             };
-            // SAFETY: i < n, the number of elements of the fresh buffer.
-            unsafe { out.add(i).write(value) };
+        }
+        match (exact, by) {
+            (true, 1) => fill!(i => first.wrapping_add(i as i64)),
+            (true, _) => fill!(i => first.wrapping_add(by.wrapping_mul(i as i64))),
+            (false, _) => fill!(i => start + i as f64 * step),
         }
     });
     y

@@ -22,6 +22,7 @@ pub(crate) mod conv;
 pub(crate) mod convert;
 pub(crate) mod copy;
 pub(crate) mod ctc;
+pub(crate) mod distance;
 pub(crate) mod fft;
 pub(crate) mod gemm;
 pub(crate) mod grid;

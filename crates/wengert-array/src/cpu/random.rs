@@ -464,36 +464,45 @@ impl Generator {
     /// not negative.
     pub fn multinomial(&mut self, weights: &Array, n: usize, replacement: bool) -> Array {
         let (rows, cols) = (weights.shape()[0], weights.shape()[1]);
-        let weights = weights.to_vec::<f64>();
-        let mut picks = Vec::with_capacity(rows * n);
-        for row in weights.chunks(cols.max(1)).take(rows) {
-            let mut stream = Stream::new(self.seed, self.reserve(1));
+        let weights = weights.cast(DType::F64).contiguous();
+        let weights = weights.as_slice::<f64>();
+        let (seed, first) = (self.seed, self.reserve(rows as u64));
+        let mut picks = vec![0i64; rows * n];
+        threads::each_row(&mut picks, n, cols, Vec::new, |sums, r, picks| {
+            let row = &weights[r * cols..][..cols];
+            let mut stream = Stream::new(seed, first.wrapping_add(r as u64));
             if replacement {
-                let mut total = 0.0;
-                let sums: Vec<f64> = row.iter().map(|w| (total += w, total).1).collect();
-                let last = row.iter().rposition(|w| *w > 0.0).expect("a weight above zero");
-                for _ in 0..n {
-                    let target = stream.next() * total;
-                    // Rounding may lead past the last one.
-                    picks.push(sums.partition_point(|s| *s <= target).min(last) as i64);
-                }
-            } else {
-                // The first arrivals of exponential clocks, each running at its weight's rate.
-                let clocks = row.iter().enumerate().filter(|(_, w)| **w > 0.0);
-                let mut times: Vec<(f64, i64)> = clocks
-                    .map(|(i, w)| (-normal64::ln(stream.next()) / w, i as i64))
-                    .collect();
-                assert!(times.len() >= n, "too few weights above zero");
-                times.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-                picks.extend(times[..n].iter().map(|t| t.1));
+                draw_again(row, sums, &mut stream, picks);
+                return;
             }
-        }
+            // The first arrivals of exponential clocks, each running at its weight's rate.
+            let clocks = row.iter().enumerate().filter(|(_, w)| **w > 0.0);
+            let mut times: Vec<(f64, i64)> = clocks
+                .map(|(i, w)| (-normal64::ln(stream.next()) / w, i as i64))
+                .collect();
+            assert!(times.len() >= n, "too few weights above zero");
+            times.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            picks
+                .iter_mut()
+                .zip(times)
+                .for_each(|(pick, time)| *pick = time.1);
+        });
         Array::from_slice(&picks, [rows, n])
     }
 
     /// The I64 numbers 0 … n − 1 in random order: each order is as likely as any other.
     pub fn permutation(&mut self, n: usize) -> Array {
-        let mut order: Vec<i64> = (0..n as i64).collect();
+        // Half as wide while it is shuffled, of which twice as much stays in the caches.
+        if let Ok(n) = u32::try_from(n) {
+            let order: Vec<i64> = self.shuffled(0..n).into_iter().map(i64::from).collect();
+            return Array::from_slice(&order, [order.len()]);
+        }
+        Array::from_slice(&self.shuffled(0..n as i64), [n])
+    }
+
+    fn shuffled<T>(&mut self, numbers: impl Iterator<Item = T>) -> Vec<T> {
+        let mut order: Vec<T> = numbers.collect();
+        let n = order.len();
         let swaps = n.saturating_sub(1);
         let at = self.reserve((swaps.div_ceil(2 * LANES) * LANES) as u64);
         let mut bits = [0; 2 * LANES];
@@ -506,7 +515,7 @@ impl Generator {
             let last = swaps - k;
             order.swap(last, below(bits[lane], last as u64 + 1) as usize);
         }
-        Array::from_slice(&order, [n])
+        order
     }
 
     /// 64 random bits.
@@ -534,6 +543,41 @@ impl Generator {
             unsafe { fill_best(sample, seed, at, len, out.at(start)) };
         });
         array
+    }
+}
+
+/// Draws places of weights, of which one or more are above zero, with those chances; `sums` is room for what they add up to.
+fn draw_again(row: &[f64], sums: &mut Vec<f64>, stream: &mut Stream, picks: &mut [i64]) {
+    /// Weights that are added up at once; only those in which a draw falls are added one by one.
+    const BLOCK: usize = 16;
+    let last = row.iter().rposition(|w| *w > 0.0).expect("a weight above zero");
+    let (blocks, rest) = row[..=last].as_chunks::<BLOCK>();
+    let mut total = 0.0;
+    sums.clear();
+    sums.extend(blocks.iter().map(|block| {
+        let half: [f64; BLOCK / 2] = std::array::from_fn(|l| block[l] + block[l + BLOCK / 2]);
+        total += half.iter().sum::<f64>();
+        total
+    }));
+    total += rest.iter().sum::<f64>();
+    for pick in picks {
+        let target = stream.next() * total;
+        let block = sums.partition_point(|s| *s <= target);
+        let mut sum = block.checked_sub(1).map_or(0.0, |before| sums[before]);
+        // Rounding may lead past the last one that has a weight.
+        for (i, w) in row[..=last]
+            .iter()
+            .enumerate()
+            .skip(block * BLOCK)
+            .take(BLOCK)
+            .filter(|(_, w)| **w > 0.0)
+        {
+            *pick = i as i64;
+            sum += w;
+            if sum > target {
+                break;
+            }
+        }
     }
 }
 

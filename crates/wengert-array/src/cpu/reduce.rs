@@ -8,13 +8,13 @@
 use super::isa::{Lane, dispatch};
 use super::shared::Out;
 use super::threads;
-use super::vector::{Ahead, Float, Largest, Product, Smallest, Sum, Vector, fold};
+use super::vector::{Ahead, Float, Known, Largest, Product, Smallest, Squared, Sum, Vector, fold};
 use super::walk::{self, Walk};
 use crate::array::Array;
-use crate::dtype::{DType, Element};
+use crate::dtype::DType;
 use crate::layout::Shape;
 use crate::real::Real;
-use crate::{with_compute, with_element};
+use crate::with_compute;
 use smallvec::SmallVec;
 use std::mem::MaybeUninit;
 
@@ -29,6 +29,10 @@ pub enum Reduce {
     Max,
     /// The smaller; NaN if either is.
     Min,
+    /// The sum of their squares.
+    Squares,
+    /// The sum of what is not NaN.
+    Known,
 }
 
 /// Elements that are gathered in one go.
@@ -42,7 +46,7 @@ const ROWS: usize = 64;
 
 /// What partial results are combined in.
 pub(crate) trait Accumulate: Lane {
-    type Wide: Copy + Send + Sync;
+    type Wide: Copy + Send + Sync + PartialOrd;
     fn identity(how: Reduce) -> Self;
     fn wide_identity(how: Reduce) -> Self::Wide;
     fn widen(self, into: Self::Wide, how: Reduce) -> Self::Wide;
@@ -61,7 +65,7 @@ macro_rules! accumulate {
             type Wide = $wide;
             fn identity(how: Reduce) -> Self {
                 match how {
-                    Reduce::Sum => 0 as $t,
+                    Reduce::Sum | Reduce::Squares | Reduce::Known => 0 as $t,
                     Reduce::Prod => 1 as $t,
                     Reduce::Max => $low,
                     Reduce::Min => $high,
@@ -77,7 +81,8 @@ macro_rules! accumulate {
             #[inline(always)]
             fn combine_wide(into: $wide, x: $wide, how: Reduce) -> $wide {
                 match how {
-                    Reduce::Sum => $sum(into, x),
+                    // Squares and what is known are sums of terms that were made before.
+                    Reduce::Sum | Reduce::Squares | Reduce::Known => $sum(into, x),
                     Reduce::Prod => $prod(into, x),
                     #[allow(clippy::eq_op)]
                     Reduce::Max => {
@@ -305,13 +310,16 @@ dispatch!(vectors unsafe fn fold_floats<C: Float>(how: Reduce, x: *const C, n: u
 dispatch!(unsafe fn fold_integers<C: Lane>(how: Reduce, x: *const C, n: usize, into: &mut C) => fold_integers_body);
 dispatch!(unsafe fn combine_tile<C: Lane>(how: Reduce, x: *const C, acc: &mut [C; COLUMNS], n: usize) => combine_tile_body);
 
+/// What `how` makes of a result so far and of an element.
 #[inline(always)]
-fn join<S: Real>(how: Reduce, a: S, b: S) -> S {
+fn join<S: Real>(how: Reduce, a: S, x: S) -> S {
     match how {
-        Reduce::Sum => a + b,
-        Reduce::Prod => a * b,
-        Reduce::Max => a.max(b),
-        Reduce::Min => a.min(b),
+        Reduce::Sum => a + x,
+        Reduce::Prod => a * x,
+        Reduce::Max => a.max(x),
+        Reduce::Min => a.min(x),
+        Reduce::Squares => a + x * x,
+        Reduce::Known => a + S::select(x.eq(x), x, S::ZERO),
     }
 }
 
@@ -326,6 +334,8 @@ unsafe fn fold_floats_body<V: Vector<C = C>, C: Float>(how: Reduce, x: *const C,
             Reduce::Prod => fold::<V, Product, 1, 1>(n, &Ahead(x)),
             Reduce::Max => fold::<V, Largest, 1, 1>(n, &Ahead(x)),
             Reduce::Min => fold::<V, Smallest, 1, 1>(n, &Ahead(x)),
+            Reduce::Squares => fold::<V, Sum, 1, 1>(n, &Squared(Ahead(x))),
+            Reduce::Known => fold::<V, Sum, 1, 1>(n, &Known(Ahead(x))),
         }
     };
     *into = f64::combine_wide(*into, all, how);
@@ -348,6 +358,8 @@ unsafe fn fold_integers_body<S: Real, C: Lane>(how: Reduce, x: *const C, n: usiz
         Reduce::Prod => x.iter().fold(*into, |a, b| a * *b),
         Reduce::Max => x.iter().fold(*into, |a, b| a.max(*b)),
         Reduce::Min => x.iter().fold(*into, |a, b| a.min(*b)),
+        Reduce::Squares => x.iter().fold(*into, |a, b| join(Reduce::Squares, a, *b)),
+        Reduce::Known => x.iter().fold(*into, |a, b| join(Reduce::Known, a, *b)),
     };
 }
 
@@ -373,6 +385,8 @@ unsafe fn combine_tile_body<S: Real, C: Lane>(how: Reduce, x: *const C, acc: &mu
         Reduce::Prod => each!(Reduce::Prod),
         Reduce::Max => each!(Reduce::Max),
         Reduce::Min => each!(Reduce::Min),
+        Reduce::Squares => each!(Reduce::Squares),
+        Reduce::Known => each!(Reduce::Known),
     }
 }
 
@@ -380,39 +394,44 @@ unsafe fn combine_tile_body<S: Real, C: Lane>(how: Reduce, x: *const C, acc: &mu
 /// the extreme.
 pub fn arg_reduce(x: &Array, axis: usize, largest: bool) -> Array {
     let last = x.rank() - 1;
-    let rows = x.transpose(axis, last).contiguous();
+    let rows = x.cast(x.dtype().compute()).transpose(axis, last).contiguous();
     let (count, shape) = (rows.shape()[last], rows.shape().with(last, 1));
     let mut index = vec![0i64; shape.numel()];
-    with_element!(x.dtype(), T => {
-        let data = rows.as_slice::<T>();
-        for (k, slot) in index.iter_mut().enumerate() {
-            let row = &data[k * count..][..count];
-            *slot = if T::DTYPE.is_float() {
-                first_extreme(row.iter().map(|v| v.load::<f64>()), largest)
-            } else {
-                first_extreme(row.iter().map(|v| v.load::<i64>()), largest)
-            } as i64;
-        }
+    let how = if largest { Reduce::Max } else { Reduce::Min };
+    with_compute!(rows.dtype(), C => {
+        let data = rows.as_slice::<C>();
+        threads::each_row(&mut index, 1, count, || (), |(), r, slot| {
+            slot[0] = first_extreme(&data[r * count..][..count], how) as i64;
+        });
     });
     Array::from_slice(&index, shape)
         .transpose(axis, last)
         .contiguous()
 }
 
+/// Where the extreme of a row first stands: its block is found in vectors, and then the place in it.
 #[allow(clippy::eq_op)]
-fn first_extreme<T: PartialOrd + Copy>(row: impl Iterator<Item = T>, largest: bool) -> usize {
-    let mut best: Option<(usize, T)> = None;
-    for (i, v) in row.enumerate() {
-        let better = match best {
-            None => true,
-            Some((_, b)) if b != b => break,
-            Some((_, b)) => v != v || if largest { v > b } else { v < b },
-        };
-        if better {
-            best = Some((i, v));
+fn first_extreme<C: Accumulate>(row: &[C], how: Reduce) -> usize {
+    /// Elements that the second look finds in the nearest cache.
+    const PIECE: usize = 2048;
+    let none = C::wide_identity(how);
+    let (mut best, mut at) = (none, 0);
+    for (p, piece) in row.chunks(PIECE).enumerate() {
+        let mut of = none;
+        // SAFETY: the piece has so many elements.
+        unsafe { C::fold(how, piece.as_ptr(), piece.len(), &mut of) };
+        if p == 0 || C::combine_wide(best, of, how) != best {
+            (best, at) = (of, p * PIECE);
+        }
+        if best != best {
+            break;
         }
     }
-    best.map_or(0, |(i, _)| i)
+    let is = |v: &C| {
+        let v = v.widen(none, how);
+        v == best || v != v
+    };
+    at + row[at..].iter().position(is).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -427,6 +446,8 @@ mod tests {
         let count = data.len().checked_div(rows).unwrap_or(0);
         let fold = |row: &[f64]| match how {
             Reduce::Sum => row.iter().sum(),
+            Reduce::Squares => row.iter().map(|v| v * v).sum(),
+            Reduce::Known => row.iter().filter(|v| !v.is_nan()).sum(),
             Reduce::Prod => row.iter().product(),
             Reduce::Max => {
                 row.iter().copied().fold(
@@ -472,7 +493,14 @@ mod tests {
                 for x in [plain, turned, wide] {
                     for mask in 0..1usize << x.rank() {
                         let axes: Vec<usize> = (0..x.rank()).filter(|d| mask >> d & 1 == 1).collect();
-                        for how in [Reduce::Sum, Reduce::Prod, Reduce::Max, Reduce::Min] {
+                        for how in [
+                            Reduce::Sum,
+                            Reduce::Prod,
+                            Reduce::Max,
+                            Reduce::Min,
+                            Reduce::Squares,
+                            Reduce::Known,
+                        ] {
                             if x.numel() == 0 && matches!(how, Reduce::Max | Reduce::Min) {
                                 continue;
                             }
@@ -506,6 +534,14 @@ mod tests {
                 let found = reduce(&x, &[0], how, dtype).to_vec::<f64>()[0];
                 assert!(found.is_nan(), "{how:?} of {dtype} with NaN at {at}: {found}");
             }
+            let others: f64 = data.iter().filter(|v| !v.is_nan()).sum();
+            for x in [&x, &x.unsqueeze(1).broadcast_to(&[150, 3].into()).contiguous()] {
+                let known = reduce(x, &[0], Reduce::Known, dtype).to_vec::<f64>();
+                assert!(
+                    known.iter().all(|sum| *sum == others),
+                    "{dtype} with NaN at {at}: {known:?}"
+                );
+            }
             assert_eq!(arg_reduce(&x, 0, true).to_vec::<i64>(), [at as i64]);
         }
         let long = Array::full([10_000_000], 0.1, DType::F32);
@@ -514,6 +550,46 @@ mod tests {
         let tie = Array::from_slice(&[2i64, 5, 5, 1], [4]);
         assert_eq!(arg_reduce(&tie, 0, true).to_vec::<i64>(), [1]);
         assert_eq!(arg_reduce(&tie, 0, false).to_vec::<i64>(), [3]);
+    }
+
+    #[test]
+    fn the_first_extreme_is_found_in_any_block() {
+        let n = 5000;
+        for (places, nan) in [
+            (&[0usize][..], None),
+            (&[2047, 2048], None),
+            (&[2048, 4999], None),
+            (&[4999], None),
+            (&[10], Some(3000)),
+            (&[10], Some(5)),
+        ] {
+            for dtype in [DType::F32, DType::F64, DType::F16, DType::I64, DType::I32] {
+                let mut data: Vec<f64> = (0..n).map(|i| f64::from(i * 7 % 13) - 20.0).collect();
+                places.iter().for_each(|p| data[*p] = 100.0);
+                let first = match nan {
+                    Some(at) if dtype.is_float() => {
+                        data[at] = f64::NAN;
+                        at
+                    }
+                    _ => places[0],
+                };
+                let x = Array::from_slice(&data, [n as usize]).cast(dtype);
+                assert_eq!(arg_reduce(&x, 0, true).to_vec::<i64>(), [first as i64]);
+                let turned = x.reshape([2, n as usize / 2]).transpose(0, 1);
+                let by_column = arg_reduce(&turned, 0, true).to_vec::<i64>();
+                assert_eq!(
+                    by_column[first * 2 / n as usize],
+                    (first % (n as usize / 2)) as i64
+                );
+                if nan.is_none() {
+                    let low = data.iter().map(|v| -v).collect::<Vec<_>>();
+                    let low = Array::from_slice(&low, [n as usize]).cast(dtype);
+                    assert_eq!(arg_reduce(&low, 0, false).to_vec::<i64>(), [first as i64]);
+                }
+            }
+        }
+        let low = Array::full([3], f64::NEG_INFINITY, DType::F32);
+        assert_eq!(arg_reduce(&low, 0, true).to_vec::<i64>(), [0]);
     }
 
     #[test]

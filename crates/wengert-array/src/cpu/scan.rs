@@ -5,7 +5,7 @@
 use super::threads;
 use crate::array::Array;
 use crate::dtype::{Compute, DType, Element};
-use crate::with_element;
+use crate::{with_compute, with_element};
 
 /// What a scan carries along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,33 +142,30 @@ pub fn log_sum_exp_backward(x: &Array, y: &Array, dy: &Array, axis: usize, rever
 /// For each element the index of the largest (or smallest) up to it along `axis`, of equals the last. NaN counts as the
 /// extreme from where it first stands.
 pub fn scan_extreme(x: &Array, axis: usize, largest: bool) -> Array {
-    let r = rows(x, axis);
+    let r = rows(&x.cast(x.dtype().compute()), axis);
     let n = r.shape()[r.rank() - 1];
     let mut index = Array::full(r.shape(), 0.0, DType::I64);
-    with_element!(r.dtype(), T => {
-        each_row(r.as_slice::<T>(), index.make_mut::<i64>(), n, |x, index| {
-            if T::DTYPE.is_float() {
-                extremes(x.iter().map(|v| v.load::<f64>()), index, largest);
-            } else {
-                extremes(x.iter().map(|v| v.load::<i64>()), index, largest);
-            }
-        });
-    });
+    with_compute!(r.dtype(), C => each_row(r.as_slice::<C>(), index.make_mut::<i64>(), n, |x, index| {
+        match largest {
+            true => extremes(x, index, |v, best| v >= best),
+            false => extremes(x, index, |v, best| v <= best),
+        }
+    }));
     unrows(&index, axis)
 }
 
 #[allow(clippy::eq_op)]
-fn extremes<T: PartialOrd + Copy>(x: impl Iterator<Item = T>, index: &mut [i64], largest: bool) {
-    let mut best: Option<(i64, T)> = None;
-    for (i, (v, slot)) in x.zip(index).enumerate() {
-        let better = match best {
-            None => true,
-            Some((_, b)) => v != v || (b == b && if largest { v >= b } else { v <= b }),
-        };
-        if better {
-            best = Some((i as i64, v));
+fn extremes<T: PartialOrd + Copy>(x: &[T], index: &mut [i64], beats: impl Fn(T, T) -> bool) {
+    let Some(&first) = x.first() else {
+        return;
+    };
+    let (mut best, mut at) = (first, 0);
+    for (i, (&v, slot)) in x.iter().zip(index).enumerate() {
+        // Nothing but another NaN beats NaN. A branch, since with luck it is rarely taken, and else always.
+        if v != v || beats(v, best) {
+            (best, at) = (v, i as i64);
         }
-        *slot = best.map_or(0, |(i, _)| i);
+        *slot = at;
     }
 }
 

@@ -184,11 +184,19 @@ impl Combine for i64 {
 /// The places, counted in row-major order, of the elements that are not zero: I64, 1-D.
 pub fn nonzero(x: &Array) -> Array {
     let x = x.contiguous();
-    let places: Vec<i64> = with_element!(x.dtype(), T => {
-        let all = x.as_slice::<T>().iter().enumerate();
-        all.filter(|(_, v)| **v != T::default()).map(|(i, _)| i as i64).collect()
+    let places = with_element!(x.dtype(), T => {
+        let all = x.as_slice::<T>();
+        let count = all.iter().filter(|v| **v != T::default()).count();
+        // Each place is written, and the next one over it if it was of a zero: no branch can be foretold wrongly.
+        let (mut places, mut at) = (vec![0i64; count + 1], 0);
+        for (i, v) in all.iter().enumerate() {
+            places[at] = i as i64;
+            at += usize::from(*v != T::default());
+        }
+        places
     });
-    Array::from_slice(&places, [places.len()])
+    let count = places.len() - 1;
+    Array::from_slice(&places[..count], [count])
 }
 
 #[cfg(test)]

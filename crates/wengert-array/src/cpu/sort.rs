@@ -161,18 +161,32 @@ pub struct Groups {
 pub fn unique_rows(x: &Array, consecutive: bool) -> Groups {
     let (n, m) = (x.shape()[0], x.shape()[1]);
     let x = x.contiguous();
+    let single = m == 1 && !consecutive && u32::try_from(n).is_ok();
+    if single
+        && !x.dtype().is_float()
+        && let Some(groups) = counted(x.cast(DType::I64).as_slice::<i64>())
+    {
+        return groups;
+    }
     let keys: Vec<u64> =
         with_element!(x.dtype(), T => x.as_slice::<T>().iter().map(|v| wide_key(*v)).collect());
     let row = |i: usize| &keys[i * m..][..m];
-    let mut order: Vec<usize> = (0..n).collect();
-    if !consecutive {
-        order.sort_unstable_by(|a, b| row(*a).cmp(row(*b)).then(a.cmp(b)));
+    let mut places: Vec<usize> = match single {
+        true => order(&x.reshape([n]), 0, false, 0, n)
+            .to_vec::<i64>()
+            .iter()
+            .map(|i| *i as usize)
+            .collect(),
+        false => (0..n).collect(),
+    };
+    if !consecutive && !single {
+        places.sort_unstable_by(|a, b| row(*a).cmp(row(*b)).then(a.cmp(b)));
     }
     let nan = x.dtype().is_float().then_some(u64::MAX);
     let same = |a: usize, b: usize| row(a) == row(b) && !row(a).iter().any(|k| Some(*k) == nan);
     let (mut first, mut group, mut count) = (Vec::new(), vec![0i64; n], Vec::<i64>::new());
-    for (k, &i) in order.iter().enumerate() {
-        match k > 0 && same(order[k - 1], i) {
+    for (k, &i) in places.iter().enumerate() {
+        match k > 0 && same(places[k - 1], i) {
             true => *count.last_mut().expect("there is a row before") += 1,
             false => {
                 first.push(i as i64);
@@ -189,6 +203,50 @@ pub fn unique_rows(x: &Array, consecutive: bool) -> Groups {
     }
 }
 
+/// The groups of equal integers, counted in one table where they lie near enough together for that.
+fn counted(x: &[i64]) -> Option<Groups> {
+    let (low, high) = x
+        .iter()
+        .fold((i64::MAX, i64::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
+    let range = usize::try_from(high.checked_sub(low)?).ok()?;
+    if range / 4 > x.len() {
+        return None;
+    }
+    // For each integer its count and the place where it first stands, then its group.
+    let mut table = vec![(0i64, 0i64); range + 1];
+    for (i, v) in x.iter().enumerate() {
+        let (count, first) = &mut table[(v - low) as usize];
+        if *count == 0 {
+            *first = i as i64;
+        }
+        *count += 1;
+    }
+    let (mut first, mut count) = (Vec::new(), Vec::new());
+    for slot in table.iter_mut().filter(|slot| slot.0 > 0) {
+        first.push(slot.1);
+        count.push(slot.0);
+        slot.1 = first.len() as i64 - 1;
+    }
+    let group: Vec<i64> = x.iter().map(|v| table[(v - low) as usize].1).collect();
+    let list = |v: &[i64]| Array::from_slice(v, [v.len()]);
+    Some(Groups {
+        first: list(&first),
+        group: list(&group),
+        count: list(&count),
+    })
+}
+
+/// How often each of the numbers 0 to below `size` occurs among those of an array, I64, which are such.
+///
+/// # Panics
+/// If one is not.
+pub fn bincount(x: &Array, size: usize) -> Array {
+    let x = x.contiguous();
+    let mut counts = vec![0i64; size];
+    x.as_slice::<i64>().iter().for_each(|i| counts[*i as usize] += 1);
+    Array::from_slice(&counts, [size])
+}
+
 /// How many elements (or how much of their `weights`, of the same shape) lie in each of `bins` equal parts of
 /// `low ..= high`, as `dtype`. Elements outside, and NaN, are left out.
 pub fn histogram(
@@ -199,23 +257,33 @@ pub fn histogram(
     bins: usize,
     dtype: DType,
 ) -> Array {
+    /// Elements whose parts are found in one go.
+    const BLOCK: usize = 256;
     let x = x.contiguous();
     let weights = weights.map(|w| w.to_vec::<f64>());
-    let mut sums = vec![0.0f64; bins];
+    // The last is for what lies outside.
+    let mut sums = vec![0.0f64; bins + 1];
     with_element!(x.dtype(), T => {
-        for (i, v) in x.as_slice::<T>().iter().enumerate() {
-            let v = v.load::<f64>();
-            if v >= low && v <= high {
+        let mut places = [0; BLOCK];
+        for (block, from) in x.as_slice::<T>().chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+            for (place, v) in places.iter_mut().zip(block) {
+                let v = v.load::<f64>();
                 // In the dtype's own precision, so that what lies on an edge falls where PyTorch has it fall.
                 let at = match T::DTYPE.compute() {
                     DType::F32 => f64::from((v as f32 - low as f32) * bins as f32 / (high as f32 - low as f32)),
                     _ => (v - low) * bins as f64 / (high - low),
                 };
-                sums[(at as usize).min(bins - 1)] += weights.as_ref().map_or(1.0, |w| w[i]);
+                let inside = v >= low && v <= high;
+                *place = if inside { (at as usize).min(bins - 1) } else { bins };
+            }
+            let places = places[..block.len()].iter();
+            match &weights {
+                Some(w) => places.zip(&w[from..]).for_each(|(at, w)| sums[*at] += w),
+                None => places.for_each(|at| sums[*at] += 1.0),
             }
         }
     });
-    Array::from_slice(&sums, [bins]).cast(dtype)
+    Array::from_slice(&sums[..bins], [bins]).cast(dtype)
 }
 
 #[cfg(test)]
@@ -276,6 +344,45 @@ mod tests {
         let nans = Array::from_slice(&[f32::NAN, f32::NAN, 0.0, -0.0], [4, 1]);
         assert_eq!(unique_rows(&nans, false).count.to_vec::<i64>(), [2, 1, 1]);
         assert_eq!(unique_rows(&nans, true).group.to_vec::<i64>(), [0, 1, 2, 2]);
+    }
+
+    #[test]
+    fn single_elements_are_grouped_as_rows_are() {
+        let tables: [Vec<i64>; 5] = [
+            vec![],
+            vec![7],
+            (0..3000).map(|i| (i * i) % 97 - 40).collect(),
+            (0..500).map(|i| (i % 9) << 58).collect(),
+            vec![i64::MIN, i64::MAX, 0, i64::MIN],
+        ];
+        for numbers in tables {
+            for dtype in [
+                DType::I64,
+                DType::I32,
+                DType::U8,
+                DType::F32,
+                DType::F64,
+                DType::F16,
+            ] {
+                let x = Array::from_slice(&numbers, [numbers.len(), 1]).cast(dtype);
+                // Beside a column of zeros each row is one of two elements, which are sorted as such.
+                let zeros = Array::full([numbers.len(), 1], 0.0, dtype);
+                let (one, two) = (
+                    unique_rows(&x, false),
+                    unique_rows(&kernels::concat(&[x, zeros], 1), false),
+                );
+                for (a, b) in [
+                    (&one.first, &two.first),
+                    (&one.group, &two.group),
+                    (&one.count, &two.count),
+                ] {
+                    assert_eq!(a.to_vec::<i64>(), b.to_vec::<i64>(), "{dtype} {numbers:?}");
+                }
+            }
+        }
+        let x = Array::from_slice(&[3i64, 0, 3, 1], [4]);
+        assert_eq!(bincount(&x, 5).to_vec::<i64>(), [1, 1, 0, 2, 0]);
+        assert_eq!(bincount(&x.slice(0, 0, 0, 1), 2).to_vec::<i64>(), [0, 0]);
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(super) trait Vector: Copy {
     fn larger(self, b: Self) -> Self;
     /// The smaller ones; NaN where either is.
     fn smaller(self, b: Self) -> Self;
+    /// With 0 in place of NaN.
+    fn known(self) -> Self;
     /// All lanes joined, half with half.
     fn across<J: Join>(self) -> Self::C;
 }
@@ -144,6 +146,11 @@ macro_rules! plain {
             }
 
             #[inline(always)]
+            fn known(self) -> Self {
+                Plain(self.0.map(|v| if v.is_nan() { 0.0 } else { v }))
+            }
+
+            #[inline(always)]
             fn across<J: Join>(self) -> $C {
                 let (mut x, mut width) = (self.0.map(|v| Plain([v])), L / 2);
                 while width > 0 {
@@ -169,7 +176,7 @@ mod x86 {
     /// The methods are inlined, and called by code for processors with the instructions alone.
     macro_rules! vector {
         ($V:ident, $C:ident, $lanes:literal, $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $fma:ident,
-         $max:ident $min:ident, |$a:ident, $m:ident| $unless_nan:expr, |$v:ident| $halves:expr) => {
+         $max:ident $min:ident, |$a:ident, $m:ident| $unless_nan:expr, |$k:ident| $known:expr, |$v:ident| $halves:expr) => {
             impl Vector for $V {
                 type C = $C;
                 const LANES: usize = $lanes;
@@ -241,6 +248,13 @@ mod x86 {
                 }
 
                 #[inline(always)]
+                fn known(self) -> $V {
+                    let $k = self;
+                    // SAFETY: see above.
+                    unsafe { $known }
+                }
+
+                #[inline(always)]
                 fn across<J: Join>(self) -> $C {
                     // SAFETY: see above.
                     unsafe {
@@ -254,15 +268,19 @@ mod x86 {
     }
     vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_fmadd_ps,
         _mm512_max_ps _mm512_min_ps, |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a),
+        |x| _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), x),
         |v| [_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v)]);
     vector!(__m512d, f64, 8, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_fmadd_pd,
         _mm512_max_pd _mm512_min_pd, |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a),
+        |x| _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_ORD_Q>(x, x), x),
         |v| [_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v)]);
     vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_fmadd_ps,
         _mm256_max_ps _mm256_min_ps, |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)),
+        |x| _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_ORD_Q>(x, x)),
         |v| transmute::<__m256, [Plain<f32, 4>; 2]>(v));
     vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_fmadd_pd,
         _mm256_max_pd _mm256_min_pd, |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)),
+        |x| _mm256_and_pd(x, _mm256_cmp_pd::<_CMP_ORD_Q>(x, x)),
         |v| transmute::<__m256d, [Plain<f64, 2>; 2]>(v));
 }
 
@@ -324,6 +342,30 @@ impl<C: Float> Terms<C, 1, 1> for Ahead<C> {
         prefetch(x.wrapping_byte_add(4096), 1);
         // SAFETY: the caller's promise.
         [[unsafe { V::load(x) }]]
+    }
+}
+
+/// The squares of other terms.
+pub(super) struct Squared<T>(pub T);
+
+impl<C: Float, T: Terms<C, 1, 1>> Terms<C, 1, 1> for Squared<T> {
+    #[inline(always)]
+    unsafe fn at<V: Vector<C = C>>(&self, i: usize) -> [[V; 1]; 1] {
+        // SAFETY: the caller's promise.
+        let [[x]] = unsafe { self.0.at::<V>(i) };
+        [[x.mul(x)]]
+    }
+}
+
+/// Other terms with 0 in place of NaN.
+pub(super) struct Known<T>(pub T);
+
+impl<C: Float, T: Terms<C, 1, 1>> Terms<C, 1, 1> for Known<T> {
+    #[inline(always)]
+    unsafe fn at<V: Vector<C = C>>(&self, i: usize) -> [[V; 1]; 1] {
+        // SAFETY: the caller's promise.
+        let [[x]] = unsafe { self.0.at::<V>(i) };
+        [[x.known()]]
     }
 }
 

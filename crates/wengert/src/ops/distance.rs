@@ -23,13 +23,15 @@ pub(crate) fn vector_norm(x: &Tensor, p: f64, dim: isize) -> Tensor {
     if p == 1.0 {
         return x.abs().sum_dim(dim, true);
     }
-    let sum = if p == 2.0 { x.square() } else { x.abs().powf(p) }.sum_dim(dim, true);
+    if p == 2.0 && x.dtype().is_float() {
+        return x.norm_dim(p, dim, true);
+    }
+    let sum = x.abs().powf(p).sum_dim(dim, true);
     // The root's slope is infinite at zero; there the norm is taken as a constant.
     let zero = sum.detach().eq(0.0);
     let one = scalar(1.0, sum.dtype());
     let root = one.where_(&zero, &sum);
-    let root = if p == 2.0 { root.sqrt() } else { root.powf(1.0 / p) };
-    scalar(0.0, sum.dtype()).where_(&zero, &root)
+    scalar(0.0, sum.dtype()).where_(&zero, &root.powf(1.0 / p))
 }
 
 /// The p-norms of x₁ − x₂ + ε along the last dimension; the inputs broadcast.

@@ -32,17 +32,19 @@ pub(super) fn positions(op: &str, index: &Tensor, size: usize) -> Result<Tensor>
     }
     let index = index.array().cast(DType::I64).contiguous();
     let n = size as i64;
-    let mut negative = false;
-    for (at, &i) in index.as_slice::<i64>().iter().enumerate() {
-        if i < -n || i >= n {
-            let message =
-                format!("index {i}, at position {at} of the indices, is out of range for size {size}");
-            return Err(Error::new(ErrorKind::Index, op, message));
-        }
-        negative |= i < 0;
+    // One pass without branches: what is out of range makes a sign, and so does what counts from the end.
+    let signs = index.as_slice::<i64>().iter().fold((0, 0), |(out, end), i| {
+        (out | i.wrapping_add(n) | (n - 1).wrapping_sub(*i), end | i)
+    });
+    if signs.0 < 0 {
+        let mut all = index.as_slice::<i64>().iter().enumerate();
+        let bad = all.find(|(_, i)| !(-n..n).contains(*i));
+        let (at, i) = bad.expect("one is out of range");
+        let message = format!("index {i}, at position {at} of the indices, is out of range for size {size}");
+        return Err(Error::new(ErrorKind::Index, op, message));
     }
     let mut index = index;
-    if negative {
+    if signs.1 < 0 {
         index
             .make_mut::<i64>()
             .iter_mut()

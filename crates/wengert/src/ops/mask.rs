@@ -75,10 +75,26 @@ impl Tensor {
         let (array, shape) = (self.array(), self.shape());
         let places = kernels::nonzero(&array);
         let (n, rank) = (places.numel(), shape.rank());
-        let mut rows = Vec::with_capacity(n * rank);
-        let strides: Vec<i64> = shape.strides().iter().map(|s| *s as i64).collect();
-        for &place in places.as_slice::<i64>() {
-            rows.extend((0..rank).map(|d| place / strides[d] % shape[d] as i64));
+        if rank == 1 {
+            return Tensor::constant(places.reshape([n, 1]));
+        }
+        // Places ascend: the coordinates of the row that they lie in are counted up, not divided out.
+        let width = shape.last().map_or(1, |n| *n as i64);
+        let (mut rows, mut start) = (Vec::with_capacity(n * rank), 0);
+        let mut row = vec![0; rank.saturating_sub(1)];
+        for &place in places.as_slice::<i64>().iter().filter(|_| rank > 0) {
+            while place - start >= width {
+                start += width;
+                for d in (0..row.len()).rev() {
+                    row[d] += 1;
+                    if row[d] < shape[d] as i64 {
+                        break;
+                    }
+                    row[d] = 0;
+                }
+            }
+            rows.extend_from_slice(&row);
+            rows.push(place - start);
         }
         Tensor::constant(Array::from_slice(&rows, [n, rank]))
     }

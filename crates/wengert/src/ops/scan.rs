@@ -1,5 +1,6 @@
 //! Running totals along a dimension, and products, whose gradients are made of them.
 
+use super::scatter::Gather;
 use super::shape::block;
 use super::{axis, cat, contract, ok};
 use crate::autograd::{Ctx, Precision, is_recording};
@@ -376,7 +377,7 @@ impl Tensor {
         let values = if self.dim() == 0 {
             self.reshape(Shape::new(&[]))
         } else {
-            self.gather(dim, &index)
+            Gather(dim).apply([self, &index])
         };
         (values, index)
     }

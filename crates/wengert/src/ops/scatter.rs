@@ -183,7 +183,7 @@ impl Tensor {
     /// What lies at `index`, which has size one along `dim`, and the index; without `keepdim`, both without that dimension.
     #[track_caller]
     pub(super) fn picked(&self, index: Tensor, dim: isize, keepdim: bool) -> (Tensor, Tensor) {
-        let values = self.gather(dim, &index);
+        let values = Gather(dim).apply([self, &index]);
         match keepdim {
             true => (values, index),
             false => (values.squeeze(dim), index.squeeze(dim)),

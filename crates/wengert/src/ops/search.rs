@@ -4,7 +4,8 @@ use super::ok;
 use super::rows::IndexAdd;
 use crate::op::Op;
 use crate::tensor::Tensor;
-use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, kernels, raise};
+use wengert_array::kernels::{self, Reduce};
+use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, raise};
 
 /// For each of `values`, where it would be put in the row of `sorted` beside it so that the row stays sorted:
 /// before equal elements, or (`right`) after them. `sorted` may be one row for all.
@@ -68,7 +69,13 @@ impl Tensor {
             raise(Error::new(ErrorKind::DType, "bincount", message));
         }
         let numbers = array.cast(DType::I64).contiguous();
-        if let Some(bad) = numbers.as_slice::<i64>().iter().find(|i| **i < 0) {
+        let extreme = |how| match numbers.numel() {
+            0 => 0,
+            _ => kernels::reduce(&numbers, &[0], how, DType::I64).as_slice::<i64>()[0],
+        };
+        let bad = extreme(Reduce::Min);
+        if bad < 0 {
+            let bad = numbers.as_slice::<i64>().iter().find(|i| **i < 0).unwrap_or(&bad);
             let message = format!("{bad} is negative");
             raise(Error::new(ErrorKind::Value, "bincount", message));
         }
@@ -84,14 +91,15 @@ impl Tensor {
             );
             raise(Error::new(ErrorKind::Shape, "bincount", message));
         }
-        let most = numbers.as_slice::<i64>().iter().max().map_or(0, |m| m + 1);
-        let shape = [minlength.max(most as usize)].into();
+        let most = extreme(Reduce::Max) as usize + usize::from(numbers.numel() > 0);
+        let size = minlength.max(most);
         let terms = match weights {
             // As in PyTorch, f32 stays, and all else is summed in f64.
             Some(w) if w.dtype() == DType::F32 => w.clone(),
             Some(w) => w.to(DType::F64),
-            None => Tensor::constant(Array::fill([numbers.numel()], 1.0, DType::I64)),
+            None => return Tensor::constant(kernels::bincount(&numbers, size)),
         };
+        let shape = [size].into();
         IndexAdd { dim: 0, shape }.apply([&terms, &Tensor::constant(numbers)])
     }
 
@@ -121,15 +129,8 @@ impl Tensor {
             raise(Error::new(ErrorKind::Value, op, "needs at least one bin"));
         }
         if low == high && self.numel() > 0 {
-            let all = self.to_vec::<f64>();
-            low = all
-                .iter()
-                .copied()
-                .fold(f64::INFINITY, |a, b| if b < a || b.is_nan() { b } else { a });
-            high = all
-                .iter()
-                .copied()
-                .fold(f64::NEG_INFINITY, |a, b| if b > a || b.is_nan() { b } else { a });
+            let all = self.detach();
+            (low, high) = (all.min().item(), all.max().item());
         }
         if low == high {
             (low, high) = if op == "histc" {

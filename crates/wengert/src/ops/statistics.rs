@@ -106,6 +106,35 @@ rules! {
     };
 }
 
+/// y = the sum over dimensions of what is not NaN; dx = dy, repeated, and 0 where x is NaN.
+#[derive(Clone, Debug)]
+pub struct NanSum(pub Over);
+
+impl Op for NanSum {
+    type Inputs = Fixed<1>;
+    const NAME: &'static str = "nansum";
+    const SAVES: &'static [Saves] = &[Saves::x(0)];
+    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+        self.0.infer("nansum", x, x.dtype)
+    }
+    fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
+        self.0.reduce(&x, y, Reduce::Known)
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        let (x, dy) = (cx.x(0).detach(), self.0.put_back(&dy, cx.meta(0)));
+        let zero = Tensor::full_as([], 0.0, dy.dtype());
+        [Some(zero.where_(&x.isnan(), &dy.expand(x.shape())))]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let sum = |dims: Dims, keepdim| NanSum(over(dims, keepdim));
+        vec![
+            Sample::new(sum(().into(), false), [block()]).gives([6.625]),
+            Sample::new(sum([0, 2].into(), true), [block()]).gives([-1.75, 10.0, -1.625]),
+            Sample::new(sum((-2).into(), false), [block()]),
+        ]
+    }
+}
+
 /// y = (Σ |x|^p)^(1/p) over dimensions; for p = ∞ the largest |x|, −∞ the smallest, 0 the count of what is not 0.
 ///
 /// dx = dy sign x (|x|/y)^(p−1); of p = ±∞ it is shared by equals; it is 0 where y is.
@@ -143,14 +172,17 @@ impl Op for Norm {
         let how = match p {
             f64::INFINITY => Reduce::Max,
             f64::NEG_INFINITY => Reduce::Min,
+            2.0 => Reduce::Squares,
             _ => Reduce::Sum,
         };
-        let terms = each([&x], x.shape(), dtype, |[x]| match p {
-            0.0 => Expr::select(x.ne(Expr::ZERO), Expr::ONE, Expr::ZERO),
-            2.0 => x * x,
-            p if p == 1.0 || p.is_infinite() => x.abs(),
-            p => x.abs().pow(Expr::lit(p)),
-        });
+        let terms = || {
+            each([&x], x.shape(), dtype, |[x]| match p {
+                0.0 => Expr::select(x.ne(Expr::ZERO), Expr::ONE, Expr::ZERO),
+                p if p == 1.0 || p.is_infinite() => x.abs(),
+                p => x.abs().pow(Expr::lit(p)),
+            })
+        };
+        let terms = if p == 2.0 { x } else { terms() };
         let total = kernels::reduce(&terms, &axes, how, dtype);
         let norm = match p {
             2.0 => each([&total], total.shape(), dtype, |[t]| t.sqrt()),
@@ -419,7 +451,10 @@ impl Tensor {
     /// The sums over dimensions of what is not NaN.
     #[track_caller]
     pub fn nansum(&self, dims: impl Into<Dims>, keepdim: bool) -> Tensor {
-        self.without_nan().sum_dim(dims, keepdim)
+        match self.dtype().is_float() {
+            true => NanSum(over(dims, keepdim)).apply([self]),
+            false => self.sum_dim(dims, keepdim),
+        }
     }
 
     /// The means over dimensions of what is not NaN.
@@ -428,15 +463,6 @@ impl Tensor {
         let dims = dims.into();
         let counts = self.detach().isnan().logical_not().sum_dim(dims.clone(), keepdim);
         self.nansum(dims, keepdim) / counts
-    }
-
-    #[track_caller]
-    fn without_nan(&self) -> Tensor {
-        if self.dtype().is_float() {
-            Tensor::full_as([], 0.0, self.dtype()).where_(&self.detach().isnan(), self)
-        } else {
-            self.clone()
-        }
     }
 
     /// How many elements over dimensions are not zero.
@@ -522,9 +548,25 @@ impl Tensor {
 
 contract! {
     var: Var,
+    nansum: NanSum,
     norm: Norm,
     logsumexp: LogSumExp,
     median: MedianIndex,
 }
 
 contract_rules! { root_of_variance: RootOfVariance, 1 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_of_what_is_known() {
+        let x = Tensor::new([[1.0, f64::NAN, 2.0], [f64::NAN, f64::NAN, f64::INFINITY]]).requires_grad_(true);
+        assert_eq!(x.nansum(1, false).to_vec::<f32>(), [3.0, f32::INFINITY]);
+        assert_eq!(x.nansum(0, false).to_vec::<f32>(), [1.0, 0.0, f32::INFINITY]);
+        (x.nansum(1, true) * Tensor::new([[2.0], [3.0]])).sum().backward();
+        assert_eq!(x.grad().unwrap().to_vec::<f32>(), [2., 0., 2., 0., 0., 3.]);
+        assert_eq!(Tensor::new([1, 2]).nansum((), false).item(), 3.0);
+    }
+}

@@ -95,6 +95,58 @@ fn rows_are_selected_and_added() {
 }
 
 #[test]
+fn runs_of_neighbours_are_moved_as_single_rows_are() {
+    let border: Vec<i64> = [2, 1].into_iter().chain(0..50).chain([48, 47]).collect();
+    let twice: Vec<i64> = (0..50).chain(0..50).chain(3..20).collect();
+    for index in [
+        border,
+        twice,
+        (0..50).collect(),
+        (0..50).rev().collect(),
+        vec![49; 9],
+    ] {
+        let n = index.len();
+        let list = Array::from_slice(&index, [n]);
+        for (outer, inner) in [(1, 1), (3, 1), (2, 7), (1, 300), (1, 2000)] {
+            let x = ramp(&[outer, 50, inner], DType::F32);
+            let (y, values) = (index_select(&x, 1, &list), x.to_vec::<f64>());
+            let mut sums = vec![0.0; x.numel()];
+            for (at, v) in y.to_vec::<f64>().into_iter().enumerate() {
+                let from = (at / inner / n * 50 + index[at / inner % n] as usize) * inner + at % inner;
+                assert_eq!(v, values[from]);
+                sums[from] += v;
+            }
+            assert_eq!(index_add(x.shape(), 1, &list, &y).to_vec::<f64>(), sums);
+        }
+    }
+}
+
+#[test]
+fn places_out_of_range_are_refused_wherever_they_stand() {
+    let x = ramp(&[2, 3000], DType::F32);
+    for (at, bad) in [
+        (0, -1),
+        (2999, 3000),
+        (1500, i64::MAX),
+        (5999, i64::MIN),
+        (1024, -1),
+    ] {
+        let mut index = vec![7i64; 6000];
+        index[at] = bad;
+        let list = Array::from_slice(&index, [2, 3000]);
+        let message = format!("index {bad} is out of range for size 3000");
+        for f in [
+            &(|| gather(&x, 1, &list)) as &dyn Fn() -> Array,
+            &|| scatter_add(x.shape(), 1, &list, &x),
+            &|| index_select(&x, 1, &list.reshape([6000])),
+        ] {
+            let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).unwrap_err();
+            assert_eq!(panic.downcast_ref::<String>().unwrap(), &message);
+        }
+    }
+}
+
+#[test]
 fn elements_are_gathered_and_scattered() {
     for (shape, axis) in SHAPES {
         for (dtype, len) in DTYPES.iter().flat_map(|d| [(*d, 0), (*d, 1), (*d, 6)]) {

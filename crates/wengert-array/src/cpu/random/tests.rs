@@ -386,6 +386,28 @@ fn draws_by_weight() {
         let seen = picks.iter().filter(|i| **i == k as i64).count() as f64 / n as f64;
         assert!((seen - p).abs() < 0.008, "{k}: {seen}");
     }
+    // Many weights are added up by blocks: of any length, with zeros at the end and in whole blocks.
+    for cols in [15usize, 16, 17, 100, 1000] {
+        let weight = |k: usize| match k / 16 % 2 == 1 || k.is_multiple_of(3) || k + 5 > cols {
+            true => 0.0,
+            false => (k % 7 + 1) as f64,
+        };
+        let row: Vec<f64> = (0..cols).map(weight).collect();
+        let (total, n) = (row.iter().sum::<f64>(), 50_000);
+        let picks = Generator::new(3)
+            .multinomial(&Array::from_slice(&row, [1, cols]), n, true)
+            .to_vec::<i64>();
+        let mut seen = vec![0.0; cols];
+        picks.iter().for_each(|i| seen[*i as usize] += 1.0);
+        for (k, w) in row.iter().enumerate() {
+            let wanted = w / total * n as f64;
+            assert!(
+                (seen[k] - wanted).abs() <= 6.0 * wanted.sqrt(),
+                "{k} of {cols}: {} {wanted}",
+                seen[k]
+            );
+        }
+    }
     // Without replacement, the first pick has the weights' chances, and all picks differ.
     let many = weights.broadcast_to(&[20_000, 4].into());
     let picks = Generator::new(2).multinomial(&many, 3, false).to_vec::<i64>();

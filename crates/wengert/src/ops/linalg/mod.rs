@@ -47,7 +47,7 @@ pub use solve::{
     Cofactor, Det, Inverse, SLogDet, Solve, SolveTriangular, det, inv, inv_ex, logdet, slogdet, solve,
     solve_ex, solve_left, solve_triangular,
 };
-pub use statistics::{cdist, corrcoef, cov};
+pub use statistics::{Distances, cdist, corrcoef, cov};
 pub use svd::{Svd, svd, svdvals};
 pub use tensor::{tensorinv, tensorsolve, vander};
 

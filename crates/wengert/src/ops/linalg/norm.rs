@@ -40,7 +40,7 @@ pub fn vector_norm(x: &Tensor, p: f64, dims: impl Into<Dims>, keepdim: bool) -> 
     let root = |s: Tensor, p: f64| {
         let some = s.ne(0.0);
         let r = s.where_(&some, &one);
-        let r = if p == 2.0 { r.sqrt() } else { r.powf(1.0 / p) };
+        let r = r.powf(1.0 / p);
         let at_zero = if p > 0.0 {
             zero.clone()
         } else {
@@ -53,7 +53,7 @@ pub fn vector_norm(x: &Tensor, p: f64, dims: impl Into<Dims>, keepdim: bool) -> 
         f64::NEG_INFINITY => x.abs().amin(dims, keepdim),
         0.0 => tied(x.ne(0.0).to(x.dtype()).sum_dim(dims, keepdim), x),
         1.0 => x.abs().sum_dim(dims, keepdim),
-        2.0 => root(x.square().sum_dim(dims, keepdim), 2.0),
+        2.0 => x.norm_dim(2.0, dims, keepdim),
         _ => {
             let (a, some) = (x.abs(), x.ne(0.0));
             let at_zero = if p > 0.0 {

@@ -1,6 +1,9 @@
 //! Distances, covariances and correlations.
 
 use super::*;
+use crate::autograd::Ctx;
+use crate::op::{Extra, Fixed, Sample, Saves};
+use wengert_array::Meta;
 
 /// The distance of each row of a [.., p, m] from each row of b [.., r, m], in the norm of order `p`: [.., p, r]. Where two rows are
 /// equal the gradient is 0.
@@ -28,10 +31,80 @@ pub fn cdist(a: &Tensor, b: &Tensor, p: f64) -> Tensor {
         ));
     }
     let (a, b) = (bring(a, Precision::Full), bring(b, Precision::Full));
+    if p == 2.0
+        && a.dtype().is_float()
+        && b.dtype().is_float()
+        && let Some(stack) = batch(&a.shape()).broadcast(&batch(&b.shape()))
+    {
+        let dtype = a.dtype().promote(b.dtype());
+        let [a, b] = [a, b].map(|x| x.to(dtype).expand(with_stack(&stack, &x.shape())));
+        return Distances.apply([&a, &b]);
+    }
     let differences = a.unsqueeze(-2) - b.unsqueeze(-3);
     match a.size(-1) {
         0 => differences.sum_dim(-1, false),
         _ => vector_norm(&differences, p, -1, false),
+    }
+}
+
+/// The shape of a stack of so many matrices like this one.
+fn with_stack(stack: &Shape, matrix: &Shape) -> Shape {
+    stack
+        .iter()
+        .chain(&matrix[matrix.rank() - 2..])
+        .copied()
+        .collect()
+}
+
+/// y = ‖aᵢ − bⱼ‖ for the rows of matrices, or of stacks of as many; daᵢ = Σⱼ dyᵢⱼ (aᵢ − bⱼ) / yᵢⱼ, dbⱼ = −Σᵢ of the same. Where y is 0,
+/// the slope is 0.
+#[derive(Clone, Debug)]
+pub struct Distances;
+
+impl Op for Distances {
+    type Inputs = Fixed<2>;
+    const NAME: &'static str = "cdist";
+    const SAVES: &'static [Saves] = &[
+        Saves::x(0).and(Saves::x(1)).and(Saves::Y),
+        Saves::x(0).and(Saves::x(1)).and(Saves::Y),
+    ];
+    fn infer(&self, [a, b]: [In<'_>; 2]) -> Result<Meta> {
+        if !a.dtype.is_float() {
+            let message = format!("needs floating-point numbers, and got {}", a.dtype);
+            return Err(Error::new(ErrorKind::DType, "cdist", message));
+        }
+        let last = a.shape.rank() - 1;
+        Ok(a.with_shape(a.shape.with(last, b.shape[last - 1])))
+    }
+    fn forward(&self, [a, b]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
+        kernels::distances(&a, &b)
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
+        let (a, b, y) = (cx.x(0), cx.x(1), cx.y());
+        // The rows nearer to zero, so that less is lost where many lie far away and beside each other.
+        let middle = match b.numel() {
+            0 => b.detach().sum_dim(-2, true),
+            _ => b.detach().mean_dim(-2, true),
+        };
+        let (a, b) = (a - &middle, b - &middle);
+        let (some, zero) = (y.ne(0.0), Tensor::full_as([], 0.0, y.dtype()));
+        let one = Tensor::full_as([], 1.0, y.dtype());
+        let pull = (dy / y.where_(&some, &one)).where_(&some, &zero);
+        [
+            cx.grad(0, || &a * pull.sum_dim(-1, true) - pull.matmul(&b)),
+            cx.grad(1, || &b * mt(&pull.sum_dim(-2, true)) - mt(&pull).matmul(&a)),
+        ]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let line = |x: [f64; 4]| Array::from_slice(&x, [2, 2]);
+        vec![
+            Sample::new(
+                Distances,
+                [line([0.0, 0.0, 1.0, 2.0]), line([3.0, 4.0, 1.0, -1.0])],
+            )
+            .gives([5.0, 2f64.sqrt(), 8f64.sqrt(), 3.0]),
+            Sample::new(Distances, [sample(3, 4), sample(5, 4).slice(1, 3, 4, -1)]),
+        ]
     }
 }
 
@@ -118,4 +191,8 @@ pub fn corrcoef(x: &Tensor) -> Tensor {
         true => Tensor::complex(&r.real().clamp(-1.0, 1.0), &r.imag().clamp(-1.0, 1.0)),
         false => r.clamp(-1.0, 1.0),
     }
+}
+
+contract! {
+    distances: Distances,
 }

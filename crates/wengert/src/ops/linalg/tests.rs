@@ -256,6 +256,20 @@ fn norms_have_slope_zero_at_zero() {
     let rows = f64s(&[1.0, 2.0, 1.0, 2.0], &[2, 2]).requires_grad_(true);
     cdist(&rows, &rows, 2.0).sum().backward();
     assert_eq!(rows.grad().unwrap().to_vec::<f64>(), [0.0; 4]);
+    // Stacks broadcast, dtypes are promoted, and what lies far away and near each other keeps its gradient in f32.
+    let far = Tensor::new([[1e4, 1e4], [1e4 + 0.5, 1e4], [1e4, 1e4 - 0.25]]);
+    let far = far.to(DType::F32).requires_grad_(true);
+    let stack = f64s(&[0.0, 3.0, 4.0, 0.0, 1.0, 1.0, 2.0, 2.0], &[2, 2, 2]);
+    let y = cdist(&stack, &far, 2.0);
+    assert_eq!((&y.shape()[..], y.dtype()), (&[2, 2, 3][..], DType::F64));
+    close(&y, &cdist(&stack, &far.to(DType::F64), 2.0 + 1e-12));
+    cdist(&far, &far.detach(), 2.0).sum().backward();
+    let (dx, s) = (far.grad().unwrap(), 0.2f64.sqrt());
+    let want = [-1.0, 1.0, 1.0 + 2.0 * s, s, -2.0 * s, -1.0 - s];
+    assert!(
+        dx.allclose(&f64s(&want, &[3, 2]).to(DType::F32), 1e-3, 1e-3),
+        "{dx}"
+    );
     assert!(norm(&f64s(&[f64::NAN, 1.0], &[2])).item().is_nan());
     assert_eq!(vector_norm(&f64s(&[0.0, 2.0], &[2]), -1.0, (), false).item(), 0.0);
 }
