@@ -6,7 +6,7 @@
 //! does not depend on the number of threads.
 
 use super::isa::{Lane, dispatch};
-use super::shared::Out;
+use super::shared::{In, Out};
 use super::threads;
 use super::vector::{Ahead, Float, Known, Largest, Product, Smallest, Squared, Sum, Vector, fold};
 use super::walk::{self, Walk};
@@ -41,6 +41,8 @@ const TILE: usize = 4096;
 const COLUMNS: usize = 1024;
 /// Elements of a row that are reduced in one go.
 const BLOCK: usize = 64 << 10;
+/// The longest rows that are reduced number by number.
+const SHORT: usize = 8;
 /// Rows that are added up in the computing type before they go into the wider accumulator.
 const ROWS: usize = 64;
 
@@ -250,6 +252,16 @@ fn reduce_rows<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce, ou
         wide
     };
     let blocks = count.div_ceil(BLOCK).max(1);
+    if let From::Direct(x) = reader.from
+        && (1..=SHORT).contains(&count)
+        && !matches!(how, Reduce::Squares | Reduce::Known)
+    {
+        let x = In(x);
+        return threads::split(n, 1, count, |start, len| {
+            // SAFETY: these rows lie within the array, and their results are this thread's.
+            unsafe { short_rows(x.at(start * count), out.at(start), len, count, how) };
+        });
+    }
     if blocks == 1 {
         threads::split(n, 1, count.max(1), |start, len| {
             for k in start..start + len {
@@ -279,6 +291,23 @@ fn reduce_rows<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce, ou
     }
 }
 
+/// Rows so short that beginning with each costs more than its numbers, which [`Accumulate::fold`] would take one by one.
+///
+/// # Safety
+/// There are `rows` of `count` numbers at `x`, and room for as many results at `out`.
+unsafe fn short_rows<C: Accumulate>(x: *const C, out: *mut C, rows: usize, count: usize, how: Reduce) {
+    for k in 0..rows {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let row = std::slice::from_raw_parts(x.add(k * count), count);
+            let wide = row
+                .iter()
+                .fold(C::wide_identity(how), |wide, v| v.widen(wide, how));
+            out.add(k).write(C::narrow(wide));
+        }
+    }
+}
+
 fn reduce_columns<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce, out: Out<C>) {
     let reader = Reader::<C>::new(x);
     let tiles = n.div_ceil(COLUMNS);
@@ -286,11 +315,20 @@ fn reduce_columns<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce,
         let mut tile = MaybeUninit::uninit();
         for t in start..start + len {
             let (c, k) = (t * COLUMNS, COLUMNS.min(n - t * COLUMNS));
-            let mut wide = [C::wide_identity(how); COLUMNS];
             let mut narrow = [C::identity(how); COLUMNS];
+            // SAFETY: rows r < count, columns c..c+k lie within the array; `narrow` has room for COLUMNS ≥ k.
+            let mut add = |r: usize, narrow: &mut [C; COLUMNS]| unsafe {
+                combine_tile::<C>(how, reader.read(r * n + c, k, &mut tile), narrow, k);
+            };
+            if count <= ROWS {
+                (0..count).for_each(|r| add(r, &mut narrow));
+                // SAFETY: c + k ≤ n, and only this thread has these.
+                unsafe { out.slice(c, k) }.copy_from_slice(&narrow[..k]);
+                continue;
+            }
+            let mut wide = [C::wide_identity(how); COLUMNS];
             for r in 0..count {
-                // SAFETY: row r, columns c..c+k lie within the array; `narrow` has room for COLUMNS ≥ k.
-                unsafe { combine_tile::<C>(how, reader.read(r * n + c, k, &mut tile), &mut narrow, k) };
+                add(r, &mut narrow);
                 if r % ROWS == ROWS - 1 || r + 1 == count {
                     for i in 0..k {
                         wide[i] = narrow[i].widen(wide[i], how);
@@ -479,6 +517,8 @@ mod tests {
             &[3, 5],
             &[2, 3, 4],
             &[70, 3],
+            &[9, 8],
+            &[65, 9],
             &[3, 70],
             &[2, 1500],
             &[0, 3],

@@ -36,10 +36,11 @@ pub(super) fn positions(op: &str, index: &Tensor, size: usize) -> Result<Tensor>
     let signs = index.as_slice::<i64>().iter().fold((0, 0), |(out, end), i| {
         (out | i.wrapping_add(n) | (n - 1).wrapping_sub(*i), end | i)
     });
-    if signs.0 < 0 {
-        let mut all = index.as_slice::<i64>().iter().enumerate();
-        let bad = all.find(|(_, i)| !(-n..n).contains(*i));
-        let (at, i) = bad.expect("one is out of range");
+    // Where the size is almost the largest number, what is in range may do so, too.
+    let mut all = index.as_slice::<i64>().iter().enumerate();
+    if signs.0 < 0
+        && let Some((at, i)) = all.find(|(_, i)| !(-n..n).contains(*i))
+    {
         let message = format!("index {i}, at position {at} of the indices, is out of range for size {size}");
         return Err(Error::new(ErrorKind::Index, op, message));
     }

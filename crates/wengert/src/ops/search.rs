@@ -406,6 +406,9 @@ mod tests {
             (rows.to_vec::<i64>(), cols.to_vec::<i64>()),
             (vec![1, 0], vec![2, 1])
         );
+        let far = Tensor::from_vec(vec![1i64 << 62, 5], [2]).unravel_index([1 << 31, (1 << 32) - 1]);
+        assert_eq!(far[0].to_vec::<i64>(), [1 << 30, 0]);
+        assert_eq!(far[1].to_vec::<i64>(), [1 << 30, 5]);
         assert_eq!(
             Tensor::new([1.0, f64::NAN, 4.0])
                 .isin(&Tensor::new([4, 1]), false)
