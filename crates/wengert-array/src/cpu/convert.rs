@@ -1,8 +1,26 @@
 //! Elements to the numbers that kernels compute in, and back.
 
 use super::isa::{Lane, dispatch};
+use super::shared::{In, Out};
+use super::{threads, walk};
+use crate::array::Array;
 use crate::dtype::{DType, Element};
+use crate::with_compute;
 use std::mem::MaybeUninit;
+
+/// The elements of a contiguous array of f32, f64 or i64, each as one of `dtype`: floats round, integers wrap.
+pub(crate) fn cast(x: &Array, dtype: DType) -> Array {
+    let y = Array::uninit(x.shape(), dtype);
+    let out = Out(y.as_bytes_ptr().cast_mut());
+    with_compute!(x.dtype(), C => {
+        let from = In(x.as_ptr::<C>());
+        threads::split(x.numel(), 64, 1, |start, len| {
+            // SAFETY: both have these elements, those of `y`, a new array, this thread's.
+            unsafe { walk::store(from.at(start), dtype, out.at(start * dtype.size()), len) }
+        });
+    });
+    y
+}
 
 /// Each element as a `C`.
 ///

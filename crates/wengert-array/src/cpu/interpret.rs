@@ -58,6 +58,8 @@ enum Function {
     Select,
     /// One of two by a comparison, which nobody else has to see.
     Choose(Choice),
+    /// A product and a sum.
+    MulAdd,
 }
 
 struct Step {
@@ -77,13 +79,35 @@ fn compared(rule: &ExprGraph, mask: Expr) -> Option<(Choice, Expr, Expr)> {
     }
 }
 
-/// The steps and constants that step `i` reads, those of a comparison in place of what it gives.
+/// The factors and the other term, of a sum of which one term is a product.
+fn product(rule: &ExprGraph, sum: [Expr; 2]) -> Option<[Expr; 3]> {
+    let factors = |e: Expr| match e {
+        Expr::Node(k) => match rule.nodes[k as usize] {
+            ExprNode::Binary("*", a, b) => Some((a, b)),
+            _ => None,
+        },
+        Expr::Const(_) => None,
+    };
+    let [p, q] = sum;
+    match (factors(p), factors(q)) {
+        (Some((a, b)), _) => Some([a, b, q]),
+        (_, Some((a, b))) => Some([a, b, p]),
+        _ => None,
+    }
+}
+
+/// The steps and constants that step `i` reads, those of a comparison or product in place of what it gives where the step does
+/// it on the way.
 fn reads(rule: &ExprGraph, i: usize) -> impl Iterator<Item = Expr> {
     let node = &rule.nodes[i];
     let reads = match *node {
         ExprNode::Select(mask, yes, no) => match compared(rule, mask) {
             Some((_, a, b)) => [Some(a), Some(b), Some(yes), Some(no)],
             None => [Some(mask), Some(yes), Some(no), None],
+        },
+        ExprNode::Binary("+", p, q) => match product(rule, [p, q]) {
+            Some([a, b, c]) => [Some(a), Some(b), Some(c), None],
+            None => [Some(p), Some(q), None, None],
         },
         _ => {
             let [a, b, c] = node.reads();
@@ -168,6 +192,11 @@ impl Program {
                         n => Function::Special(Special::Polygamma(n)),
                     };
                     (function, [find(a); 4])
+                }
+                ExprNode::Binary("+", p, q) if product(rule, [p, q]).is_some() => {
+                    let [a, b, c] = product(rule, [p, q]).expect("just seen");
+                    let (a, b, c) = (find(a), find(b), find(c));
+                    (Function::MulAdd, [a, b, c, c])
                 }
                 ExprNode::Binary(f, a, b) => {
                     let integer = [
@@ -315,6 +344,7 @@ impl Program {
                     Function::Binary(f) => binary(f, a, b, y),
                     Function::Rem => rem(a, b, y),
                     Function::Select => select(a, b, c, y),
+                    Function::MulAdd => mul_add(a, b, c, y),
                     Function::Choose(f) => choice(f, a, b, c, d, y),
                     Function::Special(f) => {
                         for (y, x) in y.iter_mut().zip(a) {
@@ -473,6 +503,19 @@ unsafe fn select_body<S: Real, C: Lane>(m: &[C], a: &[C], b: &[C], out: &mut [Ma
     each!(out, (m, a, b) => S::select(m.ne(S::ZERO), a, b));
 }
 
+/// Rounded twice, as in two steps.
+///
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn mul_add_body<S: Real, C: Lane>(a: &[C], b: &[C], c: &[C], out: &mut [MaybeUninit<C>]) {
+    // SAFETY: the caller's promise.
+    let (a, b, c) = unsafe { (view::<S, C>(a), view::<S, C>(b), view::<S, C>(c)) };
+    // SAFETY: likewise.
+    let out = unsafe { view_mut::<S, C>(out) };
+    each!(out, (a, b, c) => a * b + c);
+}
+
 /// Remainders a stretch at a time: where quotients are small, which is nearly always, they need no loop of their own.
 ///
 /// # Safety
@@ -515,6 +558,7 @@ unsafe fn integer_body<S: Real, C: Lane>(f: IntOp, a: &[C], b: &[C], out: &mut [
 dispatch!(unsafe fn unary<C: Lane>(f: Unary, a: &[C], out: &mut [MaybeUninit<C>]) => unary_body);
 dispatch!(unsafe fn binary<C: Lane>(f: Binary, a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => binary_body);
 dispatch!(unsafe fn select<C: Lane>(m: &[C], a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => select_body);
+dispatch!(unsafe fn mul_add<C: Lane>(a: &[C], b: &[C], c: &[C], out: &mut [MaybeUninit<C>]) => mul_add_body);
 dispatch!(unsafe fn rem<C: Lane>(a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => rem_body);
 dispatch!(unsafe fn choice<C: Lane>(f: Choice, a: &[C], b: &[C], c: &[C], d: &[C], out: &mut [MaybeUninit<C>]) => choice_body);
 dispatch!(unsafe fn integer<C: Lane>(f: IntOp, a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => integer_body);
@@ -552,7 +596,12 @@ mod tests {
             let mask = S::or(S::and(a.lt(b), b.le(c)), inner.ne(inner));
             let y = S::select(mask, inner.exp_m1(), a.copysign(c).rem(b + S::lit(3.0)));
             let z = y + y * inner + c.special(Special::Erfc) + a.atan().max(b).min(S::ONE);
-            [z, S::lit(0.5), b, inner + (-z).floor()]
+            let chosen = S::select(
+                b.le(c),
+                a.round(),
+                S::select(a.ne(c), inner.trunc(), (a * c).exp2()),
+            );
+            [z, S::lit(0.5), b, inner + (-z).floor() + chosen.ceil()]
         }
     }
 

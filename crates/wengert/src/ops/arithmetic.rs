@@ -4,6 +4,7 @@ use super::complex::ComplexProduct;
 use super::contract;
 use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise, alike, broadcast, promote};
+use super::rule::{Rule, contract_rules, rules};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
@@ -424,6 +425,47 @@ impl Pointwise<1> for Square {
     }
 }
 
+/// y = x³; dx = 3 dy x².
+#[derive(Debug, Clone)]
+pub struct Cube;
+
+impl Pointwise<1> for Cube {
+    const NAME: &'static str = "cube";
+    const KIND: Kind = Kind::Arithmetic;
+    const SAVES: &'static [Saves] = &[Saves::x(0)];
+    #[inline(always)]
+    fn value<S: Real>(&self, [x]: [S; 1]) -> S {
+        x * x * x
+    }
+    #[inline(always)]
+    fn grad<S: Real>(&self, dy: S, [x]: [S; 1], _: S) -> [S; 1] {
+        [dy * (S::lit(3.0) * (x * x))]
+    }
+    fn complex(&self, [z]: [Pair; 1]) -> Option<Pair> {
+        Some(&z * &z.square())
+    }
+    fn samples() -> Vec<Sample<Map<Self, 1>>> {
+        vec![Sample::new(Map(Cube), [pair()[0].clone()])]
+    }
+}
+
+rules! {
+    /// `x⁴`; dx = 4 dy x³.
+    fourth_power FourthPower: Arithmetic on pair()[0].clone();
+    |x| (x * x) * (x * x);
+    |dy, x, _| dy * (S::lit(4.0) * (x * x * x));
+    => complex |z| z.square().square();
+
+    /// `1 / x²`; dx = −2 dy / x³.
+    reciprocal_square ReciprocalSquare: Float on pair()[0].clone();
+    |x| {
+        let z = S::ONE / x;
+        z * z
+    };
+    |dy, x, y| dy * (S::lit(-2.0) * (y / x));
+    => complex |z| z.reciprocal().square();
+}
+
 /// y = the larger of a and b; equal ones share the gradient. NaN where either is NaN; then both get the gradient.
 #[derive(Debug, Clone)]
 pub struct Maximum;
@@ -524,7 +566,7 @@ impl Pointwise<1> for Floor {
 }
 
 impl Tensor {
-    /// `self` to the power `p`, elementwise.
+    /// `self` to the power `p`, elementwise. Of 2, 3, 4, ½ and −½, −1, −2 by products, roots and quotients.
     #[track_caller]
     pub fn powf(&self, p: f64) -> Tensor {
         let whole = p.fract() == 0.0 && p >= 0.0;
@@ -537,6 +579,11 @@ impl Tensor {
             0.5 => x.sqrt(),
             1.0 => Map(MulScalar(1.0)).apply_owned([x]),
             2.0 => Map(Square).apply_owned([x]),
+            3.0 => Map(Cube).apply_owned([x]),
+            4.0 => x.fourth_power(),
+            -0.5 => x.rsqrt(),
+            -1.0 => x.reciprocal(),
+            -2.0 => x.reciprocal_square(),
             _ => Map(PowScalar(p)).apply_owned([x]),
         }
     }
@@ -592,8 +639,14 @@ contract! {
     scalar_div: Map<ScalarDiv, 1>,
     pow_scalar: Map<PowScalar, 1>,
     square: Map<Square, 1>,
+    cube: Map<Cube, 1>,
     maximum: Map<Maximum, 2>,
     minimum: Map<Minimum, 2>,
     abs: Map<Abs, 1>,
     floor: Map<Floor, 1>,
+}
+
+contract_rules! {
+    fourth_power: FourthPower, 1,
+    reciprocal_square: ReciprocalSquare, 1,
 }

@@ -1,10 +1,11 @@
 //! Questions about each element, and combinations of three.
 
 use super::compare::Operand;
+use super::contract;
 use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise};
 use super::rule::{Rule, contract_rules, is_finite, not_finite, real, rules};
-use crate::op::{Op, Sample};
+use crate::op::{Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::real::Real;
 use wengert_array::{Array, DType};
@@ -74,6 +75,31 @@ impl Pointwise<3> for Lerp {
     }
 }
 
+/// y = a + w (b − a) for the same w everywhere, from the nearer end; da = dy (1 − w), db = dy w.
+#[derive(Debug, Clone)]
+pub struct LerpScalar(f64);
+
+impl Pointwise<2> for LerpScalar {
+    const NAME: &'static str = "lerp";
+    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    #[inline(always)]
+    fn value<S: Real>(&self, [a, b]: [S; 2]) -> S {
+        // From either end to the other. (The weight is the same for all elements: these are decided outside the loop.)
+        let near = self.0.abs() < 0.5;
+        let (from, w) = if near { (a, self.0) } else { (b, self.0 - 1.0) };
+        from + S::lit(w) * (b - a)
+    }
+    #[inline(always)]
+    fn grad<S: Real>(&self, dy: S, _: [S; 2], _: S) -> [S; 2] {
+        [dy * S::lit(1.0 - self.0), dy * S::lit(self.0)]
+    }
+    fn samples() -> Vec<Sample<Map<Self, 2>>> {
+        [0.25, 0.75]
+            .map(|w| Sample::new(Map(LerpScalar(w)), super::arithmetic::pair()))
+            .into()
+    }
+}
+
 /// y = x + c a b; dx = dy, da = c dy b, db = c dy a.
 #[derive(Debug, Clone)]
 pub struct Addcmul(f64);
@@ -123,7 +149,12 @@ impl Tensor {
     /// The number that lies between `self` (at weight 0) and `end` (at weight 1).
     #[track_caller]
     pub fn lerp(&self, end: &Tensor, weight: impl Operand) -> Tensor {
-        Rule::new(Lerp).apply([self, end, &weight.operand(self)])
+        let w = weight.operand(self);
+        let alike = w.dtype() == self.dtype() && w.dtype().is_float() && !end.dtype().is_complex();
+        if w.dim() == 0 && !w.requires_grad() && alike {
+            return Map(LerpScalar(w.item())).apply([self, end]);
+        }
+        Rule::new(Lerp).apply([self, end, &w])
     }
 
     /// `self + value · a · b`.
@@ -175,6 +206,8 @@ impl Tensor {
         x.pow(&wide(&exponent.operand(&x)))
     }
 }
+
+contract! { lerp_scalar: Map<LerpScalar, 2> }
 
 contract_rules! {
     isnan: IsNan, 1,

@@ -4,7 +4,7 @@ use super::compare::Operand;
 use super::contract;
 use super::pointwise::{Kind, Map, Pointwise};
 use super::rule::{Rule, between, contract_rules, not_finite, real, rules, rules2};
-use crate::op::{Op, Sample};
+use crate::op::{Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::real::Real;
 use wengert_array::{Array, DType, Error, ErrorKind, get_default_dtype, raise};
@@ -69,32 +69,84 @@ impl Pointwise<1> for Clamp {
     }
 }
 
-rules! {
-    /// x brought into [`low`, `high`]; dx = dy strictly within.
-    hardtanh_between Hardtanh { low: f64 = -1.25, high: f64 = 1.75 }: Arithmetic on real();
-    |x| x.max(S::lit(low)).min(S::lit(high));
-    |dy, x, _| {
-        let outside = S::or(x.le(S::lit(low)), x.ge(S::lit(high)));
-        S::select(outside, S::ZERO, dy)
-    };
+/// y = x brought into [low, high], NaN staying; dx = dy but where x is at a limit or outside.
+#[derive(Debug, Clone)]
+pub struct Hardtanh {
+    /// The lower limit.
+    pub low: f64,
+    /// The upper limit.
+    pub high: f64,
+}
 
-    /// `(x + 3) / 6` brought into [0, 1]; dx = dy/6 strictly within (Howard et al., 2019).
-    hardsigmoid Hardsigmoid: Float on between();
-    |x| (x + S::lit(3.0)).max(S::ZERO).min(S::lit(6.0)) / S::lit(6.0);
-    |dy, x, _| {
+impl Pointwise<1> for Hardtanh {
+    const NAME: &'static str = "hardtanh";
+    const KIND: Kind = Kind::Arithmetic;
+    const SAVES: &'static [Saves] = &[Saves::x(0)];
+    #[inline(always)]
+    fn value<S: Real>(&self, [x]: [S; 1]) -> S {
+        within(x, S::lit(self.low), S::lit(self.high))
+    }
+    #[inline(always)]
+    fn grad<S: Real>(&self, dy: S, [x]: [S; 1], _: S) -> [S; 1] {
+        let outside = S::or(x.le(S::lit(self.low)), x.ge(S::lit(self.high)));
+        [S::select(outside, S::ZERO, dy)]
+    }
+    fn samples() -> Vec<Sample<Map<Self, 1>>> {
+        let (low, high) = (-1.25, 1.75);
+        vec![Sample::new(Map(Hardtanh { low, high }), [real()])]
+    }
+}
+
+/// x between two limits that are numbers; NaN stays.
+#[inline(always)]
+fn within<S: Real>(x: S, low: S, high: S) -> S {
+    let x = S::select(x.lt(low), low, x);
+    S::select(x.gt(high), high, x)
+}
+
+/// y = (x + 3) / 6 brought into [0, 1]; dx = dy/6 strictly within (Howard et al., 2019).
+#[derive(Debug, Clone)]
+pub struct Hardsigmoid;
+
+impl Pointwise<1> for Hardsigmoid {
+    const NAME: &'static str = "hardsigmoid";
+    const SAVES: &'static [Saves] = &[Saves::x(0)];
+    #[inline(always)]
+    fn value<S: Real>(&self, [x]: [S; 1]) -> S {
+        within(x + S::lit(3.0), S::ZERO, S::lit(6.0)) / S::lit(6.0)
+    }
+    #[inline(always)]
+    fn grad<S: Real>(&self, dy: S, [x]: [S; 1], _: S) -> [S; 1] {
         let inside = S::and(x.gt(S::lit(-3.0)), x.lt(S::lit(3.0)));
-        S::select(inside, dy / S::lit(6.0), S::ZERO)
-    };
+        [S::select(inside, dy / S::lit(6.0), S::ZERO)]
+    }
+    fn samples() -> Vec<Sample<Map<Self, 1>>> {
+        vec![Sample::new(Map(Hardsigmoid), [between()])]
+    }
+}
 
-    /// x times [`hardsigmoid`](Tensor::hardsigmoid) of x; dx = dy (x/3 + 1/2) between −3 and 3, dy above
-    /// (Howard et al., 2019).
-    hardswish Hardswish: Float on between();
-    |x| x * (x + S::lit(3.0)).max(S::ZERO).min(S::lit(6.0)) / S::lit(6.0);
-    |dy, x, _| {
+/// y = x (x + 3) / 6, the quotient brought into [0, 1]; dx = dy (x/3 + 1/2) between −3 and 3, dy above (Howard et al., 2019).
+#[derive(Debug, Clone)]
+pub struct Hardswish;
+
+impl Pointwise<1> for Hardswish {
+    const NAME: &'static str = "hardswish";
+    const SAVES: &'static [Saves] = &[Saves::x(0)];
+    #[inline(always)]
+    fn value<S: Real>(&self, [x]: [S; 1]) -> S {
+        x * within(x + S::lit(3.0), S::ZERO, S::lit(6.0)) / S::lit(6.0)
+    }
+    #[inline(always)]
+    fn grad<S: Real>(&self, dy: S, [x]: [S; 1], _: S) -> [S; 1] {
         let inside = S::select(x.lt(S::lit(3.0)), dy * (x / S::lit(3.0) + S::lit(0.5)), dy);
-        S::select(x.le(S::lit(-3.0)), S::ZERO, inside)
-    };
+        [S::select(x.le(S::lit(-3.0)), S::ZERO, inside)]
+    }
+    fn samples() -> Vec<Sample<Map<Self, 1>>> {
+        vec![Sample::new(Map(Hardswish), [between()])]
+    }
+}
 
+rules! {
     /// x above `threshold`, else `value`; dx = dy there.
     threshold Threshold { threshold: f64 = 0.75, value: f64 = -2.0 }: Arithmetic on real();
     |x| S::select(x.le(S::lit(threshold)), S::lit(value), x);
@@ -238,6 +290,27 @@ impl Tensor {
         }
     }
 
+    /// x brought into [`low`, `high`]; dx = dy strictly within.
+    #[track_caller]
+    pub fn hardtanh_between(&self, low: f64, high: f64) -> Tensor {
+        if low.is_nan() || high.is_nan() {
+            return self.clamp(low, high);
+        }
+        Map(Hardtanh { low, high }).apply([self])
+    }
+
+    /// `(x + 3) / 6` brought into [0, 1]; dx = dy/6 strictly within.
+    #[track_caller]
+    pub fn hardsigmoid(&self) -> Tensor {
+        Map(Hardsigmoid).apply([self])
+    }
+
+    /// x times [`hardsigmoid`](Tensor::hardsigmoid) of x; dx = dy (x/3 + 1/2) between −3 and 3, dy above.
+    #[track_caller]
+    pub fn hardswish(&self) -> Tensor {
+        Map(Hardswish).apply([self])
+    }
+
     /// x brought into [−1, 1]; dx = dy strictly within.
     #[track_caller]
     pub fn hardtanh(&self) -> Tensor {
@@ -305,12 +378,12 @@ impl Tensor {
 contract! {
     leaky_relu: Map<LeakyRelu, 1>,
     clamp: Map<Clamp, 1>,
+    hardtanh: Map<Hardtanh, 1>,
+    hardsigmoid: Map<Hardsigmoid, 1>,
+    hardswish: Map<Hardswish, 1>,
 }
 
 contract_rules! {
-    hardtanh: Hardtanh, 1,
-    hardsigmoid: Hardsigmoid, 1,
-    hardswish: Hardswish, 1,
     threshold: Threshold, 1,
     softshrink: Softshrink, 1,
     hardshrink: Hardshrink, 1,

@@ -1,9 +1,10 @@
 //! Rounding, signs, and quotients that are rounded. What is flat has gradient 0.
 
 use super::compare::Operand;
+use super::contract;
 use super::pointwise::{Kind, Map, Pointwise};
 use super::rule::{Rule, between, contract_rules, rules, rules2};
-use crate::op::{Op, Sample};
+use crate::op::{Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::real::Real;
 use wengert_array::{Array, Error, ErrorKind, raise};
@@ -30,6 +31,28 @@ fn floored<S: Real>(a: S, b: S) -> S {
 fn left_over<S: Real>(a: S, b: S) -> S {
     let rest = a.rem(b);
     S::select(crosses(rest, b), rest + b, rest)
+}
+
+/// y = 1 above zero, −1 below, else 0; dx = 0.
+#[derive(Debug, Clone)]
+pub struct Sign;
+
+impl Pointwise<1> for Sign {
+    const NAME: &'static str = "sign";
+    const KIND: Kind = Kind::Arithmetic;
+    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    #[inline(always)]
+    fn value<S: Real>(&self, [x]: [S; 1]) -> S {
+        let low = S::select(x.lt(S::ZERO), -S::ONE, S::ZERO);
+        S::select(x.gt(S::ZERO), S::ONE, low)
+    }
+    #[inline(always)]
+    fn grad<S: Real>(&self, _: S, _: [S; 1], _: S) -> [S; 1] {
+        [S::ZERO]
+    }
+    fn samples() -> Vec<Sample<Map<Self, 1>>> {
+        vec![Sample::new(Map(Sign), [between()])]
+    }
 }
 
 rules! {
@@ -61,14 +84,6 @@ rules! {
     frac Frac: Float on between();
     |x| x - x.trunc();
     |dy, _, _| dy;
-
-    /// 1 above zero, −1 below, else 0; dx = 0.
-    sign Sign: Arithmetic on between();
-    |x| {
-        let low = S::select(x.lt(S::ZERO), -S::ONE, S::ZERO);
-        S::select(x.gt(S::ZERO), S::ONE, low)
-    };
-    |_, _, _| S::ZERO;
 }
 
 rules2! {
@@ -118,6 +133,12 @@ pub enum RoundingMode {
 }
 
 impl Tensor {
+    /// 1 above zero, −1 below, else 0; dx = 0.
+    #[track_caller]
+    pub fn sign(&self) -> Tensor {
+        Map(Sign).apply([self])
+    }
+
     /// The nearest integer, halves to the even one; dx = 0.
     #[track_caller]
     pub fn round(&self) -> Tensor {
@@ -181,12 +202,13 @@ impl Tensor {
     }
 }
 
+contract! { sign: Map<Sign, 1> }
+
 contract_rules! {
     ceil: Ceil, 1,
     trunc: Trunc, 1,
     round_decimals: Round, 1,
     frac: Frac, 1,
-    sign: Sign, 1,
     trunc_divide: TruncDivide, 2,
     floor_divide: FloorDivide, 2,
     fmod: Fmod, 2,
