@@ -401,35 +401,27 @@ macro_rules! functions {
     };
 }
 
+// Loops by name and not closures: a long closure would become a function of its own, which has none of the level's instructions.
 macro_rules! each {
     ($out:ident, ($a:ident) => $y:expr) => {
-        $out.iter_mut().zip($a).for_each(|(y, &$a)| {
+        for (y, &$a) in $out.iter_mut().zip($a) {
             y.write($y);
-        })
+        }
     };
     ($out:ident, ($a:ident, $b:ident) => $y:expr) => {
-        $out.iter_mut().zip($a).zip($b).for_each(|((y, &$a), &$b)| {
+        for ((y, &$a), &$b) in $out.iter_mut().zip($a).zip($b) {
             y.write($y);
-        })
+        }
     };
     ($out:ident, ($a:ident, $b:ident, $c:ident) => $y:expr) => {
-        $out.iter_mut()
-            .zip($a)
-            .zip($b)
-            .zip($c)
-            .for_each(|(((y, &$a), &$b), &$c)| {
-                y.write($y);
-            })
+        for (((y, &$a), &$b), &$c) in $out.iter_mut().zip($a).zip($b).zip($c) {
+            y.write($y);
+        }
     };
     ($out:ident, ($a:ident, $b:ident, $c:ident, $d:ident) => $y:expr) => {
-        $out.iter_mut()
-            .zip($a)
-            .zip($b)
-            .zip($c)
-            .zip($d)
-            .for_each(|((((y, &$a), &$b), &$c), &$d)| {
-                y.write($y);
-            })
+        for ((((y, &$a), &$b), &$c), &$d) in $out.iter_mut().zip($a).zip($b).zip($c).zip($d) {
+            y.write($y);
+        }
     };
 }
 
