@@ -310,38 +310,54 @@ unsafe fn short_rows<C: Accumulate>(x: *const C, out: *mut C, rows: usize, count
 
 fn reduce_columns<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce, out: Out<C>) {
     let reader = Reader::<C>::new(x);
-    let tiles = n.div_ceil(COLUMNS);
-    threads::split(tiles, 1, COLUMNS * count, |start, len| {
-        let mut tile = MaybeUninit::uninit();
+    threads::split(n.div_ceil(COLUMNS), 1, COLUMNS * count, |start, len| {
         for t in start..start + len {
-            let (c, k) = (t * COLUMNS, COLUMNS.min(n - t * COLUMNS));
-            let mut narrow = [C::identity(how); COLUMNS];
-            // SAFETY: rows r < count, columns c..c+k lie within the array; `narrow` has room for COLUMNS ≥ k.
-            let mut add = |r: usize, narrow: &mut [C; COLUMNS]| unsafe {
-                combine_tile::<C>(how, reader.read(r * n + c, k, &mut tile), narrow, k);
-            };
-            if count <= ROWS {
-                (0..count).for_each(|r| add(r, &mut narrow));
-                // SAFETY: c + k ≤ n, and only this thread has these.
-                unsafe { out.slice(c, k) }.copy_from_slice(&narrow[..k]);
-                continue;
-            }
-            let mut wide = [C::wide_identity(how); COLUMNS];
-            for r in 0..count {
-                add(r, &mut narrow);
-                if r % ROWS == ROWS - 1 || r + 1 == count {
-                    for i in 0..k {
-                        wide[i] = narrow[i].widen(wide[i], how);
-                        narrow[i] = C::identity(how);
-                    }
-                }
-            }
-            for i in 0..k {
-                // SAFETY: c + i < n, and only this thread has it.
-                unsafe { out.at(c + i).write(C::narrow(wide[i])) };
-            }
+            let c = t * COLUMNS;
+            // SAFETY: the array has these columns, and their results are this thread's.
+            unsafe { some_columns(&reader, how, [count, n], c, out.slice(c, COLUMNS.min(n - c))) };
         }
     });
+}
+
+/// The columns from `c` on that `out` has room for, of an array of rows of n numbers.
+///
+/// Never inlined: before it asks for so large a frame, LLVM 22 keeps the end of a loop around it in the register which the
+/// asking then takes (seen in the wheel).
+///
+/// # Safety
+/// The array has these columns.
+#[inline(never)]
+unsafe fn some_columns<C: Accumulate>(
+    reader: &Reader<'_, C>,
+    how: Reduce,
+    [count, n]: [usize; 2],
+    c: usize,
+    out: &mut [C],
+) {
+    let (mut tile, k) = (MaybeUninit::uninit(), out.len());
+    let mut narrow = [C::identity(how); COLUMNS];
+    if count <= ROWS {
+        for r in 0..count {
+            // SAFETY: row r < count, columns c..c + k lie within the array; `narrow` has room for COLUMNS ≥ k.
+            unsafe { combine_tile::<C>(how, reader.read(r * n + c, k, &mut tile), &mut narrow, k) };
+        }
+        out.copy_from_slice(&narrow[..k]);
+        return;
+    }
+    let mut wide = [C::wide_identity(how); COLUMNS];
+    for r in 0..count {
+        // SAFETY: as above.
+        unsafe { combine_tile::<C>(how, reader.read(r * n + c, k, &mut tile), &mut narrow, k) };
+        if r % ROWS == ROWS - 1 || r + 1 == count {
+            for i in 0..k {
+                wide[i] = narrow[i].widen(wide[i], how);
+                narrow[i] = C::identity(how);
+            }
+        }
+    }
+    for (out, wide) in out.iter_mut().zip(wide) {
+        *out = C::narrow(wide);
+    }
 }
 
 dispatch!(vectors unsafe fn fold_floats<C: Float>(how: Reduce, x: *const C, n: usize, into: &mut f64) => fold_floats_body);
