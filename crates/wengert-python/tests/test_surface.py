@@ -24,6 +24,7 @@ METHODS = {
     "array": "numpy()",
     "to_vec": "tolist()",
     "item_complex": "item()",
+    "hardtanh_between": "nn.functional.hardtanh",
     "complex_scalar": "wengert.tensor(1j)",
     "with_value": "for the bindings",
     "source": "grad_fn",
