@@ -106,11 +106,11 @@ def measure(row, workers, seconds, rounds, machine, threads):
 
 
 # What a machine has limits of, and how often a short look asks.
-KINDS = {"flops": 30, "bytes": 5, "reads": 5}
+KINDS = {"flops": 30, "bytes": 5}
 
 
 def limit(worker, kind, threads, times=1):
-    """What so many cores can do just now: multiply-adds' operations a second, or bytes to and from memory, or from it."""
+    """What so many cores can do just now: multiply-adds' operations a second, or bytes."""
     ns, _ = worker.ask(f"machine:{kind},{threads}", times * KINDS[kind])
     worker.ask("nothing", 1)  # for its threads wait for more without sleeping
     return 1e15 / min(ns)

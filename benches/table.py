@@ -54,7 +54,7 @@ def rows():
 
 
 def least(name):
-    """Floating-point operations, and bytes to and from memory and only from it, that a workload cannot do without.
+    """Floating-point operations, and bytes between memory and caches, that a workload cannot do without.
 
     Arrays that the caches hold count no bytes; nor do models whose parameters do, but for the optimizer's sweep.
     """
@@ -64,42 +64,41 @@ def least(name):
     train = parts[-1] == "train"
     if kind == "matmul":
         m, k, n = size
-        return 2 * m * k * n, 0, 0
+        return 2 * m * k * n, 0
     if kind == "bmm":
-        return 2 * size[0] * size[1] ** 3, 0, 0
+        return 2 * size[0] * size[1] ** 3, 0
     if kind == "mlp":
         weights = sum(k * n for k, n in MLP)
         sweep = 12 if parts[-1] == "sgd" else 28
-        return 2 * size[0] * (3 * weights - 784 * 512), sweep * weights, 0
+        return 2 * size[0] * (3 * weights - 784 * 512), sweep * weights
     if kind == "cnn":
         first, second = 26 * 26 * 32 * 9, 24 * 24 * 64 * 288
         linear = 9216 * 128 + 1280
-        return 2 * size[0] * (3 * (first + second + linear) - first), 12 * linear, 0
+        return 2 * size[0] * (3 * (first + second + linear) - first), 12 * linear
     if kind == "gpt":
         layer, seen, width = 12 * 128**2, 64 // 2, 128
         token = 4 * (layer + 2 * seen * width) + 128 * 65
-        return 2 * 3 * 16 * 64 * token, 28 * 4 * layer, 0
+        return 2 * 3 * 16 * 64 * token, 28 * 4 * layer
     if kind == "conv":
         images, inputs, outputs, side, k, stride, groups = size
-        return (3 if train else 1) * 2 * images * outputs * (side // stride) ** 2 * inputs // groups * k * k, 0, 0
+        return (3 if train else 1) * 2 * images * outputs * (side // stride) ** 2 * inputs // groups * k * k, 0
     if kind == "attention":
         # Two products forward and five back, of which causality needs half.
         batch, heads, length, width = size
-        return (7 if train else 2) * batch * heads * length**2 * width, 0, 0
+        return (7 if train else 2) * batch * heads * length**2 * width, 0
     if kind == "elementwise" and size[0] >= 1 << 24:
-        # Back, dy is read and dx written, and something of the way forth is read; but a sum hands on the number it was given, and
-        # an addition the array.
-        if parts[0] == "sum":
-            return 0, 0, 4 * size[0]
-        forward, back = (12, 0) if parts[0] == "add" else (8, 12)
-        return 0, size[0] * (forward + (back if train else 0)), 0
-    return 0, 0, 0
+        forward = {"add": 12, "sum": 4}.get(parts[0], 8)
+        # Back, dy is read and dx written, and something of the way forth is read; a sum hands on one number, an addition the array.
+        back = {"add": 0, "sum": 0}.get(parts[0], 12)
+        return 0, size[0] * (forward + (back if train else 0))
+    return 0, 0
 
 
 def reached(result, found):
     """How much of the machine's limit at that time a workload reached; nothing where none is known."""
     limits = {**found["limits"], **result["limits"]}
-    best = sum(need / limits[kind] for kind, need in zip(("flops", "bytes", "reads"), least(result["name"])) if need)
+    flops, moved = least(result["name"])
+    best = flops / limits["flops"] + moved / limits["bytes"]
     return best / (result["times"]["wengert"]["ns"] * 1e-9) if best else None
 
 
@@ -115,7 +114,7 @@ def heading(found, workers):
     columns = ["workload", "Wengert", "PyTorch", "ratio", "target", "of limit", *(f"{p} / Wengert" for p in peers),
                "allocations", "instructions", "spread"]
     return (f"{found['threads']} thread(s): {peak['flops'] / 1e9:.0f} GFLOP/s of multiply-adds,"
-            f" {peak['bytes'] / 1e9:.1f} GB/s to and from memory, {peak['reads'] / 1e9:.1f} GB/s from it\n\n"
+            f" {peak['bytes'] / 1e9:.1f} GB/s to and from memory\n\n"
             f"| {' | '.join(columns)} |\n|---|{'---:|' * (len(columns) - 1)}")
 
 

@@ -78,18 +78,6 @@ pub(super) fn find(parts: &Parts<'_>) -> Option<Workload> {
             };
             of(12 * part * threads / 1_000_000, together(threads, make))
         }
-        // A sum of what the caches do not hold.
-        "reads" => {
-            const ALL: usize = 8 << 20;
-            let part = ALL / threads;
-            let make = || {
-                let x = vec![1u64; part];
-                move || {
-                    black_box(black_box(&x).iter().fold(0, |sum: u64, v| sum.wrapping_add(*v)));
-                }
-            };
-            of(8 * part * threads / 1_000_000, together(threads, make))
-        }
         _ => None,
     }
 }
