@@ -101,6 +101,14 @@ impl Rows {
         })
     }
 
+    /// How many elements are written in one go: a whole row, or those that share a weight.
+    fn run(&self) -> usize {
+        match self.inner {
+            1 => self.n,
+            inner => inner,
+        }
+    }
+
     /// How far ahead rows of so many bytes are asked for: two of them, where they are not in a core's caches.
     fn ahead(&self, all: &Array, least: usize) -> usize {
         let size = all.dtype().size();
@@ -149,7 +157,7 @@ pub fn norm_rows(x: &Array, rows: &Rows, weight: Option<&Array>, bias: Option<&A
     let [mut mean, mut scale] = [0, 1].map(|_| Array::full([count], 0.0, compute));
     with_float!(compute, C => {
         let [x, w, b] = [&x, &w, &b].map(|a| In(a.as_slice::<C>().as_ptr()));
-        let past = goes_past::<C>(&y, rows.n / rows.per().max(1));
+        let past = goes_past::<C>(&y, rows.run());
         let ahead = rows.ahead(&y, 0);
         let y = Out(y.uninit_slice::<C>());
         let [mean, scale] = [&mut mean, &mut scale].map(|a| Out(a.make_mut::<C>().as_mut_ptr()));
@@ -197,7 +205,7 @@ pub fn norm_rows_backward(
     let mut dx = Array::uninit(x.shape(), compute);
     with_float!(compute, C => {
         let [x, dy, w, mean, scale] = [&x, &dy, &w, mean, scale].map(|a| In(a.as_slice::<C>().as_ptr()));
-        let past = goes_past::<C>(&dx, rows.n / per.max(1));
+        let past = goes_past::<C>(&dx, rows.run());
         let ahead = rows.ahead(&dx, 4096);
         let dx = Out(dx.uninit_slice::<C>());
         let [dw, db] = [&mut dw, &mut db].map(|a| Out(a.make_mut::<C>().as_mut_ptr()));
