@@ -143,18 +143,20 @@ mod halves {
                         }
                     }
                 }
+                let lanes = match isa() {
+                    Isa::Avx512 => 16,
+                    Isa::Avx2 if is_x86_feature_detected!("f16c") => 8,
+                    _ => return 0,
+                };
+                let whole = n / lanes * lanes;
                 // SAFETY: the caller's promise; the processor was found to have the instructions.
                 unsafe {
-                    match isa() {
-                        Isa::Avx512 => by16(from, to, n / 16 * 16),
-                        Isa::Avx2 if is_x86_feature_detected!("f16c") => by8(from, to, n / 8 * 8),
-                        _ => return 0,
+                    match lanes {
+                        16 => by16(from, to, whole),
+                        _ => by8(from, to, whole),
                     }
                 }
-                match isa() {
-                    Isa::Avx512 => n / 16 * 16,
-                    _ => n / 8 * 8,
-                }
+                whole
             }
         };
     }
