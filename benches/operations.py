@@ -121,6 +121,8 @@ case("cdist", lambda m, F, x, y: m.cdist(x[:, :64], y[:, :64]), A, B)
 case("einsum", lambda m, F, x, y: m.einsum("bij,bkj->bik", x, y), SEQUENCES, SEQUENCES)
 case("attention", lambda m, F, x: F.scaled_dot_product_attention(*[x.reshape(16, 128, 4, 64).transpose(1, 2)] * 3), SEQUENCES)
 case("linear", lambda m, F, x, w: F.linear(x, w), SEQUENCES, normal(1024, 256))
+case("lstm", lambda m, F, x, *w: m.lstm(x, (m.zeros(1, 16, 128),) * 2, list(w), True, 1, 0.0, False, False, True)[0],
+     SEQUENCES, normal(512, 256) / 16, normal(512, 128) / 16, normal(512), normal(512))
 for name, x, w, options in (
     ("conv 1×1", IMAGES, normal(64, 32, 1, 1), {}),
     ("conv 3×3", IMAGES, normal(32, 32, 3, 3), {"padding": 1}),

@@ -107,7 +107,7 @@ RETURNS = {
     "set_num_threads": "None",
     "get_rng_state": "Any", "set_rng_state": "None", "get_state": "Any", "set_state": "None",
     "promote_types": "_DType", "get_default_dtype": "_DType", "set_default_dtype": "None", "grad": "tuple[Any, ...]", "graph": "Graph", "max": "Any", "min": "Any",
-    "split": "tuple[Tensor, ...]", "chunk": "tuple[Tensor, ...]", "unbind": "tuple[Tensor, ...]",
+    "split": "tuple[Tensor, ...]", "chunk": "tuple[Tensor, ...]", "lstm_layer": "tuple[Tensor, Tensor, Tensor]", "unbind": "tuple[Tensor, ...]",
     "name": "_str", "to_svg": "_str", "to_dot": "_str", "save_for_backward": "None",
     "mark_non_differentiable": "None", "mark_dirty": "None", "set_materialize_grads": "None",
     "copy_": "Self", "detach_": "Self", "requires_grad_": "Self",

@@ -17,6 +17,7 @@ pub use crate::cpu::linalg::{
     cholesky, cofactor, eigh, geqrf, ldl, ldl_solve, lu, lu_determinant, lu_solve, matrix_exp, pinv, qr,
     solve_triangular, svd,
 };
+pub use crate::cpu::lstm::{lstm, lstm_backward};
 pub use crate::cpu::matmul::matmul;
 pub use crate::cpu::norm::{
     Rows, channel_affine, channel_norm_backward, channel_stats, norm_rows, norm_rows_backward,

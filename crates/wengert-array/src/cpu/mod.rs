@@ -31,6 +31,7 @@ pub(crate) mod interpolate;
 pub(crate) mod interpret;
 pub(crate) mod isa;
 pub(crate) mod linalg;
+pub(crate) mod lstm;
 pub(crate) mod matmul;
 pub(crate) mod norm;
 pub(crate) mod pointwise;

@@ -1,7 +1,7 @@
 //! One step of a recurrent layer, and the cells that are such a step alone.
 
 use super::{Module, Part};
-use crate::ops::linear;
+use crate::ops::{linear, lstm};
 use crate::tensor::Tensor;
 use std::fmt;
 use wengert_array::{Error, ErrorKind, raise};
@@ -76,6 +76,15 @@ impl Weights {
         linear(x, &self.w_ih, self.biases.as_ref().map(|b| &b[0]))
     }
 
+    /// All steps of a sequence x `[time, batch, in]` at once, where these weights are an LSTM's.
+    #[track_caller]
+    pub fn lstm(&self, x: &Tensor, state: &[Tensor], reverse: bool) -> (Tensor, Vec<Tensor>) {
+        let bias = self.biases.as_ref().map(|[ih, hh]| ih + hh);
+        let w = [self.w_ih.t(), self.w_hh.t()];
+        let (y, last) = lstm::lstm_layer(x, [&state[0], &state[1]], w.each_ref(), bias.as_ref(), reverse);
+        (y, last.to_vec())
+    }
+
     /// The new state, of which the first is the output, from the old one and what the input contributes.
     #[track_caller]
     pub fn step(&self, kind: Kind, of_input: &Tensor, state: &[Tensor]) -> Vec<Tensor> {
@@ -86,13 +95,7 @@ impl Weights {
         match kind {
             Kind::Tanh => vec![(of_input + of_state).tanh()],
             Kind::Relu => vec![(of_input + of_state).relu()],
-            Kind::Lstm => {
-                let gates = of_input + of_state;
-                let (input, forget) = (part(&gates, 0).sigmoid(), part(&gates, 1).sigmoid());
-                let (new, output) = (part(&gates, 2).tanh(), part(&gates, 3).sigmoid());
-                let c = forget * &state[1] + input * new;
-                vec![output * c.tanh(), c]
-            }
+            Kind::Lstm => lstm::step(&(of_input + of_state), &state[1]).to_vec(),
             Kind::Gru => {
                 let gate = |i| (part(of_input, i) + part(&of_state, i)).sigmoid();
                 let (reset, keep) = (gate(0), gate(1));

@@ -150,6 +150,9 @@ impl Recurrent {
         mut state: Vec<Tensor>,
         reverse: bool,
     ) -> (Tensor, Vec<Tensor>) {
+        if self.kind == Kind::Lstm && masks.iter().all(Option::is_none) {
+            return cell.lstm(x, &state, reverse);
+        }
         // All that the input contributes, in one product.
         let of_input = cell.of_input(x).unbind(0);
         let time = masks.len();

@@ -28,6 +28,7 @@ pub use super::loss::{
     nll_loss, poisson_nll_loss, smooth_l1_loss, soft_margin_loss, triplet_margin_loss,
     triplet_margin_with_distance_loss,
 };
+pub use super::lstm::lstm_layer;
 pub use super::matmul::{bilinear, linear};
 pub use super::norm::{group_norm, instance_norm, layer_norm, local_response_norm, rms_norm};
 pub use super::pool::{

@@ -30,6 +30,7 @@ pub mod join;
 pub mod linalg;
 pub mod logarithm;
 pub mod loss;
+pub mod lstm;
 pub mod mask;
 pub mod matmul;
 pub mod norm;

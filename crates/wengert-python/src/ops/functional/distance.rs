@@ -61,6 +61,17 @@ functions_of! {
     /// x₁ᵀ W x₂ + b for each output.
     fn bilinear(input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: Maybe = None) =>
         F::bilinear(&input1.0, &input2.0, &weight.0, maybe(&bias));
+    /// One layer of an LSTM in one direction: the outputs [time, batch, hidden] and the last h and c, for input [time, batch, in].
+    fn lstm_layer(
+        input: TensorLike, h: TensorLike, c: TensorLike, weight_ih: TensorLike, weight_hh: TensorLike, bias_ih: Maybe = None,
+        bias_hh: Maybe = None, reverse: bool = false
+    ) => {
+        let bias = bias_ih.zip(bias_hh).map(|(ih, hh)| ih.0 + hh.0);
+        let (y, [h, c]) = F::lstm_layer(
+            &input.0, [&h.0, &c.0], [&weight_ih.0, &weight_hh.0], bias.as_ref(), reverse
+        );
+        (y, h, c)
+    };
     /// The softmax of −x.
     fn softmin(input: TensorLike, dim: isize = (-1), _stacklevel: i64 = 3, dtype: Dtype = None) =>
         cast(&input.0, dtype).softmin(dim);

@@ -63,6 +63,9 @@ def _direction(
     step = _STEPS[mode][0]
     w_ih, w, *more = weights
     b_ih, b, *rest = more if bias else (None, None, *more)
+    if mode == "LSTM" and sizes is None and not rest:
+        y, *last = _C.lstm_layer(x, *state, w_ih, w, b_ih, b, reverse)
+        return y, tuple(last)
     # The input's part in all gates is one product for all times.
     gates = _linear(x, w_ih, b_ih).unbind(0)
     times = range(len(gates) - 1, -1, -1) if reverse else range(len(gates))
