@@ -44,6 +44,7 @@ pub(crate) mod scatter;
 pub(crate) mod shared;
 pub(crate) mod short;
 pub(crate) mod sort;
+mod source;
 pub(crate) mod special;
 pub(crate) mod threads;
 mod turn;

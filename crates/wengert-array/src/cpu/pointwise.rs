@@ -1,6 +1,6 @@
 //! One loop over elements, for any rule.
 //!
-//! Inputs are read a tile at a time: in place where they are contiguous and of the computing type, else
+//! Inputs are read a tile at a time: in place where they are of the computing type and lie side by side, at least in rows, else
 //! gathered (and converted) into a tile on the stack. So each rule is compiled to one simple loop per
 //! type and instruction level, whatever the strides and dtypes. A result is written in place where its buffer is new and
 //! of the computing type. Else it goes to a tile of its own before it is written out, which lets outputs take over the
@@ -8,8 +8,9 @@
 
 use super::copy::{copy, is_turned};
 use super::isa::{Lane, dispatch};
+use super::source::{Cut, Reader, Source, zeros};
 use super::threads;
-use super::walk::{self, Walk};
+use super::walk;
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::layout::Shape;
@@ -103,16 +104,6 @@ impl<'a, C: Lane, const I: usize, const M: usize, const O: usize> Rule<'a, C, I,
     }
 }
 
-/// Where a tile of an input comes from.
-enum Source<C> {
-    /// Directly from memory, at the tile's start.
-    Direct(*const C),
-    /// Gathered from a strided, broadcast or differently typed array.
-    Gather(Array, Walk),
-    /// The rule does not read it.
-    Unread,
-}
-
 struct Plan<'a, C, const I: usize, const M: usize, const O: usize> {
     rule: Rule<'a, C, I, M, O>,
     x: [Source<C>; I],
@@ -121,8 +112,9 @@ struct Plan<'a, C, const I: usize, const M: usize, const O: usize> {
     sinks: [Sink; O],
     /// Whether there are more bytes than the caches hold.
     large: bool,
-    /// Elements in a tile.
+    /// Elements in a tile, and the row that none of them goes beyond.
     step: usize,
+    row: usize,
 }
 
 /// How results come to an output.
@@ -144,23 +136,6 @@ fn is_direct<C: Lane>(a: &Array) -> bool {
     a.is_contiguous() && a.dtype() == C::DTYPE
 }
 
-fn source<C: Lane>(a: &Option<Array>) -> Source<C> {
-    match a {
-        None => Source::Unread,
-        Some(a) if is_direct::<C>(a) => Source::Direct(a.as_ptr::<C>()),
-        Some(a) => Source::Gather(a.clone(), Walk::new(a)),
-    }
-}
-
-/// Zeros to read where a rule does not look at an input: even a load that is thrown away may only be of something
-/// initialised.
-static ZEROS: [u64; TILE] = [0; TILE];
-
-fn zeros<C: Lane>() -> *const C {
-    const { assert!(size_of::<C>() <= size_of::<u64>() && align_of::<C>() <= align_of::<u64>()) };
-    ZEROS.as_ptr().cast()
-}
-
 pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
     rule: Rule<'_, C, I, M, O>,
     mut x: [Option<Array>; I],
@@ -180,9 +155,12 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
         }
         *a = a.broadcast_to(shape);
     }
-    let mut sources = (x.each_ref().map(source::<C>), more.each_ref().map(source::<C>));
-    let arrays = results::<C, I, M, O>(&mut x, &mut more, shape, out);
     let large = n * size_of::<C>() >= walk::STREAM;
+    let views = x.iter().chain(&more).flatten().filter(|a| !a.is_contiguous());
+    let cut = Cut::new::<C>(views, n, large);
+    let source = |a: &Option<Array>| Source::<C>::new(a, cut);
+    let mut sources = (x.each_ref().map(source), more.each_ref().map(source));
+    let arrays = results::<C, I, M, O>(&mut x, &mut more, shape, out);
     let sinks = arrays.each_ref().map(|a| {
         let at = a.as_bytes_ptr();
         let reads = |source: &Source<C>| matches!(source, Source::Direct(p) if p.cast::<u8>() == at);
@@ -195,9 +173,9 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
         }
     });
     // Nothing is gathered or brought anywhere: beginning the loop again would cost a tenth of the time.
-    let gathers = |source: &Source<C>| matches!(source, Source::Gather(..));
-    let once =
-        !large && rule.any && sinks[0] == Sink::Direct && !sources.0.iter().chain(&sources.1).any(gathers);
+    let inputs = || sources.0.iter().chain(&sources.1);
+    let once = !large && rule.any && sinks[0] == Sink::Direct && inputs().all(Source::is_in_place);
+    let gathers = inputs().any(Source::is_gathered);
     let first = sources
         .0
         .iter()
@@ -214,16 +192,19 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
             }
         }
     }
-    let plan = Plan {
-        step: match () {
-            _ if large => match (rule.cost, I + M) {
-                (1, 2..) => STREAMED / 4 * 3,
-                (1, _) | (_, 2..) => STREAMED,
-                _ => 2 * STREAMED,
-            },
-            _ if once && first.is_some() => usize::MAX,
-            _ => TILE,
+    let step = match () {
+        _ if large && (cut.row < TILE || gathers) => TILE,
+        _ if large => match (rule.cost, I + M) {
+            (1, 2..) => STREAMED / 4 * 3,
+            (1, _) | (_, 2..) => STREAMED,
+            _ => 2 * STREAMED,
         },
+        _ if once && first.is_some() => usize::MAX,
+        _ => TILE,
+    };
+    let plan = Plan {
+        step: (step / cut.period).max(1) * cut.period,
+        row: cut.row,
         rule,
         sinks,
         large,
@@ -318,61 +299,24 @@ fn results<C: Lane, const I: usize, const M: usize, const O: usize>(
     })
 }
 
-impl<C: Lane> Source<C> {
-    /// Asks for what elements `at .. at + n` will be followed by. A rule that reads one input where another one says so would else
-    /// begin to fetch it only then.
-    #[inline]
-    fn prefetch(&self, at: usize, ahead: usize, n: usize) {
-        if let Source::Direct(p) = self {
-            walk::prefetch(p.wrapping_add(at).wrapping_byte_add(ahead), n);
-        }
-    }
-
-    /// Where elements `at .. at + n` can be read: in the array itself, or in `tile` after gathering them.
-    ///
-    /// # Safety
-    /// The array has at least `at + n` elements, and `n ≤ TILE` where it is not direct.
-    unsafe fn tile(&self, at: usize, n: usize, tile: &mut MaybeUninit<[C; TILE]>) -> *const C {
-        let tile = tile.as_mut_ptr().cast::<C>();
-        match self {
-            // SAFETY: the caller's promise; the array is contiguous.
-            Source::Direct(p) => return unsafe { p.add(at) },
-            // SAFETY: the caller's promise; the tile holds n elements.
-            Source::Gather(array, walk) => unsafe { walk::load(array, walk, at, n, tile) },
-            Source::Unread => return zeros(),
-        }
-        tile
-    }
-}
-
 impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, O> {
     fn range(&self, start: usize, len: usize) {
-        let mut x_tiles = [const { MaybeUninit::uninit() }; I];
-        let mut more_tiles = [const { MaybeUninit::uninit() }; M];
+        let mut x = self.x.each_ref().map(|source| source.reader(start, self.row));
+        let mut more = self.more.each_ref().map(|source| source.reader(start, self.row));
         let Line(results) = &mut Line::<Tiles<C, O>>([[const { MaybeUninit::uninit() }; TILE]; O]);
         let mut own = Vec::new();
         let ahead = if I + M == 1 { AHEAD } else { 0 };
-        let mut at = start;
+        let (mut at, mut column) = (start, start % self.row);
         while at < start + len {
             let n = self.step.min(start + len - at);
-            let mut x = [std::ptr::null(); I];
-            let mut more = [std::ptr::null(); M];
             if self.large {
                 // Not one chain of both, which became a call.
-                for source in &self.x {
-                    source.prefetch(at, ahead, n);
+                for x in &x {
+                    x.prefetch(at, ahead, n);
                 }
-                for source in &self.more {
-                    source.prefetch(at, ahead, n);
+                for more in &more {
+                    more.prefetch(at, ahead, n);
                 }
-            }
-            for i in 0..I {
-                // SAFETY: inputs were broadcast to the shape that `at + n` stays within; n ≤ TILE, or all are direct.
-                x[i] = unsafe { self.x[i].tile(at, n, &mut x_tiles[i]) };
-            }
-            for i in 0..M {
-                // SAFETY: likewise.
-                more[i] = unsafe { self.more[i].tile(at, n, &mut more_tiles[i]) };
             }
             let out = match self.sinks[0] {
                 // SAFETY: elements at..at+n of the only output are ours to write.
@@ -381,8 +325,30 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
                 },
                 _ => results.as_flattened_mut(),
             };
-            // SAFETY: each input has n elements there, and n ≤ TILE where the rule has any need of it.
-            unsafe { (self.rule.tile)(self.rule.body, &x, &more, out, n, &mut own) };
+            let mut done = 0;
+            while done < n {
+                let piece = (n - done).min(self.row - column);
+                let (mut from, mut and) = ([std::ptr::null(); I], [std::ptr::null(); M]);
+                for i in 0..I {
+                    // SAFETY: inputs were broadcast to the shape that `at + n` stays within, and the row has `column + piece`
+                    // elements; those are at most TILE, or all inputs are in place. Only the last tile is shorter than the others
+                    // where some are alike.
+                    from[i] = unsafe { x[i].tile(at + done, piece, column, self.row) };
+                }
+                for i in 0..M {
+                    // SAFETY: likewise.
+                    and[i] = unsafe { more[i].tile(at + done, piece, column, self.row) };
+                }
+                // SAFETY: each input has so many elements there, and they are at most TILE where the rule has any need of it.
+                unsafe { (self.rule.tile)(self.rule.body, &from, &and, &mut out[done..], piece, &mut own) };
+                done += piece;
+                column += piece;
+                if column == self.row {
+                    column = 0;
+                    x.iter_mut().for_each(Reader::next_row);
+                    more.iter_mut().for_each(Reader::next_row);
+                }
+            }
             for o in 0..O {
                 let (base, dtype) = self.outputs[o];
                 let results = results[o].as_ptr().cast::<C>();

@@ -228,7 +228,7 @@ impl<'a, C: Lane> Reader<'a, C> {
             From::Gather(walk) => {
                 let tile = tile.as_mut_ptr().cast::<C>();
                 // SAFETY: the caller's promise; the tile holds n elements.
-                unsafe { walk::load(self.array, walk, at, n, tile) };
+                unsafe { walk::load(self.array, &mut walk.from(at), n, tile) };
                 tile
             }
         }

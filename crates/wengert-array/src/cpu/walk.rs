@@ -24,47 +24,113 @@ impl Walk {
         Walk { dims }
     }
 
+    /// The walk from row to row, of `row` elements each, along the innermost dimension, whose size is a multiple of that.
+    pub(crate) fn of_rows(array: &Array, row: usize) -> Walk {
+        let Walk { mut dims } = Walk::new(array);
+        let inner = dims.last_mut().expect("has one");
+        *inner = (inner.0 / row, inner.1 * row as isize);
+        Walk { dims }
+    }
+
+    /// Where position `at` is, and those after it.
+    pub(crate) fn cursor(&self, at: usize) -> Cursor<'_> {
+        Cursor::new(&self.dims, at)
+    }
+
+    /// The stretches along the innermost dimension from element `start` on.
+    pub(crate) fn from(&self, start: usize) -> Runs<'_> {
+        let (outer, inner) = self.dims.split_at(self.dims.len() - 1);
+        let (inner, stride) = inner[0];
+        Runs {
+            inner,
+            stride,
+            rows: Cursor::new(outer, start / inner.max(1)),
+            column: start % inner.max(1),
+        }
+    }
+
     /// Calls `run(offset, stride, len)` for the stretches along the innermost dimension that make up
     /// elements `start .. start + n`, in order. Offsets count elements from the layout's first.
-    pub(crate) fn runs(&self, start: usize, n: usize, mut run: impl FnMut(isize, isize, usize)) {
-        let (inner, stride) = self.dims[self.dims.len() - 1];
-        let outer = &self.dims[..self.dims.len() - 1];
-        let mut at: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer.len());
-        let (mut row, mut col) = (start / inner.max(1), start % inner.max(1));
-        let mut base = 0isize;
-        for d in (0..outer.len()).rev() {
-            at[d] = row % outer[d].0;
-            row /= outer[d].0;
-            base += at[d] as isize * outer[d].1;
-        }
+    #[cfg(test)]
+    pub(crate) fn runs(&self, start: usize, n: usize, run: impl FnMut(isize, isize, usize)) {
+        self.from(start).take(n, run)
+    }
+}
+
+/// Stretches along the innermost dimension of a walk, of so many elements and so far apart.
+pub(crate) struct Runs<'a> {
+    inner: usize,
+    stride: isize,
+    rows: Cursor<'a>,
+    column: usize,
+}
+
+impl Runs<'_> {
+    /// Those of the next `n` elements, as [`Walk::runs`] gives them.
+    #[inline]
+    pub(crate) fn take(&mut self, n: usize, mut run: impl FnMut(isize, isize, usize)) {
         let mut left = n;
         while left > 0 {
-            let len = (inner - col).min(left);
-            run(base + col as isize * stride, stride, len);
+            let len = (self.inner - self.column).min(left);
+            run(
+                self.rows.offset + self.column as isize * self.stride,
+                self.stride,
+                len,
+            );
             left -= len;
-            col = 0;
-            for d in (0..outer.len()).rev() {
-                at[d] += 1;
-                base += outer[d].1;
-                if at[d] < outer[d].0 {
-                    break;
-                }
-                base -= outer[d].1 * outer[d].0 as isize;
-                at[d] = 0;
+            self.column += len;
+            if self.column == self.inner {
+                self.column = 0;
+                self.rows.next();
             }
         }
     }
 }
 
-/// Writes elements `start .. start + n` of `array`, in row-major order and as `C`, to `out`.
+/// A position among dimensions, which goes forward in row-major order.
+pub(crate) struct Cursor<'a> {
+    dims: &'a [(usize, isize)],
+    at: SmallVec<[usize; 4]>,
+    /// How many elements it lies from the first one.
+    pub offset: isize,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(dims: &'a [(usize, isize)], mut position: usize) -> Cursor<'a> {
+        let mut at: SmallVec<[usize; 4]> = SmallVec::from_elem(0, dims.len());
+        let mut offset = 0;
+        for (at, &(size, stride)) in at.iter_mut().zip(dims).rev() {
+            *at = position % size.max(1);
+            position /= size.max(1);
+            offset += *at as isize * stride;
+        }
+        Cursor { dims, at, offset }
+    }
+
+    /// Goes to the next position; from the last one to the first.
+    #[inline]
+    pub(crate) fn next(&mut self) {
+        for (at, &(size, stride)) in self.at.iter_mut().zip(self.dims).rev() {
+            *at += 1;
+            self.offset += stride;
+            if *at < size {
+                break;
+            }
+            self.offset -= stride * size as isize;
+            *at = 0;
+        }
+    }
+}
+
+/// Writes the next `n` elements of `array`, in row-major order and as `C`, to `out`.
 ///
 /// # Safety
-/// `out` has room for `n` elements; `walk` is the array's; `start + n` is at most its count of elements.
-pub(crate) unsafe fn load<C: Lane>(array: &Array, walk: &Walk, start: usize, n: usize, out: *mut C) {
+/// `out` has room for `n` elements; `runs` are the array's, and as many are left.
+pub(crate) unsafe fn load<C: Lane>(array: &Array, runs: &mut Runs, n: usize, out: *mut C) {
     with_element!(array.dtype(), T => {
         let src = array.as_ptr::<T>();
         let mut done = 0;
-        walk.runs(start, n, |offset, stride, len| {
+        runs.take(n, |offset, stride, len| {
             // SAFETY: the walk visits elements of the layout only, and `done + len ≤ n`.
             unsafe {
                 let (src, out) = (src.offset(offset), from_raw_parts_mut(out.add(done).cast::<MaybeUninit<C>>(), len));
