@@ -2,16 +2,13 @@
 //! the source itself. Positions at the ends of rows that belong to no result are computed and forgotten.
 
 use super::direct::rows_body;
-use super::slab::{Seen, Slab, copy};
+use super::slab::{MOST, Seen, Slab, copy};
 use super::tile::Tile;
 use super::{DEPTH, FEW, In, Out, Taps, product};
 use crate::cpu::isa::{Lane, dispatch};
 use crate::cpu::threads;
 use crate::cpu::walk::prefetch;
 use crate::dtype::Compute;
-
-/// Elements of a slab with so much room that patches are rather gathered.
-const MOST: usize = 1 << 20;
 
 /// The slab to use for sums over one source, where it costs less than matrices of patches.
 pub(super) fn slab(parts: &[Taps]) -> Option<Slab> {

@@ -9,6 +9,8 @@ use crate::dtype::Compute;
 
 /// Elements of a slab: it stays in the second-level cache.
 const SLAB: usize = 64 << 10;
+/// Elements of a slab with so much room that patches are rather gathered.
+pub(super) const MOST: usize = 1 << 20;
 
 /// Which part of the source is in a slab, and how.
 pub(super) struct Slab {

@@ -1,12 +1,13 @@
 //! Few positions in all, as in the late layers of a network for images: the matrix of patches of all images is small beside
 //! the weights, and is made as a whole. Then a sum is one matrix product, and so is the gradient for the weights.
 
-use super::patches::{append, line};
+use super::slab::{MOST, Seen, Slab, copy};
 use super::{In, Out, Taps, product};
 use crate::array::Array;
-use crate::cpu::isa::Lane;
+use crate::cpu::isa::{Lane, dispatch};
 use crate::cpu::matmul::matmul;
 use crate::cpu::threads;
+use crate::dtype::Compute;
 use crate::layout::Shape;
 
 /// Positions of all images together that are few.
@@ -26,6 +27,7 @@ impl Taps {
             && total <= FEW_POSITIONS
             && self.outputs >= OUTPUTS
             && self.outputs * self.depth() >= WEIGHTS
+            && Slab::new(std::slice::from_ref(self), 1, usize::MAX).len() <= MOST
     }
 
     /// The sums, given the weights.
@@ -71,27 +73,63 @@ impl Taps {
     /// The source's elements that each channel and tap meets at the positions of all images: [depth, images · positions].
     fn patches<C: Lane>(&self, x: In<C>) -> Array {
         let (p, count, plane) = (self.positions(), self.taps.len(), product(self.source));
-        let total = self.images * p;
-        let mut segments = Vec::new();
-        (0..self.images).for_each(|image| append(self.grid, image, 0, p, image * p, &mut segments));
+        let (total, [_, down, across]) = (self.images * p, self.grid);
+        let slab = Slab::new(std::slice::from_ref(self), 1, usize::MAX);
+        let offsets = slab.offsets(&self.taps);
         let mut patches = Array::uninit([self.depth(), total], C::DTYPE);
         let to = Out(patches.uninit_slice::<C>());
-        threads::split(self.depth(), 1, total, |start, len| {
-            for k in start..start + len {
-                // SAFETY: a channel of the source, and a row of the patches.
-                unsafe {
-                    let channel = x.at(k / count * plane);
-                    line(
-                        self,
-                        channel,
-                        self.channels * plane,
-                        self.taps[k % count],
-                        &segments,
-                        to.at(k * total),
-                    );
+        threads::split(self.channels, 1, count * total, |start, len| {
+            let mut seen = Seen::new(&slab, 0);
+            for task in start * self.images..(start + len) * self.images {
+                let (c, image) = (task / self.images, task % self.images);
+                let source = x.at((image * self.channels + c) * plane);
+                for q in (0..self.grid[0] * down).step_by(down) {
+                    for q1 in (0..down).step_by(slab.rows) {
+                        let rows = self.rows(&slab, q / down, q1);
+                        // SAFETY: a channel of an image, and places of its positions in the rows of its taps; a slab's rows hold
+                        // each tap's element of each position.
+                        unsafe {
+                            seen.fill(&slab, source, 1, q / down, q1);
+                            let to = to.at(c * count * total + image * p + (q + q1) * across);
+                            let from = seen.data.as_ptr();
+                            lay::<C>(from, slab.size[2], &offsets, to, total, [rows, across]);
+                        }
+                    }
                 }
             }
         });
         patches
+    }
+}
+
+dispatch!(unsafe fn lay<C: Lane>(
+    from: *const C, pitch: usize, offsets: &[usize], to: *mut C, step: usize, size: [usize; 2]
+) => lay_body);
+
+/// Rows of a slab that lie `pitch` apart, one after the other, from each of the offsets on; `step` apart.
+///
+/// # Safety
+/// There are so many, and room for them.
+#[inline(always)]
+#[allow(clippy::extra_unused_type_parameters)] // only elements move, of whatever reading
+unsafe fn lay_body<S, C: Compute>(
+    from: *const C,
+    pitch: usize,
+    offsets: &[usize],
+    to: *mut C,
+    step: usize,
+    [rows, across]: [usize; 2],
+) {
+    for (t, offset) in offsets.iter().enumerate() {
+        for r in 0..rows {
+            // SAFETY: the caller's promise.
+            unsafe {
+                copy(
+                    from.add(offset + r * pitch),
+                    to.add(t * step + r * across),
+                    across,
+                )
+            };
+        }
     }
 }
