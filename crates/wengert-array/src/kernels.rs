@@ -3,6 +3,8 @@
 
 pub use crate::cpu::attention::{Scores, attention, attention_backward};
 pub use crate::cpu::bits::{frexp, next_after};
+pub use crate::cpu::border::{gather_back, place, surround};
+pub use crate::cpu::columns::{Sliding, columns, images};
 pub use crate::cpu::conv::{ConvSpec, conv, conv_input, conv_weight};
 pub use crate::cpu::ctc::{Alignment, ctc, ctc_backward};
 pub use crate::cpu::distance::distances;
@@ -10,7 +12,9 @@ pub use crate::cpu::fft::{fft, irfft, rfft};
 pub use crate::cpu::grid::{
     Interpolation, Outside, Sampling, grid_sample, grid_sample_back, grid_sample_slope,
 };
-pub use crate::cpu::index::{arange, concat, embed, gather, index_add, index_select, scatter_add, triangle};
+pub use crate::cpu::index::{
+    arange, concat, embed, gather, index_add, index_select, positions, scatter_add, triangle,
+};
 pub use crate::cpu::interpolate::{LinearMap, linear_map};
 pub use crate::cpu::interpret::interpret;
 pub use crate::cpu::linalg::{
@@ -23,7 +27,7 @@ pub use crate::cpu::norm::{
     Rows, channel_affine, channel_norm_backward, channel_stats, norm_rows, norm_rows_backward,
 };
 pub use crate::cpu::pointwise::Body;
-pub use crate::cpu::pool::{Window, max_pool, max_unpool};
+pub use crate::cpu::pool::{Window, max_pool, max_pool_values, max_unpool};
 pub use crate::cpu::random::Generator;
 pub use crate::cpu::reduce::{Reduce, arg_reduce, reduce, reduce_as};
 pub use crate::cpu::rows::{cross_entropy, cross_entropy_backward, softmax, softmax_backward};

@@ -25,6 +25,7 @@ METHODS = {
     "to_vec": "tolist()",
     "item_complex": "item()",
     "hardtanh_between": "nn.functional.hardtanh",
+    "prelu_each": "nn.functional.prelu",
     "complex_scalar": "wengert.tensor(1j)",
     "with_value": "for the bindings",
     "source": "grad_fn",

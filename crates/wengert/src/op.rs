@@ -140,12 +140,36 @@ impl Saves {
 
 /// Values that `forward` computed on the way and `backward` can use.
 #[derive(Debug, Default)]
-pub struct Extra(pub(crate) SmallVec<[Array; 1]>);
+pub struct Extra(pub(crate) SmallVec<[Array; 1]>, Option<Error>, bool);
 
 impl Extra {
     /// Keeps a value; [`Ctx::extra`](crate::autograd::Ctx::extra) gives it back by its number.
     pub fn keep(&mut self, value: Array) {
         self.0.push(value);
+    }
+
+    /// For a result whose gradient nobody can ask for.
+    fn unread() -> Extra {
+        Extra(SmallVec::new(), None, true)
+    }
+
+    /// Whether a gradient may read what is kept.
+    pub fn is_read(&self) -> bool {
+        !self.2
+    }
+
+    /// Says that the inputs do not fit after all: for what only a look at their elements tells, where a look beforehand would take
+    /// as long as the operation. The result is thrown away.
+    pub fn fail(&mut self, error: Error) {
+        self.1 = Some(error);
+    }
+
+    /// The values, unless [something](Extra::fail) was wrong.
+    pub(crate) fn checked(self, op: &str, at: &'static Location<'static>) -> Result<SmallVec<[Array; 1]>> {
+        match self.1 {
+            None => Ok(self.0),
+            Some(error) => Err(error.of(op).at(at)),
+        }
     }
 }
 
@@ -194,7 +218,8 @@ pub trait Op: Debug + Send + Sync + Sized + 'static {
     /// In which precision it computes inside [`autocast`](crate::autocast).
     const PRECISION: Precision = Precision::Given;
 
-    /// The result's shape and dtype, or why these inputs do not fit. Only this raises errors about inputs.
+    /// The result's shape and dtype, or why these inputs do not fit. Only this raises errors about inputs, but for those that
+    /// [`Extra::fail`] is for.
     fn infer(&self, x: Each<Self, In<'_>>) -> Result<Meta>;
 
     /// The result, computed on arrays. An input that nobody else holds may be written to.
@@ -352,9 +377,11 @@ pub(crate) fn run<O: Op>(
         crate::inspect::tell(op.name(), &inputs, &y, op.flops(&shapes, &y));
     }
     match x.sources {
-        Some(sources) if y.dtype.is_differentiable() => Ok(record(op, x.arrays, sources, y, at)),
+        Some(sources) if y.dtype.is_differentiable() => record(op, x.arrays, sources, y, at),
         _ => {
-            let value = forward(&op, x.arrays, &y, &mut Extra::default());
+            let mut extra = Extra::unread();
+            let value = forward(&op, x.arrays, &y, &mut extra);
+            extra.checked(op.name(), at)?;
             Ok(Tensor::constant(value))
         }
     }

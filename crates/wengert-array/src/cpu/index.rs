@@ -7,11 +7,14 @@ use super::shared::{In, Out};
 use super::threads;
 use crate::array::Array;
 use crate::dtype::{DType, Element};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernels;
 use crate::layout::{Layout, Shape};
 use crate::real::Real;
 use crate::{with_compute, with_element};
 use smallvec::SmallVec;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Runs `$body` with `$T` standing for an integer of the size of `$dtype`'s elements. Its zero has their bits.
 macro_rules! with_bits {
@@ -59,30 +62,124 @@ pub(super) fn zeros(shape: &Shape, dtype: DType) -> Array {
     x
 }
 
+/// The array itself where nobody else holds it and it has no gaps, else a copy.
+pub(super) fn own(x: Array) -> Array {
+    match x.is_unique() && x.is_contiguous() {
+        true => x,
+        false => kernels::copy(&x),
+    }
+}
+
+/// The array in this dtype: itself where it has it already.
+fn cast_owned(x: Array, dtype: DType) -> Array {
+    match x.dtype() == dtype {
+        true => x,
+        false => x.cast(dtype),
+    }
+}
+
 /// How many elements a step outside dimension `axis`, along it, and inside it are.
 pub(super) fn around(shape: &Shape, axis: usize) -> (usize, usize, usize) {
     let (outer, inner) = (&shape[..axis], &shape[axis + 1..]);
     (outer.iter().product(), shape[axis], inner.iter().product())
 }
 
-/// Whether all numbers are from 0 to below `size`, in one pass without branches: what is not makes a sign.
-#[inline]
-fn all_below(index: &[i64], size: usize) -> bool {
-    let last = size as i64 - 1;
-    index.iter().fold(0, |signs, i| signs | i | last.wrapping_sub(*i)) >= 0
+/// What a list of indices is.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// All are from 0 to below the size.
+    Plain,
+    /// All are from −size to below it.
+    FromEnd,
+    /// Some are not.
+    Outside,
 }
 
-/// # Panics
-/// If an index is not below `size`.
+/// What these indices are, in one pass without branches: what is outside makes a sign, and so does what counts from the end.
 #[inline]
-fn check(index: &[i64], size: usize) {
-    if !all_below(index, size) {
-        let bad = index.iter().find(|i| !(0..size as i64).contains(*i));
-        panic!(
-            "index {} is out of range for size {size}",
-            bad.expect("one does not fit")
-        );
+fn kind(index: &[i64], size: usize) -> Kind {
+    let mut signs = [0; 2];
+    match index.len() < 16 {
+        true => signs_body(index, size as i64, &mut signs),
+        false => signs_of(index, size as i64, &mut signs),
     }
+    match signs[0] < 0 {
+        // Where the size is almost the largest number, what is in range may make a sign, too.
+        true if first_outside(index, size).is_some() => Kind::Outside,
+        _ if signs[1] < 0 => Kind::FromEnd,
+        _ => Kind::Plain,
+    }
+}
+
+/// The first index that is not from −size to below it.
+#[cold]
+fn first_outside(index: &[i64], size: usize) -> Option<usize> {
+    let size = size as i64;
+    index.iter().position(|i| !(-size..size).contains(i))
+}
+
+#[inline(always)]
+fn signs_body(index: &[i64], size: i64, signs: &mut [i64; 2]) {
+    let (mut outside, mut from_end) = (0, 0);
+    for i in index {
+        outside |= i.wrapping_add(size) | (size - 1).wrapping_sub(*i);
+        from_end |= i;
+    }
+    *signs = [outside, from_end];
+}
+
+/// [`signs_body`] by the best instructions there are.
+fn signs_of(index: &[i64], size: i64, signs: &mut [i64; 2]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use super::isa::{Isa, isa};
+        #[target_feature(enable = "avx2")]
+        fn avx2(index: &[i64], size: i64, signs: &mut [i64; 2]) {
+            signs_body(index, size, signs);
+        }
+        #[cfg(not(wengert_avx2_only))]
+        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2")]
+        fn avx512(index: &[i64], size: i64, signs: &mut [i64; 2]) {
+            signs_body(index, size, signs);
+        }
+        match isa() {
+            #[cfg(not(wengert_avx2_only))]
+            // SAFETY: the processor was found to have these instructions.
+            Isa::Avx512 => return unsafe { avx512(index, size, signs) },
+            // SAFETY: likewise.
+            Isa::Avx2 => return unsafe { avx2(index, size, signs) },
+            _ => {}
+        }
+    }
+    signs_body(index, size, signs);
+}
+
+/// The indices (I64) as places from 0 on: those below 0 count from the end.
+///
+/// # Errors
+/// If one is not from −size to below it.
+pub fn positions(index: &Array, size: usize) -> Result<Array> {
+    let mut index = index.contiguous();
+    match kind(index.as_slice::<i64>(), size) {
+        Kind::Plain => Ok(index),
+        Kind::FromEnd => {
+            let all = index.make_mut::<i64>();
+            all.iter_mut().filter(|i| **i < 0).for_each(|i| *i += size as i64);
+            Ok(index)
+        }
+        Kind::Outside => Err(Error::new(ErrorKind::Index, "", outside(&index, size))),
+    }
+}
+
+/// Which index is out of range.
+#[cold]
+fn outside(index: &Array, size: usize) -> String {
+    let index = index.as_slice::<i64>();
+    let at = first_outside(index, size).expect("one is outside");
+    format!(
+        "index {}, at position {at} of the indices, is out of range for size {size}",
+        index[at]
+    )
 }
 
 /// The index as numbers below `size`.
@@ -90,9 +187,7 @@ fn check(index: &[i64], size: usize) {
 /// # Panics
 /// If one is not.
 pub(super) fn places(index: &Array, size: usize) -> Array {
-    let index = index.contiguous();
-    check(index.as_slice::<i64>(), size);
-    index
+    positions(index, size).unwrap_or_else(|error| panic!("{}", error.message()))
 }
 
 /// Neighbours that an index lists one after the other.
@@ -183,21 +278,20 @@ pub(super) unsafe fn copy_row<T: Copy>(src: *const T, out: *mut T, n: usize) {
     }
 }
 
-/// The reverse of [`index_select`]: zeros of `shape` with slices of `src` added at `index` along `axis`, in
-/// order.
+/// The reverse of [`index_select`]: `base` with slices of `src` added at `index` along `axis`, in order.
 ///
 /// # Panics
 /// If an index is out of range.
-pub fn index_add(shape: &Shape, axis: usize, index: &Array, src: &Array) -> Array {
+pub fn index_add(base: Array, axis: usize, index: &Array, src: &Array) -> Array {
     /// Threads share rows of more than this many elements.
     const BAND: usize = 256;
-    let (outer, size, inner) = around(shape, axis);
+    let (outer, size, inner) = around(base.shape(), axis);
     let index = places(index, size);
     let index = index.as_slice::<i64>();
-    assert_eq!(src.shape(), &shape.with(axis, index.len()));
-    let compute = src.dtype().compute();
+    assert!(src.dtype() == base.dtype() && *src.shape() == base.shape().with(axis, index.len()));
+    let (dtype, compute) = (base.dtype(), base.dtype().compute());
     let terms = src.cast(compute).contiguous();
-    let mut y = zeros(shape, compute);
+    let mut y = own(cast_owned(base, compute));
     let bands = inner.div_ceil(BAND);
     let runs = if bands == 1 { runs(index, usize::MAX) } else { None };
     with_compute!(compute, C => {
@@ -216,7 +310,7 @@ pub fn index_add(shape: &Shape, axis: usize, index: &Array, src: &Array) -> Arra
             }
         });
     });
-    y.cast(src.dtype())
+    cast_owned(y, dtype)
 }
 
 dispatch!(unsafe fn add_runs<C: Lane>(out: *mut C, src: *const C, runs: &[Run], inner: usize) => add_runs_body);
@@ -322,6 +416,14 @@ impl Rows {
     /// If an index is out of range.
     #[inline(always)]
     pub(super) fn each(&self, start: usize, n: usize, f: impl FnMut(usize, isize)) {
+        if !self.each_inside(start, n, f) {
+            panic!("{}", outside(&self.index, self.size));
+        }
+    }
+
+    /// As [`each`](Rows::each); ends, and says so, at indices that are out of range.
+    #[inline(always)]
+    fn each_inside(&self, start: usize, n: usize, f: impl FnMut(usize, isize)) -> bool {
         // The common steps are constants, and cost nothing.
         match (self.step, self.axis) {
             (0, 1) => self.by(0, 1, start, n, f),
@@ -331,7 +433,7 @@ impl Rows {
     }
 
     #[inline(always)]
-    fn by(&self, step: isize, axis: isize, start: usize, n: usize, mut f: impl FnMut(usize, isize)) {
+    fn by(&self, step: isize, axis: isize, start: usize, n: usize, mut f: impl FnMut(usize, isize)) -> bool {
         /// Indices that stay in the nearest cache between the look at them and their use.
         const PIECE: usize = 1024;
         let index = self.index.as_slice::<i64>();
@@ -344,55 +446,78 @@ impl Rows {
             let first = row * self.len;
             for from in (0..self.len).step_by(PIECE) {
                 let piece = &index[first + from..first + self.len.min(from + PIECE)];
-                check(piece, self.size);
-                for (j, &i) in piece.iter().enumerate() {
-                    let j = from + j;
-                    f(first + j, base + j as isize * step + i as isize * axis);
+                let end = match kind(piece, self.size) {
+                    Kind::Plain => 0,
+                    Kind::FromEnd => self.size as isize,
+                    Kind::Outside => return false,
+                };
+                let (at, base) = (first + from, base + from as isize * step);
+                match end {
+                    0 => {
+                        for (j, &i) in piece.iter().enumerate() {
+                            f(at + j, base + j as isize * step + i as isize * axis);
+                        }
+                    }
+                    end => {
+                        for (j, &i) in piece.iter().enumerate() {
+                            let i = i as isize + if i < 0 { end } else { 0 };
+                            f(at + j, base + j as isize * step + i * axis);
+                        }
+                    }
                 }
             }
         }
+        true
     }
 }
 
 /// `y[i][j][k] = x[i][index[i][j][k]][k]` for axis 1, and so on: `index` has x's rank; other sizes are at most
-/// x's.
+/// x's. Indices below 0 count from the end.
 ///
-/// # Panics
+/// # Errors
 /// If an index is out of range.
-pub fn gather(x: &Array, axis: usize, index: &Array) -> Array {
+pub fn gather(x: &Array, axis: usize, index: &Array) -> Result<Array> {
     let rows = Rows::new(x.shape(), x.layout().strides(), axis, index);
     let mut y = Array::uninit(index.shape(), x.dtype());
+    let wrong = AtomicBool::new(false);
     with_bits!(x.dtype(), T => {
         let (src, out) = (reader::<T>(x), writer::<T>(&mut y));
         threads::split(rows.count(), 1, rows.len.max(1) * 2, |start, n| {
+            let (src, out) = (src.at(0), out.at(0));
             // SAFETY: indices are in range and other sizes are at most x's; y has the index's size.
-            rows.each(start, n, |at, place| unsafe { out.at(at).write(*src.at(place as usize)) });
+            if !rows.each_inside(start, n, move |at, place| unsafe { out.add(at).write(*src.offset(place)) }) {
+                wrong.store(true, Ordering::Relaxed);
+            }
         });
     });
-    y
+    match wrong.into_inner() {
+        true => Err(Error::new(ErrorKind::Index, "", outside(&rows.index, rows.size))),
+        false => Ok(y),
+    }
 }
 
-/// The reverse of [`gather`]: zeros of `shape` with `src` added at `index` along `axis`, in order.
+/// The reverse of [`gather`]: `base` with `src` added at `index` along `axis`, in order.
 ///
 /// # Panics
 /// If an index is out of range.
-pub fn scatter_add(shape: &Shape, axis: usize, index: &Array, src: &Array) -> Array {
-    assert_eq!(src.shape(), index.shape());
-    let rows = Rows::new(shape, &shape.strides(), axis, index);
-    let compute = src.dtype().compute();
+pub fn scatter_add(base: Array, axis: usize, index: &Array, src: &Array) -> Array {
+    assert!(src.shape() == index.shape() && src.dtype() == base.dtype());
+    let rows = Rows::new(base.shape(), &base.shape().strides(), axis, index);
+    let (dtype, compute) = (base.dtype(), base.dtype().compute());
     let terms = src.cast(compute).contiguous();
-    let mut y = zeros(shape, compute);
+    let alone = axis + 1 == base.rank();
+    let mut y = own(cast_owned(base, compute));
     with_compute!(compute, C => {
         let (terms, out) = (In(terms.as_ptr::<C>()), writer::<C>(&mut y));
         // SAFETY: indices are in range, other sizes are at most those of y, and `src` has the index's.
         let add = |start, n| unsafe { add_places::<C>(&rows, start, n, terms.at(0), out.at(0)) };
         // Along the last dimension, rows of the index lead to rows of y; along others, several to the same.
-        match axis + 1 == shape.rank() {
+        match alone {
             true => threads::split(rows.count(), 1, rows.len.max(1) * 4, add),
             false => add(0, rows.count()),
         }
     });
-    y.cast(src.dtype())
+    cast_owned(y, dtype)
 }
 
 dispatch!(unsafe fn add_places<C: Lane>(rows: &Rows, start: usize, n: usize, terms: *const C, out: *mut C) => add_places_body);
@@ -410,7 +535,7 @@ unsafe fn add_places_body<S: Real, C: Lane>(
     out: *mut C,
 ) {
     let (terms, out) = (terms.cast::<S>(), out.cast::<S>());
-    rows.each(start, n, |at, place| {
+    rows.each(start, n, move |at, place| {
         // SAFETY: the caller's promise; S has the bits of C.
         unsafe {
             let sum = out.offset(place);

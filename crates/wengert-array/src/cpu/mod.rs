@@ -18,6 +18,8 @@ macro_rules! with_float {
 
 pub(crate) mod attention;
 pub(crate) mod bits;
+pub(crate) mod border;
+pub(crate) mod columns;
 pub(crate) mod conv;
 pub(crate) mod convert;
 pub(crate) mod copy;

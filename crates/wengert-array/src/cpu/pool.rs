@@ -1,8 +1,9 @@
 //! The largest element of each window, and where it is.
 
 use super::isa::{Lane, dispatch};
-use super::shared::Out;
+use super::shared::{In, Out};
 use super::threads;
+use super::vector::{Float, Step, Vector, walk};
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::real::Real;
@@ -22,6 +23,19 @@ pub struct Window {
 trait Ordered: Lane + PartialOrd {}
 impl<C: Lane + PartialOrd> Ordered for C {}
 
+/// The last three sizes of x.
+///
+/// # Panics
+/// If a window is empty or leaves the input.
+fn check(x: &Array, windows: &[Vec<Window>; 3]) -> [usize; 3] {
+    let sizes: [usize; 3] = std::array::from_fn(|d| x.shape()[2 + d]);
+    for (list, size) in windows.iter().zip(sizes) {
+        let inside = |w: &Window| w.count > 0 && w.first + (w.count - 1) * w.step < size;
+        assert!(list.iter().all(inside), "a window leaves the input");
+    }
+    sizes
+}
+
 /// The largest elements of windows of x [N, C, d, h, w], a list of them for each of the last three dimensions,
 /// and their places, as numbers in row-major order within the d × h × w of each channel (I64).
 ///
@@ -30,11 +44,7 @@ impl<C: Lane + PartialOrd> Ordered for C {}
 /// # Panics
 /// If a window is empty or leaves the input.
 pub fn max_pool(x: &Array, windows: &[Vec<Window>; 3]) -> [Array; 2] {
-    let sizes: [usize; 3] = std::array::from_fn(|d| x.shape()[2 + d]);
-    for (list, size) in windows.iter().zip(sizes) {
-        let inside = |w: &Window| w.count > 0 && w.first + (w.count - 1) * w.step < size;
-        assert!(list.iter().all(inside), "a window leaves the input");
-    }
+    let sizes = check(x, windows);
     let (dtype, compute) = (x.dtype(), x.dtype().compute());
     let x = x.cast(compute).contiguous();
     let count: [usize; 3] = windows.each_ref().map(Vec::len);
@@ -45,7 +55,7 @@ pub fn max_pool(x: &Array, windows: &[Vec<Window>; 3]) -> [Array; 2] {
         return [y.cast(dtype), index];
     }
     let plane: usize = sizes.iter().product();
-    let runs = runs(&windows[2]);
+    let runs = runs(&windows[2], RUN);
     with_compute!(compute, C => {
         let src = x.as_slice::<C>();
         let (values, places) = (Out(y.uninit_slice::<C>()), Out(index.uninit_slice::<i64>()));
@@ -61,6 +71,115 @@ pub fn max_pool(x: &Array, windows: &[Vec<Window>; 3]) -> [Array; 2] {
         });
     });
     [y.cast(dtype), index]
+}
+
+/// The largest elements alone, as [`max_pool`] finds them.
+///
+/// # Panics
+/// As there.
+pub fn max_pool_values(x: &Array, windows: &[Vec<Window>; 3]) -> Array {
+    if !x.dtype().is_float() {
+        let [y, _] = max_pool(x, windows);
+        return y;
+    }
+    let sizes = check(x, windows);
+    let (dtype, compute) = (x.dtype(), x.dtype().compute());
+    let x = x.cast(compute).contiguous();
+    let [d, h, w] = windows.each_ref().map(Vec::len);
+    let mut y = Array::uninit([x.shape()[0], x.shape()[1], d, h, w], compute);
+    let (planes, plane): (usize, usize) = (x.shape()[0] * x.shape()[1], sizes.iter().product());
+    let runs = runs(&windows[2], usize::MAX);
+    with_float!(compute, C => {
+        let (src, out) = (In(x.as_ptr::<C>()), Out(y.uninit_slice::<C>()));
+        threads::split(planes, 1, plane, |start, len| {
+            let mut space = vec![C::default(); sizes[2]];
+            let at = (start * d * h * w..).step_by(w.max(1));
+            let all = (start..start + len).flat_map(|p| windows[0].iter().map(move |d| (p, d)));
+            for ((p, d, h), mut at) in all.flat_map(|(p, d)| windows[1].iter().map(move |h| (p, d, h))).zip(at) {
+                let planes = (0..d.count).map(|i| d.first + i * d.step);
+                let mut rows = planes.flat_map(|plane| (0..h.count).map(move |j| plane * sizes[1] + h.first + j * h.step));
+                let row = |r: usize| src.at(p * plane + r * sizes[2]);
+                // SAFETY: `check` saw that all windows lie within the planes; this row of the result is ours.
+                unsafe {
+                    let mut from = row(rows.next().expect("no window is empty"));
+                    for r in rows {
+                        larger_row::<C>(from, row(r), space.as_mut_ptr(), sizes[2]);
+                        from = space.as_ptr();
+                    }
+                    for run in &runs {
+                        largest_of_run::<C>(from, run, out.at(at));
+                        at += run.len;
+                    }
+                }
+            }
+        });
+    });
+    y.cast(dtype)
+}
+
+dispatch!(vectors unsafe fn larger_row<C: Float>(a: *const C, b: *const C, out: *mut C, n: usize) => larger_row_body);
+
+/// The larger ones of n numbers; the result may take the place of the first.
+///
+/// # Safety
+/// There are n at each.
+#[inline(always)]
+unsafe fn larger_row_body<V: Vector<C = C>, C: Float>(a: *const C, b: *const C, out: *mut C, n: usize) {
+    struct Larger<C>(*const C, *const C, *mut C);
+    impl<C: Float> Step<C> for Larger<C> {
+        #[inline(always)]
+        unsafe fn at<V: Vector<C = C>>(&self, i: usize, past: bool) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                V::load(self.0.add(i))
+                    .larger(V::load(self.1.add(i)))
+                    .store(self.2.add(i), past)
+            };
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe { walk::<V>(n, false, &Larger(a, b, out)) };
+}
+
+dispatch!(vectors unsafe fn largest_of_run<C: Float>(row: *const C, run: &Run, out: *mut C) => largest_of_run_body);
+
+/// The largest number of each window of a run.
+///
+/// # Safety
+/// The windows lie within the row, and the result has room for as many numbers.
+#[inline(always)]
+unsafe fn largest_of_run_body<V: Vector<C = C>, C: Float>(row: *const C, run: &Run, out: *mut C) {
+    let Window { first, count, step } = run.first;
+    let at = |k: usize, o: usize| row.wrapping_add(first + k * step + o * run.stride);
+    // SAFETY: the caller's promise. Of two vectors the numbers in between belong to the windows, too: they reach to the next
+    // element of these, or else from the one before.
+    unsafe {
+        let one = |o: usize| {
+            let largest = (1..count).fold(<C::One>::load(at(0, o)), |best, k| {
+                best.larger(<C::One>::load(at(k, o)))
+            });
+            largest.store(out.add(o), false);
+        };
+        let side_by_side = |k: usize, o: usize| match run.stride {
+            1 => V::load(at(k, o)),
+            _ if k + 1 < count => {
+                let from = at(k, o);
+                V::load(from).each_second(V::load(from.add(V::LANES)))[0]
+            }
+            _ => {
+                let from = at(k, o).sub(1);
+                V::load(from).each_second(V::load(from.add(V::LANES)))[1]
+            }
+        };
+        if run.len < V::LANES || !(run.stride == 1 || (run.stride == 2 && count > 1)) {
+            return (0..run.len).for_each(one);
+        }
+        // The last vector may lie over the one before.
+        for o in (0..run.len).step_by(V::LANES).map(|o| o.min(run.len - V::LANES)) {
+            let largest = (1..count).fold(side_by_side(0, o), |best, k| best.larger(side_by_side(k, o)));
+            largest.store(out.add(o), false);
+        }
+    }
 }
 
 /// The largest elements of windows one element wide: rows that these windows slide down to, some at a time.
@@ -179,14 +298,14 @@ impl Run {
     }
 }
 
-/// A list of windows as few runs.
-fn runs(windows: &[Window]) -> Vec<Run> {
+/// A list of windows as few runs, each of so many at most.
+fn runs(windows: &[Window], most: usize) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for w in windows {
         if let Some(run) = runs.last_mut() {
             let last = run.first.first + (run.len - 1) * run.stride;
             let alike = (w.count, w.step) == (run.first.count, run.first.step);
-            if alike && run.len < RUN && w.first > last && (run.len == 1 || w.first - last == run.stride) {
+            if alike && run.len < most && w.first > last && (run.len == 1 || w.first - last == run.stride) {
                 run.stride = w.first - last;
                 run.len += 1;
                 continue;
@@ -401,6 +520,9 @@ mod tests {
             {
                 let x = Array::from_slice(&data, [1, 2, sizes[0], sizes[1], sizes[2]]).cast(*dtype);
                 let [y, index] = max_pool(&x, windows);
+                let values = max_pool_values(&x, windows);
+                let bits = |a: &Array| a.to_vec::<f64>().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                assert_eq!((values.shape(), bits(&values)), (y.shape(), bits(&y)));
                 let (y, index) = (y.to_vec::<f64>(), index.to_vec::<i64>());
                 let mut at = 0;
                 for c in 0..2 {

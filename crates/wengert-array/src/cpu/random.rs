@@ -2,9 +2,11 @@
 //! and on `i`, so it is the same on any number of threads and with any instructions.
 
 mod bits;
+mod choice;
 mod normal;
 
 use self::bits::{Blocks, LANES, Stream, below, blocks, open_unit, pairs};
+use self::choice::{draw_again, first_arrivals};
 use self::normal::{normal32, normal64};
 use super::shared::Out;
 use super::threads;
@@ -129,6 +131,20 @@ impl Sample for Integers {
     fn sample(&self, w: &Blocks<LANES>, out: &mut [i64; 4 * LANES]) {
         for (out, bits) in out.iter_mut().zip(pairs(w)) {
             *out = self.low.wrapping_add(below(bits, self.count).cast_signed());
+        }
+    }
+}
+
+/// 64 bits each.
+struct Bits;
+
+impl Sample for Bits {
+    type C = i64;
+    const N: usize = 2 * LANES;
+    #[inline(always)]
+    fn sample(&self, w: &Blocks<LANES>, out: &mut [i64; 4 * LANES]) {
+        for (out, bits) in out.iter_mut().zip(pairs(w)) {
+            *out = bits.cast_signed();
         }
     }
 }
@@ -468,25 +484,22 @@ impl Generator {
         let weights = weights.as_slice::<f64>();
         let (seed, first) = (self.seed, self.reserve(rows as u64));
         let mut picks = vec![0i64; rows * n];
-        threads::each_row(&mut picks, n, cols, Vec::new, |sums, r, picks| {
-            let row = &weights[r * cols..][..cols];
-            let mut stream = Stream::new(seed, first.wrapping_add(r as u64));
-            if replacement {
-                draw_again(row, sums, &mut stream, picks);
-                return;
-            }
-            // The first arrivals of exponential clocks, each running at its weight's rate.
-            let clocks = row.iter().enumerate().filter(|(_, w)| **w > 0.0);
-            let mut times: Vec<(f64, i64)> = clocks
-                .map(|(i, w)| (-normal64::ln(stream.next()) / w, i as i64))
-                .collect();
-            assert!(times.len() >= n, "too few weights above zero");
-            times.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            picks
-                .iter_mut()
-                .zip(times)
-                .for_each(|(pick, time)| *pick = time.1);
-        });
+        let cost = if replacement { cols } else { 8 * cols };
+        threads::each_row(
+            &mut picks,
+            n,
+            cost,
+            || (Vec::new(), Vec::new()),
+            |(sums, times), r, picks| {
+                let row = &weights[r * cols..][..cols];
+                let at = first.wrapping_add(r as u64);
+                if replacement {
+                    draw_again(row, sums, &mut Stream::new(seed, at), picks);
+                    return;
+                }
+                first_arrivals(row, sums, times, [seed, at], picks);
+            },
+        );
         Array::from_slice(&picks, [rows, n])
     }
 
@@ -494,26 +507,42 @@ impl Generator {
     pub fn permutation(&mut self, n: usize) -> Array {
         // Half as wide while it is shuffled, of which twice as much stays in the caches.
         if let Ok(n) = u32::try_from(n) {
-            let order: Vec<i64> = self.shuffled(0..n).into_iter().map(i64::from).collect();
-            return Array::from_slice(&order, [order.len()]);
+            let (order, mut y) = (self.shuffled(0..n), Array::uninit([n as usize], DType::I64));
+            let out = y.uninit_slice::<i64>();
+            for (i, place) in order.into_iter().enumerate() {
+                // SAFETY: there are as many as in the order.
+                unsafe { out.add(i).write(i64::from(place)) };
+            }
+            return y;
         }
         Array::from_slice(&self.shuffled(0..n as i64), [n])
     }
 
     fn shuffled<T>(&mut self, numbers: impl Iterator<Item = T>) -> Vec<T> {
+        /// Draws that are made at once.
+        const SOME: usize = 512;
         let mut order: Vec<T> = numbers.collect();
         let n = order.len();
         let swaps = n.saturating_sub(1);
         let at = self.reserve((swaps.div_ceil(2 * LANES) * LANES) as u64);
-        let mut bits = [0; 2 * LANES];
+        let mut bits = [0i64; SOME];
         // Fisher and Yates: each place, from the last one down, takes one of those that are left.
-        for k in 0..swaps {
-            let lane = k % (2 * LANES);
-            if lane == 0 {
-                bits = pairs(&blocks(self.seed, at.wrapping_add((k / 2) as u64)));
+        for from in (0..swaps).step_by(SOME) {
+            let some = SOME.min(swaps - from);
+            // SAFETY: there is room for them.
+            unsafe {
+                fill_best(
+                    &Bits,
+                    self.seed,
+                    at.wrapping_add((from / 2) as u64),
+                    some,
+                    bits.as_mut_ptr(),
+                )
+            };
+            for (k, bits) in bits[..some].iter().enumerate() {
+                let last = swaps - from - k;
+                order.swap(last, below(bits.cast_unsigned(), last as u64 + 1) as usize);
             }
-            let last = swaps - k;
-            order.swap(last, below(bits[lane], last as u64 + 1) as usize);
         }
         order
     }
@@ -543,41 +572,6 @@ impl Generator {
             unsafe { fill_best(sample, seed, at, len, out.at(start)) };
         });
         array
-    }
-}
-
-/// Draws places of weights, of which one or more are above zero, with those chances; `sums` is room for what they add up to.
-fn draw_again(row: &[f64], sums: &mut Vec<f64>, stream: &mut Stream, picks: &mut [i64]) {
-    /// Weights that are added up at once; only those in which a draw falls are added one by one.
-    const BLOCK: usize = 16;
-    let last = row.iter().rposition(|w| *w > 0.0).expect("a weight above zero");
-    let (blocks, rest) = row[..=last].as_chunks::<BLOCK>();
-    let mut total = 0.0;
-    sums.clear();
-    sums.extend(blocks.iter().map(|block| {
-        let half: [f64; BLOCK / 2] = std::array::from_fn(|l| block[l] + block[l + BLOCK / 2]);
-        total += half.iter().sum::<f64>();
-        total
-    }));
-    total += rest.iter().sum::<f64>();
-    for pick in picks {
-        let target = stream.next() * total;
-        let block = sums.partition_point(|s| *s <= target);
-        let mut sum = block.checked_sub(1).map_or(0.0, |before| sums[before]);
-        // Rounding may lead past the last one that has a weight.
-        for (i, w) in row[..=last]
-            .iter()
-            .enumerate()
-            .skip(block * BLOCK)
-            .take(BLOCK)
-            .filter(|(_, w)| **w > 0.0)
-        {
-            *pick = i as i64;
-            sum += w;
-            if sum > target {
-                break;
-            }
-        }
     }
 }
 

@@ -2,9 +2,12 @@
 //!
 //! Totals of floating-point numbers run in f64.
 
+use super::isa::{Lane, dispatch};
+use super::shared::{In, Out};
 use super::threads;
 use crate::array::Array;
 use crate::dtype::{Compute, DType, Element};
+use crate::real::Real;
 use crate::{with_compute, with_element};
 
 /// What a scan carries along.
@@ -49,7 +52,10 @@ fn positions(n: usize, reverse: bool, mut f: impl FnMut(usize)) {
 pub fn scan(x: &Array, axis: usize, how: Scan, reverse: bool, out: DType) -> Array {
     let r = rows(&x.cast(out.compute()), axis);
     let n = r.shape()[r.rank() - 1];
-    let mut y = Array::full(r.shape(), 0.0, r.dtype());
+    let mut y = match r.dtype() {
+        DType::I64 => Array::full(r.shape(), 0.0, DType::I64),
+        float => Array::uninit(r.shape(), float),
+    };
     match r.dtype() {
         DType::I64 => each_row(r.as_slice::<i64>(), y.make_mut::<i64>(), n, |x, y| {
             let mut total = i64::from(how == Scan::Prod);
@@ -61,14 +67,77 @@ pub fn scan(x: &Array, axis: usize, how: Scan, reverse: bool, out: DType) -> Arr
                 y[i] = total;
             });
         }),
-        DType::F64 => each_row(r.as_slice::<f64>(), y.make_mut::<f64>(), n, |x, y| {
-            scan_row(x, y, how, reverse)
-        }),
-        _ => each_row(r.as_slice::<f32>(), y.make_mut::<f32>(), n, |x, y| {
-            scan_row(x, y, how, reverse)
+        dtype => with_float!(dtype, C => {
+            let (src, out) = (In(r.as_ptr::<C>()), Out(y.uninit_slice::<C>()));
+            threads::split(r.numel().checked_div(n).unwrap_or(0), WAYS, n * COST, |start, len| {
+                for row in (start..start + len).step_by(WAYS) {
+                    let rows = WAYS.min(start + len - row);
+                    // SAFETY: the rows lie within both arrays, and these are this thread's.
+                    unsafe {
+                        let (x, y) = (src.at(row * n), out.at(row * n));
+                        match (how, rows) {
+                            (Scan::Sum, WAYS) => side_by_side::<C, Sum>(x, y, n, reverse),
+                            (Scan::Prod, WAYS) => side_by_side::<C, Product>(x, y, n, reverse),
+                            _ => {
+                                let x = std::slice::from_raw_parts(x, rows * n);
+                                let rows = x.chunks(n).zip(out.slice(row * n, rows * n).chunks_mut(n));
+                                rows.for_each(|(x, y)| scan_row(x, y, how, reverse));
+                            }
+                        }
+                    }
+                }
+            });
         }),
     }
     unrows(&y, axis).cast(out)
+}
+
+/// Rows that are gone over together, as each total waits for the one before.
+const WAYS: usize = 4;
+
+/// How totals come about that need no more than an instruction.
+trait Total {
+    const START: f64;
+    fn join(a: f64, b: f64) -> f64;
+}
+
+struct Sum;
+struct Product;
+
+impl Total for Sum {
+    const START: f64 = 0.0;
+    #[inline(always)]
+    fn join(a: f64, b: f64) -> f64 {
+        a + b
+    }
+}
+
+impl Total for Product {
+    const START: f64 = 1.0;
+    #[inline(always)]
+    fn join(a: f64, b: f64) -> f64 {
+        a * b
+    }
+}
+
+/// The totals of [`WAYS`] rows of n numbers, one after the other, from their ends if `reverse`.
+///
+/// # Safety
+/// The rows lie at x, and there is room for as many at y.
+unsafe fn side_by_side<C: Compute, T: Total>(x: *const C, y: *mut C, n: usize, reverse: bool) {
+    let [mut a, mut b, mut c, mut d] = [T::START; WAYS];
+    for i in 0..n {
+        let i = if reverse { n - 1 - i } else { i };
+        // SAFETY: the caller's promise.
+        let total = |total: &mut f64, row: usize| unsafe {
+            *total = T::join(*total, (*x.add(row * n + i)).to_f64());
+            y.add(row * n + i).write(C::from_f64(*total));
+        };
+        total(&mut a, 0);
+        total(&mut b, 1);
+        total(&mut c, 2);
+        total(&mut d, 3);
+    }
 }
 
 fn scan_row<C: Compute>(x: &[C], y: &mut [C], how: Scan, reverse: bool) {
@@ -139,33 +208,101 @@ pub fn log_sum_exp_backward(x: &Array, y: &Array, dy: &Array, axis: usize, rever
     unrows(&dx, axis).cast(x.dtype())
 }
 
-/// For each element the index of the largest (or smallest) up to it along `axis`, of equals the last. NaN counts as the
+/// For each element the largest (or smallest) up to it along `axis`, and its index (I64), of equals the last. NaN counts as the
 /// extreme from where it first stands.
-pub fn scan_extreme(x: &Array, axis: usize, largest: bool) -> Array {
+pub fn scan_extreme(x: &Array, axis: usize, largest: bool) -> [Array; 2] {
     let r = rows(&x.cast(x.dtype().compute()), axis);
     let n = r.shape()[r.rank() - 1];
-    let mut index = Array::full(r.shape(), 0.0, DType::I64);
-    with_compute!(r.dtype(), C => each_row(r.as_slice::<C>(), index.make_mut::<i64>(), n, |x, index| {
-        match largest {
-            true => extremes(x, index, |v, best| v >= best),
-            false => extremes(x, index, |v, best| v <= best),
-        }
-    }));
-    unrows(&index, axis)
+    let (mut y, mut index) = (
+        Array::uninit(r.shape(), r.dtype()),
+        Array::uninit(r.shape(), DType::I64),
+    );
+    with_compute!(r.dtype(), C => {
+        let (src, y, index) = (In(r.as_ptr::<C>()), Out(y.uninit_slice::<C>()), Out(index.uninit_slice::<i64>()));
+        threads::split(r.numel().checked_div(n).unwrap_or(0), 1, n * 2, |start, len| {
+            for row in (start..start + len).map(|row| row * n) {
+                // SAFETY: the rows lie within the arrays, and these are this thread's.
+                unsafe {
+                    match largest {
+                        true => extremes::<C, Largest>(src.at(row), y.at(row), index.at(row), n),
+                        false => extremes::<C, Smallest>(src.at(row), y.at(row), index.at(row), n),
+                    }
+                }
+            }
+        });
+    });
+    [unrows(&y, axis).cast(x.dtype()), unrows(&index, axis)]
 }
 
-#[allow(clippy::eq_op)]
-fn extremes<T: PartialOrd + Copy>(x: &[T], index: &mut [i64], beats: impl Fn(T, T) -> bool) {
-    let Some(&first) = x.first() else {
-        return;
-    };
-    let (mut best, mut at) = (first, 0);
-    for (i, (&v, slot)) in x.iter().zip(index).enumerate() {
-        // Nothing but another NaN beats NaN. A branch, since with luck it is rarely taken, and else always.
-        if v != v || beats(v, best) {
-            (best, at) = (v, i as i64);
+/// Which of two is the extreme.
+trait Beats {
+    fn beats<T: PartialOrd>(a: T, b: T) -> bool;
+}
+
+struct Largest;
+struct Smallest;
+
+impl Beats for Largest {
+    #[inline(always)]
+    fn beats<T: PartialOrd>(a: T, b: T) -> bool {
+        a >= b
+    }
+}
+
+impl Beats for Smallest {
+    #[inline(always)]
+    fn beats<T: PartialOrd>(a: T, b: T) -> bool {
+        a <= b
+    }
+}
+
+/// What extremes are sought among.
+trait Ordered: Lane + PartialOrd {}
+impl<C: Lane + PartialOrd> Ordered for C {}
+
+dispatch!(unsafe fn extremes<C: Ordered, B: Beats>(x: *const C, y: *mut C, index: *mut i64, n: usize) => extremes_body);
+
+/// # Safety
+/// There are n elements at each, and n is not 0.
+#[inline(always)]
+#[allow(clippy::eq_op, clippy::extra_unused_type_parameters)] // only compares, of whatever reading
+unsafe fn extremes_body<S: Real, C: Ordered, B: Beats>(x: *const C, y: *mut C, index: *mut i64, n: usize) {
+    /// Elements that are looked at together: a new extreme is rare, or else each is one.
+    const SOME: usize = 16;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (mut best, mut at) = (*x, 0);
+        let mut from = 0;
+        while from < n {
+            let len = SOME.min(n - from);
+            let x = std::slice::from_raw_parts(x.add(from), len);
+            // Nothing but another NaN beats NaN.
+            let news = |v: C, best: C| B::beats(v, best) | (v != v);
+            if len == SOME && !x.iter().fold(false, |any, v| any | news(*v, best)) {
+                for k in from..from + SOME {
+                    y.add(k).write(best);
+                    index.add(k).write(at);
+                }
+            } else {
+                let mut begun = from;
+                for (k, &v) in x.iter().enumerate() {
+                    if news(v, best) {
+                        // What went before has the old one.
+                        for k in begun..from + k {
+                            y.add(k).write(best);
+                            index.add(k).write(at);
+                        }
+                        begun = from + k;
+                        (best, at) = (v, begun as i64);
+                    }
+                }
+                for k in begun..from + len {
+                    y.add(k).write(best);
+                    index.add(k).write(at);
+                }
+            }
+            from += len;
         }
-        *slot = at;
     }
 }
 
@@ -239,7 +376,10 @@ mod tests {
     #[test]
     fn equals_and_nans_are_pytorchs() {
         let x = Array::from_slice(&[1.0, 1.0, f64::NAN, 2.0, f64::NAN], [5]);
-        assert_eq!(scan_extreme(&x, 0, true).to_vec::<i64>(), [0, 1, 2, 2, 4]);
+        let [y, index] = scan_extreme(&x, 0, true);
+        assert_eq!(index.to_vec::<i64>(), [0, 1, 2, 2, 4]);
+        assert_eq!(y.to_vec::<f64>()[..2], [1.0, 1.0]);
+        assert!(y.to_vec::<f64>()[2..].iter().all(|v| v.is_nan()));
         assert_eq!(median_index(&x, 0, false).to_vec::<i64>(), [2]);
         assert_eq!(median_index(&x, 0, true).to_vec::<i64>(), [1]);
         let inf = f64::INFINITY;
@@ -250,5 +390,56 @@ mod tests {
         );
         let even = Array::from_slice(&[4i64, 1, 3, 2], [4]);
         assert_eq!(median_index(&even, 0, false).to_vec::<i64>(), [3]);
+    }
+
+    #[test]
+    fn extremes_and_totals_of_rows_of_any_length() {
+        for n in [1, 15, 16, 17, 100] {
+            let mut data: Vec<f64> = (0..5 * n).map(|i| ((i * 37 + 5) % 23) as f64 - 4.0).collect();
+            // A row that rises all the way, and one with NaN late.
+            (0..n).for_each(|i| data[n + i] = i as f64);
+            data[3 * n - 1] = f64::NAN;
+            for (dtype, axis) in [(DType::F32, 1), (DType::F64, 0), (DType::I64, 1), (DType::F16, 1)] {
+                let whole: Vec<f64> = data
+                    .iter()
+                    .map(|v| if dtype.is_float() || !v.is_nan() { *v } else { 9.0 })
+                    .collect();
+                let x = Array::from_slice(&whole, [5, n]);
+                let x = if axis == 0 { x.transpose(0, 1) } else { x }.cast(dtype);
+                let rows = |a: &Array| if axis == 0 { a.transpose(0, 1) } else { a.clone() }.to_vec::<f64>();
+                for (largest, sign) in [(true, 1.0), (false, -1.0)] {
+                    let [y, index] = scan_extreme(&x, axis, largest);
+                    assert_eq!((y.dtype(), y.shape()), (dtype, x.shape()));
+                    let (y, index) = (rows(&y), rows(&index));
+                    for r in 0..5 {
+                        let mut at = 0;
+                        for i in 0..n {
+                            let (v, best) = (whole[r * n + i], whole[r * n + at]);
+                            if v.is_nan() || sign * v >= sign * best {
+                                at = i;
+                            }
+                            assert_eq!(index[r * n + i], at as f64, "{dtype} {n} {r} {i}");
+                            assert_eq!(y[r * n + i].to_bits(), whole[r * n + at].to_bits());
+                        }
+                    }
+                }
+                for (how, reverse) in [(Scan::Sum, false), (Scan::Sum, true), (Scan::Prod, false)] {
+                    let all = threads::with_each(&[1, 3], || {
+                        let y = scan(&x, axis, how, reverse, dtype);
+                        rows(&y).iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+                    });
+                    assert_eq!(all[0], all[1]);
+                    let each = (0..5).flat_map(|r| {
+                        let row = Array::from_slice(&whole[r * n..][..n], [n]).cast(dtype);
+                        scan(&row, 0, how, reverse, dtype).to_vec::<f64>()
+                    });
+                    assert_eq!(
+                        all[0],
+                        each.map(f64::to_bits).collect::<Vec<_>>(),
+                        "{dtype} {n} {how:?}"
+                    );
+                }
+            }
+        }
     }
 }

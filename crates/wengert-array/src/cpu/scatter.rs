@@ -2,11 +2,10 @@
 //!
 //! Each function takes the array it changes as its own: where nobody else holds it, it is changed in place.
 
-use super::index::{Rows, around, copy_into, copy_row, places, reader, with_bits, writer};
+use super::index::{Rows, around, copy_into, copy_row, own, places, reader, with_bits, writer};
 use super::shared::{In, Out};
 use super::threads;
 use crate::array::Array;
-use crate::kernels;
 use crate::layout::Layout;
 use crate::{with_compute, with_element};
 
@@ -23,15 +22,6 @@ pub enum Scatter {
     Max,
     /// The smallest of itself and all values; NaN counts as such.
     Min,
-}
-
-/// The array itself where nobody else holds it and it has no gaps, else a copy.
-fn own(x: Array) -> Array {
-    if x.is_unique() && x.is_contiguous() {
-        x
-    } else {
-        kernels::copy(&x)
-    }
 }
 
 /// `base` with `src` written to the elements that `layout` sees in it (as if it were contiguous).
@@ -120,10 +110,13 @@ pub fn scatter(base: Array, axis: usize, index: &Array, src: &Array, how: Scatte
         let (mut base, src) = (own(base), src.contiguous());
         with_bits!(src.dtype(), T => {
             let (from, out) = (reader::<T>(&src), writer::<T>(&mut base));
-            run(2, &|start, n| rows.each(start, n, |at, place| {
-                // SAFETY: indices are in range, other sizes are at most those of `base`, and `src` has the index's.
-                unsafe { out.at(place as usize).write(*from.at(at)) }
-            }));
+            run(2, &|start, n| {
+                let (from, out) = (from.at(0), out.at(0));
+                rows.each(start, n, move |at, place| {
+                    // SAFETY: indices are in range, other sizes are at most those of `base`, and `src` has the index's.
+                    unsafe { out.offset(place).write(*from.add(at)) }
+                });
+            });
         });
         return base;
     }
@@ -136,11 +129,16 @@ pub fn scatter(base: Array, axis: usize, index: &Array, src: &Array, how: Scatte
     };
     with_compute!(compute, C => {
         let (from, out): (In<C>, Out<C>) = (reader(&terms), writer(&mut sums));
-        run(4, &|start, n| rows.each(start, n, |at, place| {
-            let place = out.at(place as usize);
-            // SAFETY: as above.
-            unsafe { place.write(C::combine(how, *place, *from.at(at))) }
-        }));
+        run(4, &|start, n| {
+            let (from, out) = (from.at(0), out.at(0));
+            rows.each(start, n, move |at, place| {
+                // SAFETY: as above.
+                unsafe {
+                    let place = out.offset(place);
+                    place.write(C::combine(how, *place, *from.add(at)))
+                }
+            });
+        });
     });
     sums.cast(dtype)
 }
@@ -203,6 +201,7 @@ pub fn nonzero(x: &Array) -> Array {
 mod tests {
     use super::*;
     use crate::dtype::DType;
+    use crate::kernels;
 
     fn ramp(n: usize) -> Array {
         kernels::arange(0.0, 1.0, n, DType::F32)

@@ -37,6 +37,8 @@ pub(super) trait Vector: Copy {
     fn smaller(self, b: Self) -> Self;
     /// With 0 in place of NaN.
     fn known(self) -> Self;
+    /// Of this and what follows it, each second number, from the first or from the second on.
+    fn each_second(self, next: Self) -> [Self; 2];
     /// All lanes joined, half with half.
     fn across<J: Join>(self) -> Self::C;
 }
@@ -151,6 +153,13 @@ macro_rules! plain {
             }
 
             #[inline(always)]
+            fn each_second(self, next: Self) -> [Self; 2] {
+                let at = |i: usize| if i < L { self.0[i] } else { next.0[i - L] };
+                // Of single numbers there is no second.
+                [0, 1].map(|from| Plain(from_fn(|l| at((2 * l + from).min(2 * L - 1)))))
+            }
+
+            #[inline(always)]
             fn across<J: Join>(self) -> $C {
                 let (mut x, mut width) = (self.0.map(|v| Plain([v])), L / 2);
                 while width > 0 {
@@ -176,7 +185,8 @@ mod x86 {
     /// The methods are inlined, and called by code for processors with the instructions alone.
     macro_rules! vector {
         ($V:ident, $C:ident, $lanes:literal, $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $fma:ident,
-         $max:ident $min:ident, |$a:ident, $m:ident| $unless_nan:expr, |$k:ident| $known:expr, |$v:ident| $halves:expr) => {
+         $max:ident $min:ident, |$a:ident, $m:ident| $unless_nan:expr, |$k:ident| $known:expr, |$v:ident| $halves:expr,
+         |$x:ident, $y:ident| $second:expr) => {
             impl Vector for $V {
                 type C = $C;
                 const LANES: usize = $lanes;
@@ -255,6 +265,13 @@ mod x86 {
                 }
 
                 #[inline(always)]
+                fn each_second(self, next: $V) -> [$V; 2] {
+                    let ($x, $y) = (self, next);
+                    // SAFETY: see above.
+                    unsafe { $second }
+                }
+
+                #[inline(always)]
                 fn across<J: Join>(self) -> $C {
                     // SAFETY: see above.
                     unsafe {
@@ -267,21 +284,34 @@ mod x86 {
         };
     }
     vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_fmadd_ps,
-        _mm512_max_ps _mm512_min_ps, |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a),
-        |x| _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), x),
-        |v| [_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v)]);
+    _mm512_max_ps _mm512_min_ps, |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a),
+    |x| _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), x),
+    |v| [_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v)], |x, y| {
+        let first = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        let second = _mm512_add_epi32(first, _mm512_set1_epi32(1));
+        [_mm512_permutex2var_ps(x, first, y), _mm512_permutex2var_ps(x, second, y)]
+    });
     vector!(__m512d, f64, 8, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_fmadd_pd,
-        _mm512_max_pd _mm512_min_pd, |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a),
-        |x| _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_ORD_Q>(x, x), x),
-        |v| [_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v)]);
+    _mm512_max_pd _mm512_min_pd, |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a),
+    |x| _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_ORD_Q>(x, x), x),
+    |v| [_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v)], |x, y| {
+        let first = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+        let second = _mm512_add_epi64(first, _mm512_set1_epi64(1));
+        [_mm512_permutex2var_pd(x, first, y), _mm512_permutex2var_pd(x, second, y)]
+    });
     vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_fmadd_ps,
-        _mm256_max_ps _mm256_min_ps, |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)),
-        |x| _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_ORD_Q>(x, x)),
-        |v| transmute::<__m256, [Plain<f32, 4>; 2]>(v));
+    _mm256_max_ps _mm256_min_ps, |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)),
+    |x| _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_ORD_Q>(x, x)),
+    |v| transmute::<__m256, [Plain<f32, 4>; 2]>(v), |x, y| {
+        let pairs = [_mm256_shuffle_ps::<0b10_00_10_00>(x, y), _mm256_shuffle_ps::<0b11_01_11_01>(x, y)];
+        pairs.map(|v| _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(v))))
+    });
     vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_fmadd_pd,
-        _mm256_max_pd _mm256_min_pd, |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)),
-        |x| _mm256_and_pd(x, _mm256_cmp_pd::<_CMP_ORD_Q>(x, x)),
-        |v| transmute::<__m256d, [Plain<f64, 2>; 2]>(v));
+    _mm256_max_pd _mm256_min_pd, |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)),
+    |x| _mm256_and_pd(x, _mm256_cmp_pd::<_CMP_ORD_Q>(x, x)),
+    |v| transmute::<__m256d, [Plain<f64, 2>; 2]>(v), |x, y| {
+        [_mm256_unpacklo_pd(x, y), _mm256_unpackhi_pd(x, y)].map(|v| _mm256_permute4x64_pd::<0b11_01_10_00>(v))
+    });
 }
 
 impl Float for f32 {

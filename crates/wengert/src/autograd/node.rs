@@ -9,6 +9,7 @@ use super::host;
 use super::mode::{self, Duties};
 use crate::op::{Arity, Each, Extra, In, Op, PartOfInput, Saves, forward};
 use crate::tensor::Tensor;
+use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::Location;
@@ -207,7 +208,7 @@ pub(crate) struct Record<O: Op> {
 struct Saved<O: Op> {
     x: Each<O, Option<Array>>,
     y: Option<Array>,
-    extra: Extra,
+    extra: SmallVec<[Array; 1]>,
 }
 
 impl<O: Op> Clone for Saved<O> {
@@ -216,14 +217,14 @@ impl<O: Op> Clone for Saved<O> {
         Saved {
             x,
             y: self.y.clone(),
-            extra: Extra(self.extra.0.clone()),
+            extra: self.extra.clone(),
         }
     }
 }
 
 impl<O: Op> Saved<O> {
     fn is_empty(&self) -> bool {
-        self.y.is_none() && self.extra.0.is_empty() && self.x.as_ref().iter().all(Option::is_none)
+        self.y.is_none() && self.extra.is_empty() && self.x.as_ref().iter().all(Option::is_none)
     }
 }
 
@@ -234,7 +235,7 @@ pub(crate) fn record<O: Op>(
     mut sources: Each<O, Option<Source>>,
     output: Meta,
     at: &'static Location<'static>,
-) -> Tensor {
+) -> Result<Tensor> {
     let mut saves = Saves::NOTHING;
     for (i, source) in sources.as_ref().iter().enumerate() {
         if source.is_some() {
@@ -257,6 +258,7 @@ pub(crate) fn record<O: Op>(
     });
     let mut extra = Extra::default();
     let value = forward(&op, x, &output, &mut extra);
+    let extra = extra.checked(op.name(), at)?;
     debug_assert_eq!(
         value.meta(),
         output,
@@ -282,7 +284,7 @@ pub(crate) fn record<O: Op>(
     if let Some(x) = audited {
         audit::inspect(&node, &x);
     }
-    Tensor::made(value, Source::Node(node.erase()))
+    Ok(Tensor::made(value, Source::Node(node.erase())))
 }
 
 impl<O: Op> Audited for Handle<Record<O>> {
@@ -298,7 +300,11 @@ impl<O: Op> Audited for Handle<Record<O>> {
         };
         let mut x = x.iter().cloned();
         let x = O::Inputs::map_ref(&self.edges, |_| x.next());
-        let saved = Saved { x, y: Some(y), extra };
+        let saved = Saved {
+            x,
+            y: Some(y),
+            extra: extra.0,
+        };
         let cx = Ctx {
             record: self,
             this: &self.clone().erase(),
@@ -358,7 +364,7 @@ impl<O: Op> Node for Record<O> {
             .iter()
             .flatten()
             .chain(&saved.y)
-            .chain(&saved.extra.0);
+            .chain(&saved.extra);
         all.map(|a| a.numel() * a.dtype().size()).sum()
     }
     fn hooks(&self) -> &Hooks {
@@ -432,7 +438,7 @@ pub(crate) fn reads_of<O: Op>(op: O, x: Each<O, Array>, wants: u64) -> Result<Sa
     let saved = Saved {
         x: O::Inputs::map(x, Some),
         y: Some(y.clone()),
-        extra,
+        extra: extra.0,
     };
     let record = Record::<O> {
         id: 0,

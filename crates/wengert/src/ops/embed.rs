@@ -1,7 +1,7 @@
 //! Rows of a table by their numbers.
 
 use super::common::{numbers, scalar};
-use super::rows::IndexAdd;
+use super::rows::added_rows;
 use super::{contract, ok};
 use crate::autograd::{Ctx, no_grad};
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
@@ -41,11 +41,7 @@ impl Op for Embedding {
                 Some(row) => dy.where_(&index.ne(row as f64).unsqueeze(1), &scalar(0.0, dy.dtype())),
                 None => dy,
             };
-            IndexAdd {
-                dim: 0,
-                shape: cx.meta(0).shape.clone(),
-            }
-            .apply([&dy, &index])
+            added_rows(&cx.meta(0).shape, 0, &index, &dy)
         });
         [dw, None]
     }
@@ -280,11 +276,7 @@ pub fn embedding_bag(
         None => picked,
     };
     let bag = Tensor::from_slice(&bag, [bag.len()]);
-    let sums = IndexAdd {
-        dim: 0,
-        shape: [bags, width].into(),
-    }
-    .apply([&picked, &bag]);
+    let sums = added_rows(&[bags, width].into(), 0, &bag, &picked);
     match mode {
         Bag::Mean => {
             let counts: Vec<f64> = counts.iter().map(|c| 1.0 / (*c).max(1) as f64).collect();

@@ -24,35 +24,19 @@ pub(crate) fn position(op: &str, index: isize, d: usize, shape: &Shape) -> Resul
     Err(Error::new(ErrorKind::Index, op, message))
 }
 
+/// Indices as I64.
+pub(super) fn integers(op: &str, index: &Tensor) -> Result<Tensor> {
+    if index.dtype().is_integer() {
+        return Ok(Tensor::constant(index.array().cast(DType::I64)));
+    }
+    let message = format!("indices must be integers, and are {}", index.dtype());
+    Err(Error::new(ErrorKind::DType, op, message))
+}
+
 /// Indices as non-negative i64 positions, each checked to be in range.
 pub(super) fn positions(op: &str, index: &Tensor, size: usize) -> Result<Tensor> {
-    if !index.dtype().is_integer() {
-        let message = format!("indices must be integers, and are {}", index.dtype());
-        return Err(Error::new(ErrorKind::DType, op, message));
-    }
-    let index = index.array().cast(DType::I64).contiguous();
-    let n = size as i64;
-    // One pass without branches: what is out of range makes a sign, and so does what counts from the end.
-    let signs = index.as_slice::<i64>().iter().fold((0, 0), |(out, end), i| {
-        (out | i.wrapping_add(n) | (n - 1).wrapping_sub(*i), end | i)
-    });
-    // Where the size is almost the largest number, what is in range may do so, too.
-    let mut all = index.as_slice::<i64>().iter().enumerate();
-    if signs.0 < 0
-        && let Some((at, i)) = all.find(|(_, i)| !(-n..n).contains(*i))
-    {
-        let message = format!("index {i}, at position {at} of the indices, is out of range for size {size}");
-        return Err(Error::new(ErrorKind::Index, op, message));
-    }
-    let mut index = index;
-    if signs.1 < 0 {
-        index
-            .make_mut::<i64>()
-            .iter_mut()
-            .filter(|i| **i < 0)
-            .for_each(|i| *i += n);
-    }
-    Ok(Tensor::constant(index))
+    let index = kernels::positions(&integers(op, index)?.into_array(), size);
+    index.map(Tensor::constant).map_err(|e| e.of(op))
 }
 
 /// One part of an index, as between the brackets of `x[1:3, ..., 0]`. Made from numbers, ranges, `..` and
@@ -246,10 +230,7 @@ impl Tensor {
         let values = values.expand(&result).reshape(rows);
         let (dim, arranged) = (lists.dim as isize, lists.arrange(&part));
         let changed = match accumulate {
-            true => {
-                let shape = lists.merged.clone();
-                &arranged + IndexAdd { dim, shape }.apply([&values, &lists.places])
-            }
+            true => IndexAdd(dim).apply([&arranged, &lists.places, &values]),
             false => IndexCopy(dim).apply([&arranged, &lists.places, &values]),
         };
         let changed = lists.back(&changed);

@@ -1,12 +1,15 @@
 //! Padding, and sliding windows with their reverse.
 
-use super::rows::IndexSelect;
+use super::rows::table;
 use super::slice::{Part, Place, See, Step};
 use super::{axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
+use std::sync::Arc;
 use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
+
+pub use kernels::Sliding;
 
 /// What [`Tensor::pad`] puts around a tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,7 +63,7 @@ impl Tensor {
         if let PadMode::Constant(value) = mode {
             return self.surrounded(&pairs, value);
         }
-        let mut x = self.clone();
+        let (mut x, mut lists) = (self.clone(), Vec::new());
         for (d, mut before, mut after) in pairs {
             if mode == PadMode::Circular && before.min(after) < 0 {
                 // What is cut away does not come in at the other end either.
@@ -69,11 +72,13 @@ impl Tensor {
                 x = x.narrow(d as isize, cut.min(n) as usize, len.max(0) as usize);
                 (before, after) = (before.max(0), after.max(0));
             }
-            let shape = x.shape();
-            let index = ok(border(mode, &shape, d, before, after));
-            x = IndexSelect(d as isize).apply([&x, &Tensor::constant(index)]);
+            lists.push((d, ok(border(mode, &x.shape(), d, before, after))));
         }
-        x
+        if lists.is_empty() {
+            return x;
+        }
+        lists.sort_by_key(|(d, _)| *d);
+        Border(Arc::new(lists)).apply([&x])
     }
 
     #[track_caller]
@@ -116,7 +121,7 @@ impl Tensor {
 }
 
 /// For each element of a padded dimension, which element of the dimension it is.
-fn border(mode: PadMode, shape: &Shape, d: usize, before: isize, after: isize) -> Result<Array> {
+fn border(mode: PadMode, shape: &Shape, d: usize, before: isize, after: isize) -> Result<Vec<i64>> {
     let n = shape[d] as isize;
     let most = match mode {
         PadMode::Reflect => n - 1,
@@ -140,8 +145,87 @@ fn border(mode: PadMode, shape: &Shape, d: usize, before: isize, after: isize) -
         PadMode::Circular => i.rem_euclid(n.max(1)),
         _ => i.clamp(0, n.max(1) - 1),
     };
-    let index: Vec<i64> = (-before..n + after).map(|i| from(i) as i64).collect();
-    Ok(Array::from_slice(&index, [index.len()]))
+    Ok((-before..n + after).map(|i| from(i) as i64).collect())
+}
+
+/// y = x at lists of places along some dimensions; dx = dy added up at the places.
+#[derive(Clone, Debug)]
+pub struct Border(pub Arc<Vec<(usize, Vec<i64>)>>);
+
+impl Op for Border {
+    type Inputs = Fixed<1>;
+    const NAME: &'static str = "pad";
+    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+        let mut shape = x.shape.clone();
+        for (d, list) in self.0.iter() {
+            let d = axis("pad", *d as isize, shape.rank())?;
+            shape = shape.with(d, list.len());
+        }
+        Ok(x.with_shape(shape))
+    }
+    fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
+        kernels::surround(&x, &self.0, 0.0)
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        let (border, shape) = (self.clone(), cx.meta(0).shape.clone());
+        [Some(BorderBack { border, shape }.apply([&dy]))]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let lists = |lists: &[(usize, &[i64])]| {
+            Border(Arc::new(lists.iter().map(|(d, l)| (*d, l.to_vec())).collect()))
+        };
+        vec![
+            Sample::new(lists(&[(1, &[1, 0, 1])]), [table()])
+                .gives([-1.0, 0.5, -1.0, 3.0, 2.0, 3.0, 1.5, -0.25, 1.5]),
+            Sample::new(lists(&[(0, &[2, 0]), (1, &[0, 0, 1])]), [table()]),
+            Sample::new(lists(&[(1, &[0, 1, 0])]), [super::shape::block()]),
+        ]
+    }
+}
+
+/// The reverse of [`Border`]: zeros with x added up at the places; dx = dy there.
+#[derive(Clone, Debug)]
+pub struct BorderBack {
+    /// The lists.
+    pub border: Border,
+    /// The result's shape.
+    pub shape: Shape,
+}
+
+impl Op for BorderBack {
+    type Inputs = Fixed<1>;
+    const NAME: &'static str = "pad_backward";
+    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+        let mut shape = self.shape.clone();
+        for (d, list) in self.border.0.iter() {
+            shape = shape.with(*d, list.len());
+        }
+        if *x.shape != shape {
+            let message = format!("{} is not {} with elements around it", x.shape, self.shape);
+            return Err(Error::new(ErrorKind::Shape, Self::NAME, message));
+        }
+        Ok(x.with_shape(&self.shape))
+    }
+    fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
+        kernels::gather_back(&x, &self.border.0, &y.shape)
+    }
+    fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        [Some(self.border.clone().apply([&dy]))]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let border = Border(Arc::new(vec![(1, vec![1, 0, 1])]));
+        let shape = [2, 2].into();
+        let x = Array::from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 3]);
+        vec![Sample::new(BorderBack { border, shape }, [x]).gives([2.0, 4.0, 5.0, 10.0])]
+    }
 }
 
 /// y = windows along a dimension: a new last dimension holds the elements of each, the dimension counts them. A view;
@@ -254,7 +338,8 @@ impl Op for Overlap {
         let rows = x
             .permute(&order)
             .reshape(y.shape.with(d, count * self.windows.size));
-        kernels::index_add(&y.shape, d, &self.windows.places(count), &rows)
+        let zeros = Array::full(&y.shape, 0.0, y.dtype);
+        kernels::index_add(zeros, d, &self.windows.places(count), &rows)
     }
     fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         [Some(self.windows.clone().apply([&dy]))]
@@ -298,38 +383,127 @@ impl Op for Overlap {
     }
 }
 
-/// How a window moves over an image, in each of its two directions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sliding {
-    /// Its size.
-    pub kernel: [usize; 2],
-    /// How far apart its elements are.
-    pub dilation: [usize; 2],
-    /// How many zeros surround the image.
-    pub padding: [usize; 2],
-    /// How far it moves.
-    pub stride: [usize; 2],
+/// y = windows of images [n, c, h, w] as columns [n, c · kh · kw, windows]; dx = dy added up where windows overlap.
+#[derive(Clone, Debug)]
+pub struct Columns(pub Sliding);
+
+impl Op for Columns {
+    type Inputs = Fixed<1>;
+    const NAME: &'static str = "unfold";
+    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+        let s = &self.0;
+        if s.stride.contains(&0) || s.dilation.contains(&0) {
+            return Err(Error::new(
+                ErrorKind::Value,
+                Self::NAME,
+                "a step of zero goes nowhere",
+            ));
+        }
+        let [Some(oh), Some(ow)] = [0, 1].map(|i| s.count(i, x.shape[2 + i])) else {
+            let message = format!(
+                "a window of {} by {} elements, {} and {} apart, does not fit images of shape {} with {} and {} zeros around them",
+                s.kernel[0], s.kernel[1], s.dilation[0], s.dilation[1], x.shape, s.padding[0], s.padding[1]
+            );
+            return Err(Error::new(ErrorKind::Shape, Self::NAME, message));
+        };
+        Ok(x.with_shape([x.shape[0], x.shape[1] * s.kernel[0] * s.kernel[1], oh * ow]))
+    }
+    fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
+        kernels::columns(&x, &self.0)
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        let shape = &cx.meta(0).shape;
+        let images = Images {
+            size: [shape[2], shape[3]],
+            channels: shape[1],
+            sliding: self.0,
+        };
+        [Some(images.apply([&dy]))]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let wide = Sliding {
+            padding: [1, 0],
+            stride: [2, 1],
+            dilation: [1, 2],
+            ..Sliding::new([2, 2])
+        };
+        let x = Array::from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1, 1, 2, 3]);
+        vec![
+            Sample::new(Columns(Sliding::new([2, 2])), [x.clone()])
+                .gives([1.0, 2.0, 2.0, 3.0, 4.0, 5.0, 5.0, 6.0]),
+            Sample::new(Columns(wide), [x]).gives([0.0, 4.0, 0.0, 6.0, 1.0, 0.0, 3.0, 0.0]),
+            Sample::new(Columns(wide), [super::common::numbers(&[2, 2, 3, 4])]),
+        ]
+    }
 }
 
-impl Sliding {
-    /// A window of this size that moves by one, undilated, over an image without padding.
-    pub fn new(kernel: [usize; 2]) -> Sliding {
-        Sliding {
-            kernel,
-            dilation: [1, 1],
-            padding: [0, 0],
-            stride: [1, 1],
-        }
-    }
+/// The reverse of [`Columns`]: columns [n, c · kh · kw, windows] added up to images [n, c, h, w]; dx = dy as columns.
+#[derive(Clone, Debug)]
+pub struct Images {
+    /// How high and wide the images are.
+    pub size: [usize; 2],
+    /// How many channels they have.
+    pub channels: usize,
+    /// The windows.
+    pub sliding: Sliding,
+}
 
-    /// The windows in direction `i`, along dimension `dim`.
-    fn windows(&self, i: usize, dim: usize) -> Windows {
-        Windows {
-            dim,
-            size: self.kernel[i],
-            step: self.stride[i],
-            dilation: self.dilation[i],
+impl Op for Images {
+    type Inputs = Fixed<1>;
+    const NAME: &'static str = "fold";
+    const SAVES: &'static [Saves] = &[Saves::NOTHING];
+    fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
+        let ([h, w], [kh, kw]) = (self.size, self.sliding.kernel);
+        let counts = [0, 1].map(|i| match self.sliding.stride[i] {
+            0 => None,
+            _ => self.sliding.count(i, self.size[i]),
+        });
+        let fits = match (x.shape.rank(), counts) {
+            (3, [Some(oh), Some(ow)]) => x.shape[1] == self.channels * kh * kw && x.shape[2] == oh * ow,
+            _ => false,
+        };
+        if !fits {
+            let message = format!("columns of shape {} do not make images of {h} by {w}", x.shape);
+            let error = Error::new(ErrorKind::Shape, Self::NAME, message);
+            return Err(match counts {
+                [Some(oh), Some(ow)] => error.note(format!(
+                    "they need a multiple of {} rows, and {oh} · {ow} windows",
+                    kh * kw
+                )),
+                _ => error.note("the window is larger than the image"),
+            });
         }
+        Ok(x.with_shape([x.shape[0], self.channels, h, w]))
+    }
+    fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
+        kernels::images(&x, self.size, &self.sliding)
+    }
+    fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        [Some(Columns(self.sliding).apply([&dy]))]
+    }
+    fn complex(&self) -> Complex<Self> {
+        Complex::Parts(1)
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let images = |sliding| Images {
+            size: [2, 3],
+            channels: 1,
+            sliding,
+        };
+        let x = Array::from_slice(&[1.0, 2.0, 2.0, 3.0, 4.0, 5.0, 5.0, 6.0], [1, 4, 2]);
+        let padded = Sliding {
+            padding: [1, 1],
+            stride: [1, 2],
+            ..Sliding::new([2, 1])
+        };
+        vec![
+            Sample::new(images(Sliding::new([2, 2])), [x]).gives([1.0, 4.0, 3.0, 4.0, 10.0, 6.0]),
+            Sample::new(images(padded), [super::common::numbers(&[2, 2, 9])]),
+        ]
     }
 }
 
@@ -370,14 +544,7 @@ impl Tensor {
                 raise(Error::new(ErrorKind::Shape, "unfold", message))
             }
         }
-        let [ph, pw] = sliding.padding.map(|p| p as isize);
-        let x = self.pad([pw, pw, ph, ph], PadMode::Constant(0.0));
-        let x = sliding.windows(0, 2).apply([&x]);
-        let x = sliding.windows(1, 3).apply([&x]);
-        let [kh, kw] = sliding.kernel;
-        let (oh, ow) = (x.shape()[2], x.shape()[3]);
-        x.permute([0, 1, 4, 5, 2, 3])
-            .reshape([shape[0], shape[1] * kh * kw, oh * ow])
+        Columns(sliding).apply([self])
     }
 
     /// Columns added up to images (col2im), the reverse of [`im2col`](Tensor::im2col): [n, c·kh·kw, windows] becomes
@@ -388,49 +555,22 @@ impl Tensor {
         if shape.rank() == 2 {
             return self.unsqueeze(0).col2im(size, sliding).squeeze(0);
         }
-        let [kh, kw] = sliding.kernel;
-        let padded = [0, 1].map(|i| size[i] + 2 * sliding.padding[i]);
-        let counts = [0, 1].map(|i| match sliding.stride[i] {
-            0 => None,
-            _ => sliding.windows(i, 0).count(padded[i]),
-        });
-        let fits = match (shape.rank(), counts) {
-            (3, [Some(oh), Some(ow)]) => shape[1].is_multiple_of((kh * kw).max(1)) && shape[2] == oh * ow,
-            _ => false,
-        };
-        let (true, [Some(oh), Some(ow)]) = (fits, counts) else {
-            let message = format!(
-                "columns of shape {shape} do not make images of {} by {}",
-                size[0], size[1]
-            );
-            let error = Error::new(ErrorKind::Shape, "fold", message);
-            raise(match counts {
-                [Some(oh), Some(ow)] => error.note(format!(
-                    "they need a multiple of {} rows, and {oh} · {ow} windows",
-                    kh * kw
-                )),
-                _ => error.note("the window is larger than the image"),
-            })
-        };
-        let c = shape[1] / (kh * kw).max(1);
-        let x = self
-            .reshape([shape[0], c, kh, kw, oh, ow])
-            .permute([0, 1, 4, 5, 2, 3]);
-        let across = Overlap {
-            windows: sliding.windows(1, 3),
-            size: padded[1],
-        };
-        let down = Overlap {
-            windows: sliding.windows(0, 2),
-            size: padded[0],
-        };
-        let image = down.apply([&across.apply([&x])]);
-        let [ph, pw] = sliding.padding.map(|p| -(p as isize));
-        image.pad([pw, pw, ph, ph], PadMode::Constant(0.0))
+        let taps = sliding.kernel[0] * sliding.kernel[1];
+        let channels = shape.get(1).map_or(0, |rows| rows / taps.max(1));
+        Images {
+            size,
+            channels,
+            sliding,
+        }
+        .apply([self])
     }
 }
 
 contract! {
+    border: Border,
+    border_back: BorderBack,
+    columns: Columns,
+    images: Images,
     windows: Windows,
     overlap: Overlap,
 }

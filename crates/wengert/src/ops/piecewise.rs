@@ -206,14 +206,27 @@ rules2! {
         let da = S::select(first, dy, S::select(even, tie, S::ZERO));
         [da, S::select(first, S::ZERO, S::select(even, tie, dy))]
     };
+}
 
-    /// x above 0, else a x, elementwise; dx = dy or a dy, da = dy x where x ≤ 0 (He et al., 2015).
-    prelu_each Prelu: Float on super::arithmetic::pair();
-    |x, a| S::select(x.gt(S::ZERO), x, a * x);
-    |dy, x, a, _| {
+/// y = x above 0, else a x; dx = dy or a dy, da = dy x where x ≤ 0 (He et al., 2015).
+#[derive(Debug, Clone)]
+pub struct Prelu;
+
+impl Pointwise<2> for Prelu {
+    const NAME: &'static str = "prelu";
+    const SAVES: &'static [Saves] = &[Saves::ALL_X, Saves::x(0)];
+    #[inline(always)]
+    fn value<S: Real>(&self, [x, a]: [S; 2]) -> S {
+        S::select(x.gt(S::ZERO), x, a * x)
+    }
+    #[inline(always)]
+    fn grad<S: Real>(&self, dy: S, [x, a]: [S; 2], _: S) -> [S; 2] {
         let up = x.gt(S::ZERO);
         [S::select(up, dy, a * dy), S::select(up, S::ZERO, dy * x)]
-    };
+    }
+    fn samples() -> Vec<Sample<Map<Self, 2>>> {
+        vec![Sample::new(Map(Prelu), super::arithmetic::pair())]
+    }
 }
 
 /// y = x brought between two tensors; the gradient goes to whichever was taken, half to each of equals.
@@ -373,6 +386,12 @@ impl Tensor {
         }
         self.prelu_each(&weight.reshape(shape))
     }
+
+    /// x above 0, else `slope` times x, elementwise.
+    #[track_caller]
+    pub fn prelu_each(&self, slope: &Tensor) -> Tensor {
+        Map(Prelu).apply([self, slope])
+    }
 }
 
 contract! {
@@ -381,6 +400,7 @@ contract! {
     hardtanh: Map<Hardtanh, 1>,
     hardsigmoid: Map<Hardsigmoid, 1>,
     hardswish: Map<Hardswish, 1>,
+    prelu: Map<Prelu, 2>,
 }
 
 contract_rules! {
@@ -390,6 +410,5 @@ contract_rules! {
     nan_to_num: NanToNum, 1,
     fmax: Fmax, 2,
     fmin: Fmin, 2,
-    prelu: Prelu, 2,
     clamp_between: ClampBetween, 3,
 }

@@ -2,7 +2,7 @@
 
 use super::common::{Sizes, last, numbers};
 use super::interpolate::Resample;
-use super::scatter::{Gather, ScatterAdd};
+use super::scatter::{Gather, scattered};
 use super::unpool::unpool;
 use super::{contract, ok};
 use crate::autograd::Ctx;
@@ -22,8 +22,8 @@ pub struct MaxPool {
 }
 
 impl MaxPool {
-    /// Values and places for x of shape [n, channels, sizes…].
-    fn run(&self, x: &Array) -> [Array; 2] {
+    /// x of shape [n, channels, sizes…] with three sizes, and the windows along each.
+    fn wide(&self, x: &Array) -> (Array, [Vec<Window>; 3]) {
         let shape = x.shape();
         let ones = std::iter::repeat_n(1, 5 - shape.rank());
         let five: Shape = shape[..2]
@@ -41,7 +41,13 @@ impl MaxPool {
             Some(d) => self.windows[d].clone(),
             None => single.clone(),
         });
-        kernels::max_pool(&x.reshape(five), &windows)
+        (x.reshape(five), windows)
+    }
+
+    /// Values and places.
+    fn run(&self, x: &Array) -> [Array; 2] {
+        let (x, windows) = self.wide(x);
+        kernels::max_pool(&x, &windows)
     }
 
     fn shape(&self, x: &Shape) -> Shape {
@@ -82,6 +88,10 @@ impl Op for MaxPool {
         Ok(x.with_shape(self.shape(x.shape)))
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, extra: &mut Extra) -> Array {
+        if !extra.is_read() {
+            let (x, windows) = self.wide(&x);
+            return kernels::max_pool_values(&x, &windows).reshape(&y.shape);
+        }
         let [values, places] = self.run(&x);
         extra.keep(places);
         values.reshape(&y.shape)
@@ -90,13 +100,8 @@ impl Op for MaxPool {
         let (shape, n) = (&cx.meta(0).shape, self.windows.len());
         let places = cx.extra(0).reshape(flat(&cx.output().shape, n));
         let dy = dy.reshape(flat(&cx.output().shape, n));
-        let scatter = ScatterAdd {
-            dim: 2,
-            shape: flat(shape, n),
-        };
-        [Some(
-            scatter.apply([&dy, &Tensor::constant(places)]).reshape(shape),
-        )]
+        let dx = scattered(&flat(shape, n), 2, &Tensor::constant(places), &dy);
+        [Some(dx.reshape(shape))]
     }
     fn samples() -> Vec<Sample<Self>> {
         let x = Array::from_slice(&[1.0, 4.0, 2.0, 3.0, -1.0, 0.5, 0.25, 5.0], [1, 1, 2, 4]);

@@ -6,7 +6,7 @@ use super::{axis, checked_axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
-use wengert_array::{Array, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
+use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, kernels, raise};
 
 pub(super) fn table() -> Array {
     Array::from_slice(&[0.5, -1.0, 2.0, 3.0, -0.25, 1.5], [3, 2])
@@ -35,11 +35,11 @@ impl Op for IndexSelect {
         kernels::index_select(&x, checked_axis(self.0, x.rank()), &index)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
-        let add = IndexAdd {
-            dim: self.0,
-            shape: cx.meta(0).shape.clone(),
-        };
-        [cx.grad(0, || add.apply([&dy, &cx.x(1).detach()])), None]
+        let shape = &cx.meta(0).shape;
+        [
+            cx.grad(0, || added_rows(shape, self.0, &cx.x(1).detach(), &dy)),
+            None,
+        ]
     }
     fn complex(&self) -> Complex<Self> {
         Complex::Parts(1)
@@ -53,50 +53,51 @@ impl Op for IndexSelect {
     }
 }
 
-/// The reverse of [`IndexSelect`]: zeros with x added at `index`; dx = dy there.
+/// y = x with v added to the rows at `index` along a dimension, the reverse of [`IndexSelect`]; dx = dy, dv = dy at them.
 #[derive(Clone, Debug)]
-pub struct IndexAdd {
-    /// Along which dimension.
-    pub dim: isize,
-    /// The result's shape.
-    pub shape: Shape,
-}
+pub struct IndexAdd(pub isize);
 
 impl Op for IndexAdd {
-    type Inputs = Fixed<2>;
+    type Inputs = Fixed<3>;
     const NAME: &'static str = "index_add";
-    const SAVES: &'static [Saves] = &[Saves::x(1)];
-    fn infer(&self, [x, index]: [In<'_>; 2]) -> Result<Meta> {
-        let d = axis("index_add", self.dim, self.shape.rank())?;
-        if index.shape.rank() != 1 || *x.shape != self.shape.with(d, index.shape[0]) {
+    const SAVES: &'static [Saves] = &[Saves::NOTHING, Saves::NOTHING, Saves::x(1)];
+    fn infer(&self, [x, index, v]: [In<'_>; 3]) -> Result<Meta> {
+        let d = axis("index_add", self.0, x.shape.rank())?;
+        if index.shape.rank() != 1 || *v.shape != x.shape.with(d, index.shape[0]) {
             let message = format!(
                 "cannot add {} at {} indices into {}",
-                x.shape, index.shape, self.shape
+                v.shape, index.shape, x.shape
             );
             return Err(Error::new(ErrorKind::Shape, "index_add", message));
         }
-        Ok(x.with_shape(&self.shape))
+        if v.dtype != x.dtype {
+            return Err(other_dtype("index_add", x.dtype, v.dtype));
+        }
+        Ok(x.with_shape(x.shape))
     }
-    fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::index_add(&self.shape, checked_axis(self.dim, x.rank()), &index, &x)
+    fn forward(&self, [x, index, v]: [Array; 3], _: &Meta, _: &mut Extra) -> Array {
+        let d = checked_axis(self.0, x.rank());
+        kernels::index_add(x, d, &index, &v)
     }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
-        [
-            cx.grad(0, || IndexSelect(self.dim).apply([&dy, &cx.x(1).detach()])),
-            None,
-        ]
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 3] {
+        let at = |index: Tensor| IndexSelect(self.0).apply([&dy, &index.detach()]);
+        [cx.grad(0, || dy.clone()), None, cx.grad(2, || at(cx.x(1)))]
     }
     fn complex(&self) -> Complex<Self> {
-        Complex::Parts(1)
+        Complex::Parts(0b101)
     }
     fn samples() -> Vec<Sample<Self>> {
-        let index = Array::from_slice(&[1i64, 1, 0], [3]);
-        let add = IndexAdd {
-            dim: 0,
-            shape: [2, 2].into(),
-        };
-        vec![Sample::new(add, [table(), index]).gives([-0.25, 1.5, 2.5, 2.0])]
+        let index = Array::from_slice(&[1i64, 1], [2]);
+        let v = Array::from_slice(&[7.0, 8.0, 9.0, 10.0], [2, 2]);
+        vec![Sample::new(IndexAdd(0), [table(), index, v]).gives([0.5, -1.0, 18.0, 21.0, -0.25, 1.5])]
     }
+}
+
+/// Zeros of the shape with `v` added to the rows at `index` along a dimension.
+#[track_caller]
+pub(super) fn added_rows(shape: &Shape, dim: isize, index: &Tensor, v: &Tensor) -> Tensor {
+    let zeros = Tensor::constant(Array::full(shape, 0.0, v.dtype()));
+    IndexAdd(dim).apply_owned([zeros, index.clone(), v.clone()])
 }
 
 /// y = x with the rows at `index` along a dimension replaced by those of v; dx = dy without those rows, dv = dy
@@ -201,8 +202,7 @@ impl Tensor {
         } else {
             source * alpha
         };
-        let shape = self.shape();
-        self + IndexAdd { dim, shape }.apply([&source, &index])
+        IndexAdd(dim).apply([self, &index, &source])
     }
 
     /// With the rows at `index` along `dim` replaced by those of `source`.
@@ -271,11 +271,15 @@ impl Tensor {
 
 /// PyTorch does not convert what is written into a tensor by these operations.
 pub(super) fn same_dtype(op: &str, x: &Tensor, source: &Tensor) -> Result<()> {
-    if x.dtype() == source.dtype() {
-        return Ok(());
+    match x.dtype() == source.dtype() {
+        true => Ok(()),
+        false => Err(other_dtype(op, x.dtype(), source.dtype())),
     }
-    let message = format!("cannot put {} elements among {} ones", source.dtype(), x.dtype());
-    Err(Error::new(ErrorKind::DType, op, message).help("convert them first: `.to(x.dtype())`"))
+}
+
+pub(super) fn other_dtype(op: &str, x: DType, source: DType) -> Error {
+    let message = format!("cannot put {source} elements among {x} ones");
+    Error::new(ErrorKind::DType, op, message).help("convert them first: `.to(x.dtype())`")
 }
 
 pub(super) fn zero_dim(op: &str, value: &Tensor) -> Result<()> {

@@ -1,13 +1,14 @@
 //! Running totals along a dimension, and products, whose gradients are made of them.
 
-use super::scatter::Gather;
+use super::scatter::scattered;
 use super::shape::block;
 use super::{axis, cat, contract, ok};
 use crate::autograd::{Ctx, Precision, is_recording};
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
+use std::sync::{Arc, OnceLock};
 use wengert_array::kernels::{self, Reduce, Scan};
-use wengert_array::{Array, DType, Meta, Result, Shape};
+use wengert_array::{Array, DType, Meta, Result};
 
 /// The dimension a scan runs along; that of a 0-d tensor is its only element.
 fn along(op: &str, dim: isize, rank: usize) -> Result<usize> {
@@ -300,16 +301,18 @@ impl Op for LogCumSumExp {
     }
 }
 
-/// For each element the index of the largest (or smallest) up to it along a dimension; of equals the last. No gradient.
+/// For each element the largest (or smallest) up to it along a dimension, of equals the last; dx = dy added up at those.
 #[derive(Clone, Debug)]
-pub struct CumArg {
+pub struct CumExtreme {
     /// Along which dimension.
     pub dim: isize,
-    /// Of the largest rather than the smallest.
+    /// The largest rather than the smallest.
     pub largest: bool,
+    /// Where their indices are left.
+    pub seen: Arc<OnceLock<Array>>,
 }
 
-impl Op for CumArg {
+impl Op for CumExtreme {
     type Inputs = Fixed<1>;
     const NAME: &'static str = "cummax";
     const SAVES: &'static [Saves] = &[Saves::NOTHING];
@@ -317,20 +320,34 @@ impl Op for CumArg {
         if self.largest { "cummax" } else { "cummin" }
     }
     fn infer(&self, [x]: [In<'_>; 1]) -> Result<Meta> {
-        infer_scan(self.name(), self.dim, x, DType::I64)
+        infer_scan(self.name(), self.dim, x, x.dtype)
     }
-    fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
-        kernels::scan_extreme(&as_row(&x), checked(self.dim, x.rank()), self.largest).reshape(&y.shape)
+    fn forward(&self, [x]: [Array; 1], y: &Meta, extra: &mut Extra) -> Array {
+        let [values, index] = kernels::scan_extreme(&as_row(&x), checked(self.dim, x.rank()), self.largest);
+        let index = index.reshape(&y.shape);
+        extra.keep(index.clone());
+        let _ = self.seen.set(index);
+        values.reshape(&y.shape)
     }
-    fn backward(&self, _: &Ctx<'_, Self>, _: Tensor) -> [Option<Tensor>; 1] {
-        [None]
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
+        let shape = &cx.meta(0).shape;
+        [Some(match shape.rank() {
+            0 => dy,
+            _ => scattered(shape, self.dim, &Tensor::constant(cx.extra(0)), &dy),
+        })]
     }
     fn samples() -> Vec<Sample<Self>> {
-        let x = || Array::from_slice(&[1.0, 3.0, 2.0, 3.0], [4]);
-        let arg = |largest| CumArg { dim: 0, largest };
+        let x = || Array::from_slice(&[1.0, 3.0, 2.0, 3.5], [4]);
+        let op = |dim, largest| CumExtreme {
+            dim,
+            largest,
+            seen: Arc::default(),
+        };
         vec![
-            Sample::new(arg(true), [x()]).gives([0.0, 1.0, 1.0, 3.0]),
-            Sample::new(arg(false), [x()]).gives([0.0; 4]),
+            Sample::new(op(0, true), [x()]).gives([1.0, 3.0, 3.0, 3.5]),
+            Sample::new(op(0, false), [x()]).gives([1.0; 4]),
+            Sample::new(op(1, true), [block()]),
+            Sample::new(op(0, true), [Array::scalar(2.0)]).gives([2.0]),
         ]
     }
 }
@@ -373,13 +390,15 @@ impl Tensor {
 
     #[track_caller]
     fn running_extreme(&self, dim: isize, largest: bool) -> (Tensor, Tensor) {
-        let index = CumArg { dim, largest }.apply([self]);
-        let values = if self.dim() == 0 {
-            self.reshape(Shape::new(&[]))
-        } else {
-            Gather(dim).apply([self, &index])
+        let seen = Arc::default();
+        let op = CumExtreme {
+            dim,
+            largest,
+            seen: Arc::clone(&seen),
         };
-        (values, index)
+        let values = op.apply([self]);
+        let index = seen.get().expect("it was left there").clone();
+        (values, Tensor::constant(index))
     }
 
     /// The product of all elements. Integers are multiplied in i64.
@@ -465,5 +484,5 @@ contract! {
     cumprod: CumProd,
     prod: Prod,
     logcumsumexp: LogCumSumExp,
-    cumarg: CumArg,
+    cum_extreme: CumExtreme,
 }

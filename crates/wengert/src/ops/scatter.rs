@@ -33,15 +33,21 @@ impl Op for Gather {
         infer_gather("gather", self.0, x.shape, index.shape)?;
         Ok(x.with_shape(index.shape))
     }
-    fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::gather(&x, checked_axis(self.0, x.rank()), &index)
+    fn forward(&self, [x, index]: [Array; 2], y: &Meta, extra: &mut Extra) -> Array {
+        match kernels::gather(&x, checked_axis(self.0, x.rank()), &index) {
+            Ok(y) => y,
+            Err(error) => {
+                extra.fail(error);
+                Array::full(&y.shape, 0.0, y.dtype)
+            }
+        }
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
-        let add = ScatterAdd {
-            dim: self.0,
-            shape: cx.meta(0).shape.clone(),
-        };
-        [cx.grad(0, || add.apply([&dy, &cx.x(1).detach()])), None]
+        let shape = &cx.meta(0).shape;
+        [
+            cx.grad(0, || scattered(shape, self.0, &cx.x(1).detach(), &dy)),
+            None,
+        ]
     }
     fn complex(&self) -> Complex<Self> {
         Complex::Parts(1)
@@ -52,50 +58,40 @@ impl Op for Gather {
     }
 }
 
-/// The reverse of [`Gather`]: zeros with x added at `index`; dx = dy there.
+/// y = x with v added to the elements at `index` along a dimension, the reverse of [`Gather`]; dx = dy, dv = dy at them.
 #[derive(Clone, Debug)]
-pub struct ScatterAdd {
-    /// Along which dimension.
-    pub dim: isize,
-    /// The result's shape.
-    pub shape: Shape,
-}
+pub struct ScatterAdd(pub isize);
 
 impl Op for ScatterAdd {
-    type Inputs = Fixed<2>;
+    type Inputs = Fixed<3>;
     const NAME: &'static str = "scatter_add";
-    const SAVES: &'static [Saves] = &[Saves::x(1)];
-    fn infer(&self, [x, index]: [In<'_>; 2]) -> Result<Meta> {
-        infer_gather("scatter_add", self.dim, &self.shape, index.shape)?;
-        if x.shape != index.shape {
-            let message = format!(
-                "values of shape {} and indices of shape {} differ",
-                x.shape, index.shape
-            );
-            return Err(Error::new(ErrorKind::Shape, "scatter_add", message));
-        }
-        Ok(x.with_shape(&self.shape))
+    const SAVES: &'static [Saves] = &[Saves::NOTHING, Saves::NOTHING, Saves::x(1)];
+    fn infer(&self, [x, index, v]: [In<'_>; 3]) -> Result<Meta> {
+        infer_scatter("scatter_add", self.0, x, index, v)
     }
-    fn forward(&self, [x, index]: [Array; 2], _: &Meta, _: &mut Extra) -> Array {
-        kernels::scatter_add(&self.shape, checked_axis(self.dim, x.rank()), &index, &x)
+    fn forward(&self, [x, index, v]: [Array; 3], _: &Meta, _: &mut Extra) -> Array {
+        let d = checked_axis(self.0, x.rank());
+        kernels::scatter_add(x, d, &index, &v)
     }
-    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
-        [
-            cx.grad(0, || Gather(self.dim).apply([&dy, &cx.x(1).detach()])),
-            None,
-        ]
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 3] {
+        let at = |index: Tensor| Gather(self.0).apply([&dy, &index.detach()]);
+        [cx.grad(0, || dy.clone()), None, cx.grad(2, || at(cx.x(1)))]
     }
     fn complex(&self) -> Complex<Self> {
-        Complex::Parts(1)
+        Complex::Parts(0b101)
     }
     fn samples() -> Vec<Sample<Self>> {
         let index = Array::from_slice(&[1i64, 1, 0, 1, 0, 0], [3, 2]);
-        let add = ScatterAdd {
-            dim: 1,
-            shape: [3, 2].into(),
-        };
-        vec![Sample::new(add, [table(), index]).gives([0.0, -0.5, 2.0, 3.0, 1.25, 0.0])]
+        let v = Array::from_slice(&[7.0, 8.0, 9.0, 10.0, -1.0, 0.5], [3, 2]);
+        vec![Sample::new(ScatterAdd(1), [table(), index, v]).gives([0.5, 14.0, 11.0, 13.0, -0.75, 1.5])]
     }
+}
+
+/// Zeros of the shape with `v` added to the elements at `index` along a dimension.
+#[track_caller]
+pub(super) fn scattered(shape: &Shape, dim: isize, index: &Tensor, v: &Tensor) -> Tensor {
+    let zeros = Tensor::constant(Array::full(shape, 0.0, v.dtype()));
+    ScatterAdd(dim).apply_owned([zeros, index.clone(), v.clone()])
 }
 
 /// y = x with v written to the elements at `index` along a dimension, the last one where several meet; dx = dy
@@ -142,8 +138,7 @@ pub(super) fn infer_scatter(op: &str, dim: isize, x: In<'_>, index: In<'_>, v: I
         return Err(Error::new(ErrorKind::Shape, op, message));
     }
     if v.dtype != x.dtype {
-        let message = format!("cannot put {} elements among {} ones", v.dtype, x.dtype);
-        return Err(Error::new(ErrorKind::DType, op, message).help("convert them first: `.to(x.dtype())`"));
+        return Err(super::rows::other_dtype(op, x.dtype, v.dtype));
     }
     Ok(x.with_shape(x.shape))
 }
@@ -176,7 +171,7 @@ impl Tensor {
             // Nothing is picked, in whatever shape.
             return self.ravel().narrow(0, 0, 0).reshape(index.shape());
         }
-        let index = ok(self.places("gather", dim, index));
+        let index = ok(super::index::integers("gather", index));
         Gather(dim).apply([self, &index])
     }
 
@@ -263,8 +258,7 @@ impl Tensor {
             return y.reshape(self.shape());
         }
         let places = ok(self.places("scatter_add", dim, index));
-        let shape = self.shape();
-        self + ScatterAdd { dim, shape }.apply([&self.values("scatter_add", src, index), &places])
+        ScatterAdd(dim).apply([self, &places, &self.values("scatter_add", src, index)])
     }
 }
 

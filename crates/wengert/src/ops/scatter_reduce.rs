@@ -1,7 +1,7 @@
 //! Scattering where values that meet are combined: products, means, the largest and the smallest.
 
 use super::rows::table;
-use super::scatter::{Gather, ScatterAdd, blank, infer_scatter};
+use super::scatter::{Gather, ScatterAdd, blank, infer_scatter, scattered};
 use super::{axis, checked_axis, contract, ok};
 use crate::autograd::Ctx;
 use crate::op::{Extra, Fixed, In, Op, Sample, Saves};
@@ -58,10 +58,9 @@ impl Op for ScatterExtreme {
             mine = blank(&mine, self.dim, &index);
         }
         let theirs = v.eq(&at(&y)).to(dtype);
-        let (dim, shape) = (self.dim, x.shape());
         let one = Tensor::constant(Array::full([], 1.0, dtype));
         // NaN equals nothing: where it won, nobody shares.
-        let count = (&mine + ScatterAdd { dim, shape }.apply([&theirs, &index])).maximum(&one);
+        let count = ScatterAdd(self.dim).apply([&mine, &index, &theirs]).maximum(&one);
         let share = dy / count;
         [
             cx.grad(0, || &mine * &share),
@@ -126,8 +125,7 @@ impl Op for ScatterProd {
         // Zeros are taken out of each product and counted: a product with one zero has a gradient there, and
         // one with more has none.
         let (x_zero, v_zero) = (x.detach().eq(0.0), v.detach().eq(0.0));
-        let (dim, shape) = (self.dim, x.shape());
-        let zeros = own(x_zero.to(dtype)) + ScatterAdd { dim, shape }.apply([&v_zero.to(dtype), &index]);
+        let zeros = ScatterAdd(self.dim).apply([&own(x_zero.to(dtype)), &index, &v_zero.to(dtype)]);
         let (x1, v1) = (x.masked_fill(&x_zero, 1.0), v.masked_fill(&v_zero, 1.0));
         let product = self.clone().apply([&x1, &index, &v1]);
         let others = |zeros: &Tensor, product: &Tensor, factor: &Tensor, is_zero: &Tensor| {
@@ -246,7 +244,7 @@ impl Tensor {
         }
         let places = ok(self.places("scatter_reduce", dim, index));
         let src = self.values("scatter_reduce", src, index);
-        let (shape, dtype) = (self.shape(), self.dtype());
+        let dtype = self.dtype();
         match mode {
             ScatterMode::Prod => ScatterProd { dim, include_self }.apply([self, &places, &src]),
             ScatterMode::Amax | ScatterMode::Amin => {
@@ -259,18 +257,17 @@ impl Tensor {
                 .apply([self, &places, &src])
             }
             ScatterMode::Sum | ScatterMode::Mean => {
-                let onto = ScatterAdd { dim, shape };
                 let own = if include_self {
                     self.clone()
                 } else {
                     blank(self, dim, &places)
                 };
-                let sum = own + onto.clone().apply([&src, &places]);
+                let sum = ScatterAdd(dim).apply([&own, &places, &src]);
                 if mode == ScatterMode::Sum {
                     return sum;
                 }
                 let number = |v| Tensor::constant(Array::full([], v, dtype));
-                let count = onto.apply([&number(1.0).expand(places.shape()), &places]);
+                let count = scattered(&self.shape(), dim, &places, &number(1.0).expand(places.shape()));
                 // A place that nothing was written to divides by one.
                 let count = if include_self {
                     count + number(1.0)

@@ -1,8 +1,7 @@
 //! Searching sorted tensors, and counting.
 
 use super::ok;
-use super::rows::IndexAdd;
-use crate::op::Op;
+use super::rows::added_rows;
 use crate::tensor::Tensor;
 use wengert_array::kernels::{self, Reduce};
 use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, raise};
@@ -99,8 +98,7 @@ impl Tensor {
             Some(w) => w.to(DType::F64),
             None => return Tensor::constant(kernels::bincount(&numbers, size)),
         };
-        let shape = [size].into();
-        IndexAdd { dim: 0, shape }.apply([&terms, &Tensor::constant(numbers)])
+        added_rows(&[size].into(), 0, &Tensor::constant(numbers), &terms)
     }
 
     /// How many elements lie in each of `bins` equal parts of `low ..= high`; where both are equal, of the range of
@@ -366,7 +364,7 @@ impl Tensor {
         let (x, test) = (self.array().cast(dtype), test.ravel().array().cast(dtype));
         let n = test.numel();
         let order = kernels::order(&test, 0, false, 0, n);
-        let sorted = kernels::gather(&test, 0, &order);
+        let sorted = kernels::gather(&test, 0, &order).expect("an order leads to elements");
         let (left, right) = (
             kernels::search_sorted(&sorted, &x, false),
             kernels::search_sorted(&sorted, &x, true),

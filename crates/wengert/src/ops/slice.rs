@@ -244,7 +244,7 @@ impl Op for Place {
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
         let part = self.part.layout(&self.shape).expect("infer has checked it");
-        kernels::write(Array::full(&y.shape, self.value, y.dtype), &part, &x)
+        kernels::place(&x, &part, &y.shape, self.value)
     }
     fn backward(&self, _: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         [Some(See(self.part.clone()).apply([&dy]))]

@@ -4,7 +4,7 @@ use super::pair::Pair;
 use super::pointwise::{Kind, Map, Pointwise};
 use super::rule::{Rule, contract_rules, real, rules};
 use super::{axis, contract, ok};
-use crate::op::{Op, Sample};
+use crate::op::{Op, Sample, Saves};
 use crate::tensor::Tensor;
 use wengert_array::real::Real;
 use wengert_array::{Error, ErrorKind, raise};
@@ -42,6 +42,32 @@ impl Pointwise<1> for Silu {
     }
     fn samples() -> Vec<Sample<Map<Self, 1>>> {
         vec![Sample::new(Map(Silu), [real()])]
+    }
+}
+
+/// y = a σ(b) (Dauphin et al., 2017); da = dy σ, db = dy a σ (1 − σ).
+#[derive(Debug, Clone)]
+pub struct Glu;
+
+impl Pointwise<2> for Glu {
+    const NAME: &'static str = "glu";
+    const COST: usize = 6;
+    const SAVES: &'static [Saves] = &[Saves::x(1), Saves::ALL_X];
+    #[inline(always)]
+    fn value<S: Real>(&self, [a, b]: [S; 2]) -> S {
+        a / (S::ONE + (-b).exp())
+    }
+    #[inline(always)]
+    fn grad<S: Real>(&self, dy: S, [a, b]: [S; 2], _: S) -> [S; 2] {
+        let s = sigmoid(b);
+        let da = dy * s;
+        [da, da * a * (S::ONE - s)]
+    }
+    fn complex(&self, [a, b]: [Pair; 2]) -> Option<Pair> {
+        Some(a * b.sigmoid())
+    }
+    fn samples() -> Vec<Sample<Map<Self, 2>>> {
+        vec![Sample::new(Map(Glu), super::arithmetic::pair())]
     }
 }
 
@@ -153,11 +179,14 @@ impl Tensor {
             raise(Error::new(ErrorKind::Shape, "glu", message).note("it is to be cut into halves"));
         }
         let half = shape[d] / 2;
-        self.narrow(dim, 0, half) * self.narrow(dim, half, half).sigmoid()
+        Map(Glu).apply([&self.narrow(dim, 0, half), &self.narrow(dim, half, half)])
     }
 }
 
-contract! { silu: Map<Silu, 1> }
+contract! {
+    silu: Map<Silu, 1>,
+    glu: Map<Glu, 2>,
+}
 
 contract_rules! {
     softplus: Softplus, 1,

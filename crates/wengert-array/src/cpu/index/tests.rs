@@ -85,7 +85,7 @@ fn rows_are_selected_and_added() {
                     sums[offset(x.shape(), &at)] += v;
                 }
                 for y in [&y, &y.transpose(0, axis).contiguous().transpose(0, axis)] {
-                    let back = index_add(x.shape(), axis, &index, y);
+                    let back = index_add(zeros(x.shape(), y.dtype()), axis, &index, y);
                     assert_eq!((back.shape(), back.dtype()), (x.shape(), dtype));
                     assert_eq!(back.to_vec::<f64>(), stored(&sums, dtype));
                 }
@@ -116,7 +116,10 @@ fn runs_of_neighbours_are_moved_as_single_rows_are() {
                 assert_eq!(v, values[from]);
                 sums[from] += v;
             }
-            assert_eq!(index_add(x.shape(), 1, &list, &y).to_vec::<f64>(), sums);
+            assert_eq!(
+                index_add(zeros(x.shape(), y.dtype()), 1, &list, &y).to_vec::<f64>(),
+                sums
+            );
         }
     }
 }
@@ -125,19 +128,19 @@ fn runs_of_neighbours_are_moved_as_single_rows_are() {
 fn places_out_of_range_are_refused_wherever_they_stand() {
     let x = ramp(&[2, 3000], DType::F32);
     for (at, bad) in [
-        (0, -1),
+        (0, -3002),
         (2999, 3000),
         (1500, i64::MAX),
         (5999, i64::MIN),
-        (1024, -1),
+        (1024, -3001),
     ] {
         let mut index = vec![7i64; 6000];
         index[at] = bad;
         let list = Array::from_slice(&index, [2, 3000]);
-        let message = format!("index {bad} is out of range for size 3000");
+        let message = format!("index {bad}, at position {at} of the indices, is out of range for size 3000");
         for f in [
-            &(|| gather(&x, 1, &list)) as &dyn Fn() -> Array,
-            &|| scatter_add(x.shape(), 1, &list, &x),
+            &(|| gather(&x, 1, &list).unwrap_or_else(|e| panic!("{}", e.message()))) as &dyn Fn() -> Array,
+            &|| scatter_add(zeros(x.shape(), x.dtype()), 1, &list, &x),
             &|| index_select(&x, 1, &list.reshape([6000])),
         ] {
             let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).unwrap_err();
@@ -163,7 +166,7 @@ fn elements_are_gathered_and_scattered() {
                     } else {
                         continue;
                     };
-                    let (values, y) = (x.to_vec::<f64>(), gather(x, axis, index));
+                    let (values, y) = (x.to_vec::<f64>(), gather(x, axis, index).unwrap());
                     assert_eq!((y.shape(), y.dtype()), (index.shape(), dtype));
                     let mut sums = vec![0.0; x.numel()];
                     for (k, mut at) in positions(y.shape()).enumerate() {
@@ -171,7 +174,7 @@ fn elements_are_gathered_and_scattered() {
                         assert_eq!(y.to_vec::<f64>()[k], values[offset(x.shape(), &at)]);
                         sums[offset(x.shape(), &at)] += y.to_vec::<f64>()[k];
                     }
-                    let back = scatter_add(x.shape(), axis, index, &y);
+                    let back = scatter_add(zeros(x.shape(), y.dtype()), axis, index, &y);
                     assert_eq!((back.shape(), back.dtype()), (x.shape(), dtype));
                     assert_eq!(back.to_vec::<f64>(), stored(&sums, dtype));
                 }
@@ -184,34 +187,58 @@ fn elements_are_gathered_and_scattered() {
 fn half_precision_is_summed_in_single() {
     let (index, ones) = (indices(&[5000], 1), Array::full([5000], 1.0, DType::F16));
     assert_eq!(
-        index_add(&[1].into(), 0, &index, &ones).as_slice::<f16>(),
+        index_add(zeros(&[1].into(), ones.dtype()), 0, &index, &ones).as_slice::<f16>(),
         [f16::from_f32(5000.0)]
     );
     let ones = ones.cast(DType::BF16);
     assert_eq!(
-        scatter_add(&[1].into(), 0, &index, &ones).as_slice::<bf16>(),
+        scatter_add(zeros(&[1].into(), ones.dtype()), 0, &index, &ones).as_slice::<bf16>(),
         [bf16::from_f32(5000.0)]
     );
     let wraps = Array::full([5], 100.0, DType::U8);
     assert_eq!(
-        index_add(&[1].into(), 0, &indices(&[5], 1), &wraps).as_slice::<u8>(),
+        index_add(zeros(&[1].into(), wraps.dtype()), 0, &indices(&[5], 1), &wraps).as_slice::<u8>(),
         [244]
     );
 }
 
 #[test]
-#[should_panic(expected = "index 3 is out of range for size 3")]
+#[should_panic(expected = "index 3, at position 0 of the indices, is out of range for size 3")]
 fn an_index_too_large_is_refused() {
     index_select(&ramp(&[3], DType::F32), 0, &Array::from_slice(&[3i64], [1]));
 }
 
 #[test]
-#[should_panic(expected = "index -1 is out of range for size 3")]
-fn an_index_below_zero_is_refused() {
+fn indices_below_zero_count_from_the_end() {
+    let (x, src) = (ramp(&[2, 1500], DType::F32), ramp(&[2, 1500], DType::F32));
+    let list: Vec<i64> = (0..3000).map(|i| i * 7 % 1500).collect();
+    let plain = Array::from_slice(&list, [2, 1500]);
+    // Only beyond the first elements that are looked at together.
+    let from_end: Vec<i64> = list
+        .iter()
+        .enumerate()
+        .map(|(k, i)| i - if k % 1500 > 1100 { 1500 } else { 0 })
+        .collect();
+    let from_end = Array::from_slice(&from_end, [2, 1500]);
+    let both =
+        |f: &dyn Fn(&Array) -> Array| assert_eq!(f(&plain).to_vec::<f32>(), f(&from_end).to_vec::<f32>());
+    both(&|index| super::positions(index, 1500).unwrap());
+    both(&|index| gather(&x, 1, index).unwrap());
+    both(&|index| scatter_add(x.clone(), 1, index, &src));
+    both(&|index| index_select(&x, 1, &index.reshape([3000])));
+    // The smallest number there is, where adding the size to it makes a positive one.
+    let least = Array::from_slice(&[i64::MIN], [1]);
+    assert!(gather(&ramp(&[3], DType::F32), 0, &least).is_err());
+}
+
+#[test]
+#[should_panic(expected = "index -4, at position 1 of the indices, is out of range for size 3")]
+fn an_index_below_the_last_from_the_end_is_refused() {
+    let base = zeros(&[2, 3].into(), DType::F32);
     scatter_add(
-        &[2, 3].into(),
+        base,
         1,
-        &Array::from_slice(&[0i64, -1], [1, 2]),
+        &Array::from_slice(&[0i64, -4], [1, 2]),
         &ramp(&[1, 2], DType::F32),
     );
 }
@@ -311,15 +338,15 @@ fn threads_do_not_change_a_bit() {
     let all = || {
         let t = x.transpose(0, 1);
         let y = index_select(&x, 0, &rows);
-        let (g, c) = (gather(&x, 1, &index), concat(&[x.clone(), y.clone()], 0));
+        let (g, c) = (gather(&x, 1, &index).unwrap(), concat(&[x.clone(), y.clone()], 0));
         let e = embed(
             &[1300, 1500].into(),
             &[(1299, -2), (3, 2)],
             &t.slice(0, 0, 650, 1),
         );
         let sums = [
-            index_add(x.shape(), 0, &rows, &y),
-            scatter_add(x.shape(), 1, &index, &x),
+            index_add(zeros(x.shape(), y.dtype()), 0, &rows, &y),
+            scatter_add(zeros(x.shape(), x.dtype()), 1, &index, &x),
         ];
         let moved = [y, g, c, e, triangle(&t, 3, true), concat(&[t.clone(), t], 1)];
         sums.into_iter()

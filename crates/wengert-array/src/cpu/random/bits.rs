@@ -64,6 +64,19 @@ pub(super) fn open_unit(bits: u64) -> f64 {
     ((bits >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
 }
 
+/// As many numbers in (0, 1) of a [stream](Stream) as the lanes' blocks make, from block `drawn` of its own on.
+#[inline(always)]
+pub(super) fn units(seed: u64, at: u64, drawn: u64) -> [f64; 2 * LANES] {
+    let mut c = [[0; LANES]; 4];
+    for l in 0..LANES {
+        let drawn = drawn + l as u64;
+        [c[0][l], c[1][l], c[2][l], c[3][l]] = [at & LOW, at >> 32, drawn & LOW, drawn >> 32];
+    }
+    let w = pairs(&philox([seed as u32, (seed >> 32) as u32], c));
+    // Both numbers of a block after each other.
+    std::array::from_fn(|i| open_unit(w[i / 2 + i % 2 * LANES]))
+}
+
 /// Random numbers of one element's own, for methods that need now more, now fewer of them.
 pub(super) struct Stream {
     key: [u32; 2],

@@ -87,7 +87,7 @@ impl<O: Op> Ctx<'_, O> {
 
     /// Value number `i` that `forward` kept.
     pub fn extra(&self, i: usize) -> Array {
-        self.saved.extra.0[i].clone()
+        self.saved.extra[i].clone()
     }
 
     /// Shape, dtype and device of input `i`.
