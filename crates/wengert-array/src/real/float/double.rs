@@ -4,19 +4,15 @@ use super::{Double, ROUND64, Special, at_least, at_most, poly};
 
 /// ln 2 in two parts. The first is so short that its product with an exponent is exact.
 const LN2_64: (f64, f64) = (0.6931471803691238, 1.9082149292705877e-10);
-
-/// `y · 2ⁿ` for |n| < 1023.
-#[inline(always)]
-pub(super) fn scale64<S: Double>(y: S, n: i64) -> S {
-    y * S::new(f64::from_bits((n.wrapping_add(1023) as u64) << 52))
-}
+/// As [`ROUND64`], after which the low bits are those of the integer and 2 · 1023: the exponents of two powers of two.
+const ROUND_FAR64: f64 = ROUND64 + 2046.0;
 
 /// `e^x` within 1 ULP, as [`exp32`].
 #[inline(always)]
 pub(super) fn exp64<S: Double>(x: S) -> S {
     let x = at_least(at_most(x, 710.0), -746.0);
-    let z = x.mul_add(S::new(std::f64::consts::LOG2_E), S::new(ROUND64));
-    let n = z - S::new(ROUND64);
+    let z = x.mul_add(S::new(std::f64::consts::LOG2_E), S::new(ROUND_FAR64));
+    let n = z - S::new(ROUND_FAR64);
     let r = n.mul_add(S::new(-LN2_64.1), n.mul_add(S::new(-LN2_64.0), x));
     scaled_exp64(r, z)
 }
@@ -25,12 +21,12 @@ pub(super) fn exp64<S: Double>(x: S) -> S {
 #[inline(always)]
 pub(super) fn exp2_64<S: Double>(x: S) -> S {
     let x = at_least(at_most(x, 1025.0), -1077.0);
-    let z = x + S::new(ROUND64);
-    let r = (x - (z - S::new(ROUND64))) * S::new(std::f64::consts::LN_2);
+    let z = x + S::new(ROUND_FAR64);
+    let r = (x - (z - S::new(ROUND_FAR64))) * S::new(std::f64::consts::LN_2);
     scaled_exp64(r, z)
 }
 
-/// `e^r · 2ⁿ` for |r| ≤ 0.347 by a polynomial that is off by 2⁻⁶¹, and z = n + [`ROUND64`].
+/// `e^r · 2ⁿ` for |r| ≤ 0.347 by a polynomial that is off by 2⁻⁶¹, and z = n + [`ROUND_FAR64`].
 #[inline(always)]
 fn scaled_exp64<S: Double>(r: S, z: S) -> S {
     let q = poly(
@@ -49,11 +45,11 @@ fn scaled_exp64<S: Double>(r: S, z: S) -> S {
             2.106576105214162e-09,
         ],
     );
-    let y = q.mul_add(r * r, r) + S::ONE;
-    // Halved as an unsigned number: there is no signed 64-bit shift before AVX-512.
-    let n = (z.raw().to_bits() as i64).wrapping_sub(ROUND64.to_bits() as i64);
-    let half = (n.wrapping_add(2048) as u64 >> 1) as i64 - 1024;
-    scale64(scale64(y, half), n.wrapping_sub(half))
+    // In two steps: 2ⁿ may be out of range where the result is not.
+    let z = z.raw().to_bits();
+    let power = |exponent: u64| S::new(f64::from_bits(exponent << 52));
+    let half = power(z >> 1);
+    q.mul_add(r * r, r).mul_add(half, half) * power(z.wrapping_sub(z >> 1))
 }
 
 /// `ln x` within 1 ULP.

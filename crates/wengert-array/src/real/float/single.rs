@@ -7,52 +7,70 @@ const ROUND32: f32 = 12582912.0;
 /// ln 2 in two parts. The first is so short that its product with an exponent is exact.
 const LN2_32: (f32, f32) = (355.0 / 512.0, -0.00021219444);
 
-/// `e^r` for |r| ≤ 0.347, as 1 + r + r² · a polynomial, which is off by 2⁻²⁸ at most.
+/// As [`ROUND32`], after which the low bits are those of the integer and 127: the exponent of a power of two.
+const ROUND_EXP32: f32 = ROUND32 + 127.0;
+/// With twice as much, for two powers whose product may be out of range where each is not.
+const ROUND_FAR32: f32 = ROUND32 + 254.0;
+
+/// `e^r − 1` for |r| ≤ 0.347, as r + r² · a polynomial, which is off by 2⁻²⁸ at most.
 #[inline(always)]
-pub(super) fn exp_kernel32<S: Single>(r: S) -> S {
+fn exp_kernel32<S: Single>(r: S) -> S {
     let q = poly(r, [0.49999994, 0.1666652, 0.0416684, 0.008368852, 0.0013814335]);
-    q.mul_add(r * r, r) + S::ONE
+    q.mul_add(r * r, r)
 }
 
-/// `e^x` as `(y, n)` with `e^x = y · 2ⁿ`, for |x| < 200.
+/// `e^x` as `(y, z)` with `e^x = (1 + y) · 2ⁿ` and z = n + `round`, for |x| < 200.
 ///
 /// The reduction to |r| ≤ ln 2 / 2 takes n · ln 2 off in two parts (Cody and Waite, 1980).
 #[inline(always)]
-pub(super) fn exp_parts32<S: Single>(x: S) -> (S, i32) {
-    let z = x.mul_add(S::new(std::f32::consts::LOG2_E), S::new(ROUND32));
-    let n = z - S::new(ROUND32);
+fn exp_parts32<S: Single>(x: S, round: f32) -> (S, S) {
+    let z = x.mul_add(S::new(std::f32::consts::LOG2_E), S::new(round));
+    let n = z - S::new(round);
     let r = n.mul_add(S::new(-LN2_32.1), n.mul_add(S::new(-LN2_32.0), x));
-    let n = (z.raw().to_bits() as i32).wrapping_sub(ROUND32.to_bits() as i32);
-    (exp_kernel32(r), n)
+    (exp_kernel32(r), z)
+}
+
+/// The power of two with these exponent bits, the lowest ones.
+#[inline(always)]
+fn power32<S: Single>(exponent: u32) -> S {
+    S::new(f32::from_bits(exponent << 23))
 }
 
 /// `y · 2ⁿ` for |n| < 127.
 #[inline(always)]
-pub(super) fn scale32<S: Single>(y: S, n: i32) -> S {
-    y * S::new(f32::from_bits((n.wrapping_add(127) as u32) << 23))
+fn scale32<S: Single>(y: S, n: i32) -> S {
+    y * power32(n.wrapping_add(127) as u32)
 }
 
-/// `y · 2ⁿ` for |n| < 254, in two steps: 2ⁿ alone may be out of range where the result is not.
+/// `(1 + y) · 2ⁿ` for |n| < 254, given the bits of n + [`ROUND_FAR32`], in two steps.
 #[inline(always)]
-pub(super) fn scale_far32<S: Single>(y: S, n: i32) -> S {
-    let half = n >> 1;
-    scale32(scale32(y, half), n.wrapping_sub(half))
+fn scale_far32<S: Single>(y: S, z: u32) -> S {
+    let half = power32::<S>(z >> 1);
+    y.mul_add(half, half) * power32(z.wrapping_sub(z >> 1))
 }
+
+/// `e^x` within 1 ULP, for |x| < 87.
+#[inline(always)]
+fn exp_near32<S: Single>(x: S) -> S {
+    let (y, z) = exp_parts32(x, ROUND_EXP32);
+    let power = power32::<S>(z.raw().to_bits());
+    y.mul_add(power, power)
+}
+
 /// `e^x` within 1 ULP.
 #[inline(always)]
 pub(super) fn exp32<S: Single>(x: S) -> S {
-    let (y, n) = exp_parts32(at_least(at_most(x, 89.0), -104.0));
-    scale_far32(y, n)
+    let (y, z) = exp_parts32(at_least(at_most(x, 89.0), -104.0), ROUND_FAR32);
+    scale_far32(y, z.raw().to_bits())
 }
 
 /// `2^x` within 1 ULP.
 #[inline(always)]
 pub(super) fn exp2_32<S: Single>(x: S) -> S {
     let x = at_least(at_most(x, 129.0), -151.0);
-    let z = x + S::new(ROUND32);
-    let r = (x - (z - S::new(ROUND32))) * S::new(std::f32::consts::LN_2);
-    let n = (z.raw().to_bits() as i32).wrapping_sub(ROUND32.to_bits() as i32);
-    scale_far32(exp_kernel32(r), n)
+    let z = x + S::new(ROUND_FAR32);
+    let r = (x - (z - S::new(ROUND_FAR32))) * S::new(std::f32::consts::LN_2);
+    scale_far32(exp_kernel32(r), z.raw().to_bits())
 }
 
 /// A positive finite `x` as `(m − 1, k)` with `x = m · 2ᵏ` and √½ ≤ m < √2; `m − 1` is exact.
@@ -128,8 +146,7 @@ pub(super) fn tanh32<S: Single>(x: S) -> S {
         [-0.33333316, 0.13332586, -0.05385231, 0.021071676, -0.0062742364],
     );
     let near = (p * z).mul_add(a, a);
-    let (y, n) = exp_parts32(at_most(a + a, 20.0));
-    let far = S::ONE - S::new(2.0) / (scale32(y, n) + S::ONE);
+    let far = S::ONE - S::new(2.0) / (exp_near32(at_most(a + a, 20.0)) + S::ONE);
     with_sign32(S::select(a.lt(S::new(0.55)), near, far), x)
 }
 
@@ -166,8 +183,7 @@ pub(super) fn erf32<S: Single>(x: S) -> S {
             0.00019821958,
         ],
     );
-    let (y, n) = exp_parts32(p);
-    let far = S::ONE - scale32(y, n);
+    let far = S::ONE - exp_near32(p);
     with_sign32(S::select(a.lt(S::new(0.9)), near, far), x)
 }
 
@@ -291,9 +307,10 @@ pub(super) fn pow32<S: Single>(x: S, p: S) -> S {
     let log2 = Real::select(a.eq(S::ZERO), w(f64::NEG_INFINITY), log2);
 
     let y = at_least(at_most(log2 * w(f64::from(p.raw())), 160.0), -160.0);
-    let z = y + w(ROUND64);
-    let r = (y - (z - w(ROUND64))) * w(std::f64::consts::LN_2);
-    let y = scale_far32(exp_kernel32(S::new(r.raw() as f32)), z.raw().to_bits() as i32);
+    let round = ROUND64 + 254.0;
+    let z = y + w(round);
+    let r = (y - (z - w(round))) * w(std::f64::consts::LN_2);
+    let y = scale_far32(exp_kernel32(S::new(r.raw() as f32)), z.raw().to_bits() as u32);
 
     // Adding 2^23 puts an integer's units digit in the lowest bit; from 2^23 on it stands there already.
     let step = S::new(8388608.0);
