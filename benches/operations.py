@@ -153,6 +153,16 @@ case("i // 3", lambda m, F, i: i // 3, INTEGERS)
 case("i % 7", lambda m, F, i: i % 7, INTEGERS)
 for name in ("inv", "cholesky", "svdvals", "eigvalsh", "det"):
     case(f"linalg.{name}", lambda m, F, x, name=name: getattr(m.linalg, name)(x @ x.T + 300 * m.eye(256)), SQUARE)
+for name, f in {
+    "lstsq": lambda m, x: m.linalg.lstsq(x, x[:, :4]).solution,
+    "pinv": lambda m, x: m.linalg.pinv(x),
+    "svd": lambda m, x: m.linalg.svd(x)[1],
+    "eigh": lambda m, x: m.linalg.eigh(x + x.T)[0],
+    "qr": lambda m, x: m.linalg.qr(x)[0],
+    "solve": lambda m, x: m.linalg.solve(x, x[:, :4]),
+    "slogdet": lambda m, x: m.linalg.slogdet(x)[1],
+}.items():
+    case(f"linalg.{name}", lambda m, F, x, f=f: f(m, x), SQUARE)
 case("rfft", lambda m, F, x: m.fft.rfft(x).abs(), A)
 
 

@@ -29,6 +29,7 @@ pub(super) trait Vector: Copy {
     fn add(self, b: Self) -> Self;
     fn sub(self, b: Self) -> Self;
     fn mul(self, b: Self) -> Self;
+    fn div(self, b: Self) -> Self;
     /// `self · b + c`, fused where the processor fuses it.
     fn mul_add(self, b: Self, c: Self) -> Self;
     /// The larger ones; NaN where either is.
@@ -130,6 +131,11 @@ macro_rules! plain {
             }
 
             #[inline(always)]
+            fn div(self, b: Self) -> Self {
+                Plain(from_fn(|l| self.0[l] / b.0[l]))
+            }
+
+            #[inline(always)]
             fn mul_add(self, b: Self, c: Self) -> Self {
                 Plain(from_fn(|l| match cfg!(target_arch = "aarch64") {
                     true => self.0[l].mul_add(b.0[l], c.0[l]),
@@ -184,7 +190,7 @@ mod x86 {
 
     /// The methods are inlined, and called by code for processors with the instructions alone.
     macro_rules! vector {
-        ($V:ident, $C:ident, $lanes:literal, $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $fma:ident,
+        ($V:ident, $C:ident, $lanes:literal, $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $fma:ident,
          $max:ident $min:ident, |$a:ident, $m:ident| $unless_nan:expr, |$k:ident| $known:expr, |$v:ident| $halves:expr,
          |$x:ident, $y:ident| $second:expr) => {
             impl Vector for $V {
@@ -230,6 +236,12 @@ mod x86 {
                 fn mul(self, b: $V) -> $V {
                     // SAFETY: see above.
                     unsafe { $mul(self, b) }
+                }
+
+                #[inline(always)]
+                fn div(self, b: $V) -> $V {
+                    // SAFETY: see above.
+                    unsafe { $div(self, b) }
                 }
 
                 #[inline(always)]
@@ -283,7 +295,7 @@ mod x86 {
             }
         };
     }
-    vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_fmadd_ps,
+    vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps,
     _mm512_max_ps _mm512_min_ps, |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a),
     |x| _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), x),
     |v| [_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v)], |x, y| {
@@ -291,7 +303,7 @@ mod x86 {
         let second = _mm512_add_epi32(first, _mm512_set1_epi32(1));
         [_mm512_permutex2var_ps(x, first, y), _mm512_permutex2var_ps(x, second, y)]
     });
-    vector!(__m512d, f64, 8, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_fmadd_pd,
+    vector!(__m512d, f64, 8, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd,
     _mm512_max_pd _mm512_min_pd, |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a),
     |x| _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_ORD_Q>(x, x), x),
     |v| [_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v)], |x, y| {
@@ -299,14 +311,14 @@ mod x86 {
         let second = _mm512_add_epi64(first, _mm512_set1_epi64(1));
         [_mm512_permutex2var_pd(x, first, y), _mm512_permutex2var_pd(x, second, y)]
     });
-    vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_fmadd_ps,
+    vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps,
     _mm256_max_ps _mm256_min_ps, |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)),
     |x| _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_ORD_Q>(x, x)),
     |v| transmute::<__m256, [Plain<f32, 4>; 2]>(v), |x, y| {
         let pairs = [_mm256_shuffle_ps::<0b10_00_10_00>(x, y), _mm256_shuffle_ps::<0b11_01_11_01>(x, y)];
         pairs.map(|v| _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(v))))
     });
-    vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_fmadd_pd,
+    vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd,
     _mm256_max_pd _mm256_min_pd, |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)),
     |x| _mm256_and_pd(x, _mm256_cmp_pd::<_CMP_ORD_Q>(x, x)),
     |v| transmute::<__m256d, [Plain<f64, 2>; 2]>(v), |x, y| {

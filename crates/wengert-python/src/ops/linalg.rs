@@ -247,9 +247,11 @@ linalg! {
     /// `torch.linalg.pinv`
     fn _linalg_pinv(a, atol: Option<f64>, rtol: Option<f64>) => linalg::pinv_tol(a, atol, rtol);
     /// `torch.linalg.lstsq`
-    fn _linalg_lstsq(a, b: TensorLike, rcond: Option<f64>) => {
+    fn _linalg_lstsq(a, b: TensorLike, rcond: Option<f64>, values: bool) => {
         let fit = linalg::lstsq(a, &b.0, rcond);
-        let parts = [fit.solution, fit.residuals, fit.rank, fit.singular_values];
+        let detached = a.detach();
+        let values = if values { linalg::svdvals(&detached) } else { detached.reshape([detached.numel()]).narrow(0, 0, 0) };
+        let parts = [fit.solution, fit.residuals, fit.rank, values];
         Named("linalg_lstsq", ["solution", "residuals", "rank", "singular_values"], parts)
     };
     /// `torch.linalg.matrix_rank`

@@ -1,6 +1,7 @@
 //! Triangular factors, and what they solve.
 
-use super::matrix::{BLOCK, Matrix, add, add_product, dot, levels, part};
+use super::loops::{add, dot, levels};
+use super::matrix::{BLOCK, Matrix, add_product, part};
 
 /// L in the lower triangle, zeros above. (Golub & Van Loan, *Matrix Computations*, 4.2, by blocks of columns.)
 pub(super) fn cholesky(mut a: Matrix) -> Matrix {
@@ -30,11 +31,11 @@ pub(super) fn cholesky(mut a: Matrix) -> Matrix {
 
 levels! {
     /// Columns `start..end` of L, from which what those before take off was taken.
-    fn cholesky_columns(a: &mut Matrix, start: usize, end: usize) {
+    fn cholesky_columns<V>(a: &mut Matrix, start: usize, end: usize) {
         let n = a.rows;
         for i in start..n {
             for j in start..end.min(i + 1) {
-                let s = a.at(i, j) - dot(&a.row(i)[start..j], &a.row(j)[start..j]);
+                let s = a.at(i, j) - dot::<V>(&a.row(i)[start..j], &a.row(j)[start..j]);
                 a.data[i * n + j] = match i == j {
                     true if s > 0.0 => s.sqrt(),
                     true => f64::NAN,
@@ -45,7 +46,7 @@ levels! {
     }
 
     /// Eliminates in columns `start..end`, from row `start` on; whole rows change places.
-    fn lu_columns(a: &mut Matrix, start: usize, end: usize, order: &mut [usize]) {
+    fn lu_columns<V>(a: &mut Matrix, start: usize, end: usize, order: &mut [usize]) {
         let m = a.rows;
         for k in start..end {
             // The first of the largest, as LAPACK takes it.
@@ -68,23 +69,23 @@ levels! {
                 let [top, row] = a.two_rows(k, i);
                 row[k] /= p;
                 let factor = row[k];
-                add(&mut row[k + 1..end], -factor, &top[k + 1..end]);
+                add::<V>(&mut row[k + 1..end], -factor, &top[k + 1..end]);
             }
         }
     }
 
     /// Substitutes in rows `range` of b, from the first on or with `upper` from the last, what these rows of `a` say of each other.
-    fn substitute(a: &Matrix, b: &mut Matrix, range: [usize; 2], upper: bool, unit: bool) {
+    fn substitute<V>(a: &Matrix, b: &mut Matrix, range: [usize; 2], upper: bool, unit: bool) {
         for step in 0..range[1] - range[0] {
             let i = if upper { range[1] - 1 - step } else { range[0] + step };
             let known = if upper { i + 1..range[1] } else { range[0]..i };
             if b.cols == 1 {
-                b.data[i] -= dot(&a.row(i)[known.clone()], &b.data[known]);
+                b.data[i] -= dot::<V>(&a.row(i)[known.clone()], &b.data[known]);
             } else {
                 for j in known {
                     let factor = a.at(i, j);
                     let [y, x] = b.two_rows(i, j);
-                    add(y, -factor, x);
+                    add::<V>(y, -factor, x);
                 }
             }
             if !unit {

@@ -1,27 +1,29 @@
 //! Reflections I − τ v vᵀ that make zeros.
 
-use super::matrix::{BLOCK, Matrix, add, dot, levels, norm, product};
+use super::loops::{add, dot, length, levels, norm};
+use super::matrix::{BLOCK, Matrix, product};
+use crate::cpu::vector::Vector;
 
 /// Turns x into the v, with v₀ = 1, and gives the τ of the reflection that takes x to (β, 0, …), and β, whose sign is
 /// the opposite of x₀'s; τ = 0 where there is nothing to do. (Golub & Van Loan, 5.1; the choices are LAPACK's.)
 #[inline(always)]
-pub(super) fn reflection(x: &mut [f64]) -> (f64, f64) {
+pub(super) fn reflection<V: Vector<C = f64>>(x: &mut [f64]) -> (f64, f64) {
+    let mut rest = norm::<V>(&x[1..]);
     // What is so small that it has lost digits would give no reflection: it is made larger for the time being.
-    let few = norm(x) < 1e-280;
+    let few = length(x[0], rest) < 1e-280;
     let up = if few { 2f64.powi(500) } else { 1.0 };
     if few {
         x.iter_mut().for_each(|x| *x *= up);
+        rest = norm::<V>(&x[1..]);
     }
-    let alpha = x[0];
-    let rest = norm(&x[1..]);
-    x[0] = 1.0;
+    let alpha = std::mem::replace(&mut x[0], 1.0);
     if rest == 0.0 {
         return (0.0, alpha / up);
     }
-    let beta = -alpha.hypot(rest).copysign(alpha);
+    let beta = -length(alpha, rest).copysign(alpha);
     let tau = (beta - alpha) / beta;
-    let scale = alpha - beta;
-    x[1..].iter_mut().for_each(|x| *x /= scale);
+    let scale = 1.0 / (alpha - beta);
+    x[1..].iter_mut().for_each(|x| *x *= scale);
     (tau, beta / up)
 }
 
@@ -93,18 +95,18 @@ impl Reflections {
 
 levels! {
     /// Reflections that make rows `start..end` lower triangular, and what they do to each other.
-    fn panel(rows: &mut Matrix, start: usize, end: usize, taus: &mut Vec<f64>, diagonal: &mut Vec<f64>) {
+    fn panel<V>(rows: &mut Matrix, start: usize, end: usize, taus: &mut Vec<f64>, diagonal: &mut Vec<f64>) {
         for j in start..end {
             let (above, below) = rows.data.split_at_mut((j + 1) * rows.cols);
             let v = &mut above[j * rows.cols + j..];
-            let (tau, beta) = reflection(v);
+            let (tau, beta) = reflection::<V>(v);
             taus.push(tau);
             diagonal.push(beta);
             if tau != 0.0 {
                 for x in below.chunks_exact_mut(rows.cols).take(end - j - 1) {
                     let x = &mut x[j..];
-                    let c = -tau * dot(v, x);
-                    add(x, c, v);
+                    let c = -tau * dot::<V>(v, x);
+                    add::<V>(x, c, v);
                 }
             }
         }
@@ -141,13 +143,15 @@ pub(super) fn factor(columns: Matrix) -> (Reflections, Vec<f64>) {
 /// R with `k` rows, of what [`factor`] gives.
 pub(super) fn upper(q: &Reflections, diagonal: &[f64], k: usize) -> Matrix {
     let n = q.v.rows;
-    let mut r = Matrix::zeros(k, n);
-    for j in 0..n {
-        for i in 0..j.min(k).min(q.v.cols) {
-            r.data[i * n + j] = q.v.at(j, i);
-        }
-        if let Some(d) = diagonal.get(j) {
-            r.data[j * n + j] = *d;
+    let known = k.min(q.v.cols);
+    let mut r = q.v.part(0..n, 0..known).t().copied();
+    r.data.resize(k * n, 0.0);
+    r.rows = k;
+    for i in 0..known {
+        let row = r.row_mut(i);
+        row[..n.min(i)].fill(0.0);
+        if i < diagonal.len() {
+            row[i] = diagonal[i];
         }
     }
     r

@@ -1,6 +1,7 @@
 //! Symmetric matrices that need not be positive-definite.
 
-use super::matrix::{Matrix, add, dot};
+use super::loops::{along, inner};
+use super::matrix::Matrix;
 
 /// What the lower triangle of A is made into, the exchanges as LAPACK lists them, and the number, from 1 on, of the first pivot
 /// that is zero, or 0. Pivots are single or 2 × 2. (Bunch & Kaufman 1977, *Some stable methods for calculating inertia and
@@ -54,7 +55,7 @@ pub(super) fn ldl(a: &Matrix) -> (Matrix, Vec<i64>, i64) {
             let x = a.row(k)[next..].to_vec();
             let over = 1.0 / a.at(k, k);
             for j in next..n {
-                add(&mut a.row_mut(j)[j..], -over * x[j - next], &x[j - next..]);
+                along(&mut a.row_mut(j)[j..], -over * x[j - next], &x[j - next..]);
             }
             a.row_mut(k)[next..].iter_mut().for_each(|x| *x *= over);
         } else {
@@ -65,8 +66,8 @@ pub(super) fn ldl(a: &Matrix) -> (Matrix, Vec<i64>, i64) {
             for j in 0..n - next {
                 let (u, v) = (scale * (second * x[j] - y[j]), scale * (first * y[j] - x[j]));
                 let row = &mut a.row_mut(next + j)[next + j..];
-                add(row, -u, &x[j..]);
-                add(row, -v, &y[j..]);
+                along(row, -u, &x[j..]);
+                along(row, -v, &y[j..]);
                 a.data[k * n + next + j] = u;
                 a.data[(k + 1) * n + next + j] = v;
             }
@@ -112,7 +113,7 @@ pub(super) fn ldl_solve(ld: &Matrix, pivots: &[i64], mut b: Matrix) -> Matrix {
         for from in k..next {
             for i in next..n {
                 let [x, y] = b.two_rows(from, i);
-                add(y, -l.at(from, i), x);
+                along(y, -l.at(from, i), x);
             }
         }
         if next == k + 1 {
@@ -135,7 +136,7 @@ pub(super) fn ldl_solve(ld: &Matrix, pivots: &[i64], mut b: Matrix) -> Matrix {
         let next = k + width(k);
         for column in x.data.chunks_exact_mut(n.max(1)) {
             for i in k..next {
-                column[i] -= dot(&l.row(i)[next..], &column[next..]);
+                column[i] -= inner(&l.row(i)[next..], &column[next..]);
             }
             let (place, with) = (next - 1, pivots[k].unsigned_abs() as usize - 1);
             column.swap(place, with);

@@ -1,10 +1,14 @@
-//! Matrices of f64 in row-major order, and the loops that decompositions are made of.
+//! Matrices of f64 in row-major order.
 
+use super::loops::{along, largest};
 use crate::cpu::gemm::{self, Product, Start, gemm};
 use std::ops::Range;
 
 /// Columns, or rows, that are worked on together: what one block leaves for the rest is a matrix product.
 pub(super) const BLOCK: usize = 32;
+
+/// Rows and columns of the squares by which matrices are transposed.
+const TURN: usize = 16;
 
 #[derive(Clone, Debug)]
 pub(super) struct Matrix {
@@ -42,16 +46,26 @@ impl Part<'_> {
     }
 
     pub(super) fn copied(self) -> Matrix {
-        let mut y = Matrix::zeros(self.rows, self.cols);
+        let [m, n] = [self.rows, self.cols];
         let [down, right] = self.steps;
-        for (i, row) in y.data.chunks_exact_mut(self.cols.max(1)).enumerate() {
-            let from = &self.data[i * down..];
-            match right {
-                1 => row.copy_from_slice(&from[..self.cols]),
-                _ => row
-                    .iter_mut()
-                    .zip(from.iter().step_by(right))
-                    .for_each(|(y, x)| *y = *x),
+        if right == 1 {
+            let mut data = Vec::with_capacity(m * n);
+            (0..m).for_each(|i| data.extend_from_slice(&self.data[i * down..][..n]));
+            return Matrix {
+                rows: m,
+                cols: n,
+                data,
+            };
+        }
+        let mut y = Matrix::zeros(m, n);
+        // By squares, of which the cache holds what is read and what is written.
+        for i in (0..m).step_by(TURN) {
+            for j in (0..n).step_by(TURN) {
+                for i in i..m.min(i + TURN) {
+                    let to = &mut y.data[i * n..(i + 1) * n][j..n.min(j + TURN)];
+                    let from = self.data[i * down + j * right..].iter().step_by(right);
+                    to.iter_mut().zip(from).for_each(|(y, x)| *y = *x);
+                }
             }
         }
         y
@@ -140,7 +154,7 @@ impl Matrix {
     }
 
     pub(super) fn plus(mut self, c: f64, other: &Matrix) -> Matrix {
-        add(&mut self.data, c, &other.data);
+        along(&mut self.data, c, &other.data);
         self
     }
 
@@ -150,7 +164,8 @@ impl Matrix {
 
     /// These rows, in this order.
     pub(super) fn ordered(&self, order: &[usize]) -> Matrix {
-        let data = order.iter().flat_map(|&i| self.row(i)).copied().collect();
+        let mut data = Vec::with_capacity(order.len() * self.cols);
+        order.iter().for_each(|&i| data.extend_from_slice(self.row(i)));
         Matrix {
             rows: order.len(),
             cols: self.cols,
@@ -202,123 +217,4 @@ pub(super) fn product(a: Part<'_>, b: Part<'_>) -> Matrix {
     let mut y = Matrix::zeros(a.rows, b.cols);
     y.add_product([0, 0], 1.0, a, b);
     y
-}
-
-/// Compiles a function for processors with AVX2, too, and calls what this one can run. All that is to be faster by it
-/// must be inlined.
-macro_rules! levels {
-    ($($(#[$meta:meta])* fn $name:ident($($arg:tt: $t:ty),* $(,)?) $(-> $r:ty)? $body:block)*) => {$(
-        $(#[$meta])*
-        pub(super) fn $name($($arg: $t),*) $(-> $r)? {
-            #[inline(always)]
-            fn body($($arg: $t),*) $(-> $r)? $body
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx2,fma")]
-                fn avx2($($arg: $t),*) $(-> $r)? {
-                    body($($arg),*)
-                }
-                if $crate::cpu::isa::isa() >= $crate::cpu::isa::Isa::Avx2 {
-                    // SAFETY: the processor was found to have these instructions.
-                    return unsafe { avx2($($arg),*) };
-                }
-            }
-            body($($arg),*)
-        }
-    )*};
-}
-pub(super) use levels;
-
-/// Eight sums side by side, so that the loop vectorises.
-#[inline(always)]
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let n = a.len().min(b.len());
-    let (a, b) = (&a[..n], &b[..n]);
-    let (ac, bc) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f64 = ac
-        .remainder()
-        .iter()
-        .zip(bc.remainder())
-        .map(|(a, b)| a * b)
-        .sum();
-    let mut sums = [0.0; 8];
-    for (a, b) in ac.zip(bc) {
-        for k in 0..8 {
-            sums[k] += a[k] * b[k];
-        }
-    }
-    sums.iter().sum::<f64>() + rest
-}
-
-/// y += c x
-#[inline(always)]
-pub(super) fn add(y: &mut [f64], c: f64, x: &[f64]) {
-    y.iter_mut().zip(x).for_each(|(y, x)| *y += c * x);
-}
-
-/// The largest absolute value; unlike with `max`, NaN where any is.
-pub(super) fn largest(x: &[f64]) -> f64 {
-    x.iter().fold(
-        0.0,
-        |m: f64, x| if m.is_nan() || x.abs() <= m { m } else { x.abs() },
-    )
-}
-
-/// √Σx², without overflow on the way.
-#[inline(always)]
-pub(super) fn norm(x: &[f64]) -> f64 {
-    let square = dot(x, x);
-    if square.is_normal() && square < 1e300 && square > 1e-280 {
-        return square.sqrt();
-    }
-    let scale = largest(x);
-    if scale == 0.0 || !scale.is_finite() {
-        return scale;
-    }
-    scale * x.iter().map(|x| (x / scale) * (x / scale)).sum::<f64>().sqrt()
-}
-
-/// Rotations of neighbouring rows that wait until there are many.
-///
-/// They run over some columns at a time, which then stay in the cache. (Van Zee, van de Geijn & Quintana-Ortí 2014,
-/// *Restructuring the tridiagonal and bidiagonal QR algorithms for performance*.)
-#[derive(Default)]
-pub(super) struct Rotations(Vec<(usize, usize, f64, f64)>);
-
-impl Rotations {
-    /// (x, y) ← (c x + s y, c y − s x) of rows `i` and `j` of `rows`, by and by.
-    pub(super) fn turn(&mut self, rows: &mut Matrix, [i, j]: [usize; 2], c: f64, s: f64) {
-        self.0.push((i, j, c, s));
-        if self.0.len() >= 32 * rows.rows.max(BLOCK) {
-            self.finish(rows);
-        }
-    }
-
-    /// Does those that wait.
-    pub(super) fn finish(&mut self, rows: &mut Matrix) {
-        let n = rows.cols;
-        let mut panel = Matrix::zeros(0, 0);
-        for start in (0..n).step_by(2 * BLOCK) {
-            let cols = start..(start + 2 * BLOCK).min(n);
-            panel.cols = cols.len();
-            panel.data.clear();
-            (0..rows.rows).for_each(|i| panel.data.extend(&rows.row(i)[cols.clone()]));
-            turn_all(&mut panel, &self.0);
-            let back = panel.data.chunks_exact(panel.cols);
-            back.enumerate()
-                .for_each(|(i, row)| rows.row_mut(i)[cols.clone()].copy_from_slice(row));
-        }
-        self.0.clear();
-    }
-}
-
-levels! {
-    fn turn_all(rows: &mut Matrix, rotations: &[(usize, usize, f64, f64)]) {
-        for &(i, j, c, s) in rotations {
-            let [x, y] = rows.two_rows(i, j);
-            for (x, y) in x.iter_mut().zip(y) {
-                (*x, *y) = (c * *x + s * *y, c * *y - s * *x);
-            }
-        }
-    }
 }

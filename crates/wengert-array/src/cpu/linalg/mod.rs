@@ -6,12 +6,17 @@
 //!
 //! Nothing here fails: what has no answer is NaN, and what called decides what to say about it.
 
+mod divide;
 mod eigen;
 mod exponential;
 mod factor;
 mod householder;
 mod indefinite;
+mod least;
+mod loops;
 mod matrix;
+mod rotations;
+mod secular;
 mod singular;
 #[cfg(test)]
 mod tests;
@@ -161,9 +166,31 @@ pub fn cofactor(a: &Array) -> Array {
 pub fn pinv(a: &Array, atol: f64, rtol: f64) -> Array {
     let (m, n) = (a.shape()[a.rank() - 2], a.shape()[a.rank() - 1]);
     let parts = each(matrices(a), 30 * m * n * m.min(n), |a| {
-        singular::pinv(a, atol, rtol).data
+        least::solve(a, Matrix::identity(m), atol, rtol).0.data
     });
     stacked(parts, &batch(a.shape()), &[n, m], a.dtype())
+}
+
+/// The smallest X [.., n, r] of those that make ‖A X − B‖ smallest, for A [.., m, n] and B [.., m, r], and the rank of A, i64 [..]. The
+/// leading dimensions of both broadcast to `lead`. Singular values up to `rtol` times the largest of a matrix count as 0.
+pub fn least_squares(a: &Array, b: &Array, lead: &Shape, rtol: f64) -> (Array, Array) {
+    let (m, n, r) = (
+        a.shape()[a.rank() - 2],
+        a.shape()[a.rank() - 1],
+        b.shape()[b.rank() - 1],
+    );
+    let spread = |x: &Array, tail: [usize; 2]| {
+        matrices(&x.broadcast_to(&lead.iter().copied().chain(tail).collect::<Shape>()))
+    };
+    let all: Vec<_> = spread(a, [m, n]).into_iter().zip(spread(b, [m, r])).collect();
+    let parts = each(all, 2 * m * n * (m.min(n) + r), |(a, b)| {
+        least::solve(a, b, 0.0, rtol)
+    });
+    let (x, ranks): (Vec<_>, Vec<_>) = parts.into_iter().map(|(x, rank)| (x.data, rank as i64)).unzip();
+    (
+        stacked(x, lead, &[n, r], a.dtype()),
+        Array::from_slice(&ranks, lead.clone()),
+    )
 }
 
 /// e^A for A [.., n, n].
@@ -253,17 +280,43 @@ pub fn ldl_solve(ld: &Array, pivots: &Array, b: &Array, lead: &Shape) -> Array {
     stacked(parts, lead, &[n, r], b.dtype())
 }
 
-/// The eigenvalues [.., n], in ascending order, and orthonormal eigenvectors, the columns of [.., n, n], of symmetric
-/// matrices, of which the mean with their transposes is taken. NaN where an element is not finite.
-pub fn eigh(a: &Array) -> (Array, Array) {
+/// Which elements say what a symmetric matrix is.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Triangle {
+    /// The upper ones.
+    Upper,
+    /// The lower ones.
+    Lower,
+    /// All: the mean with the transpose is taken.
+    Both,
+}
+
+/// The eigenvalues [.., n], in ascending order, of symmetric matrices, and with `vectors` orthonormal eigenvectors, the columns of
+/// [.., n, n]. NaN where an element is not finite.
+pub fn eigh(a: &Array, from: Triangle, vectors: bool) -> (Array, Option<Array>) {
     let n = a.shape()[a.rank() - 1];
-    let parts = each(matrices(a), 9 * n * n * n, eigen::eigh);
+    let parts = each(matrices(a), 9 * n * n * n, |a| {
+        let a = match from {
+            Triangle::Upper => a,
+            Triangle::Lower => a.transposed(),
+            Triangle::Both => a.symmetric(),
+        };
+        let (w, v) = eigen::eigh(a, vectors);
+        (w, if vectors { v.transposed().data } else { Vec::new() })
+    });
     let lead = batch(a.shape());
-    let (w, v): (Vec<_>, Vec<_>) = parts.into_iter().map(|(w, v)| (w, v.transposed().data)).unzip();
+    let (w, v): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
     (
         stacked(w, &lead, &[n], a.dtype()),
-        stacked(v, &lead, &[n, n], a.dtype()),
+        vectors.then(|| stacked(v, &lead, &[n, n], a.dtype())),
     )
+}
+
+/// The singular values [.., k] in descending order, for A [.., m, n]; k is the smaller of m and n. NaN where an element is not finite.
+pub fn svdvals(a: &Array) -> Array {
+    let (m, n) = (a.shape()[a.rank() - 2], a.shape()[a.rank() - 1]);
+    let parts = each(matrices(a), 6 * m * n * m.min(n), singular::values);
+    stacked(parts, &batch(a.shape()), &[m.min(n)], a.dtype())
 }
 
 /// U [.., m, k], the singular values [.., k] in descending order, and Vᵀ [.., k, n] of A = U S Vᵀ, for A [.., m, n]; k is

@@ -2,7 +2,36 @@
 
 use super::factor::{is_odd, lu, lu_solve};
 use super::householder::{Reflections, factor, reflection, upper};
-use super::matrix::{Matrix, Rotations, add, dot, levels, product};
+use super::loops::{along, dot, four, inner, length, levels};
+use super::matrix::{Matrix, product};
+use super::rotations::Rotations;
+use crate::cpu::vector::Vector;
+
+/// Singular values in descending order, NaN where an element is not finite or no iteration ends.
+pub(super) fn values(a: Matrix) -> Vec<f64> {
+    let k = a.rows.min(a.cols);
+    let mut a = if a.rows < a.cols { a.transposed() } else { a };
+    let scale = a.largest();
+    if !scale.is_finite() {
+        return vec![f64::NAN; k];
+    }
+    if scale > 0.0 {
+        a.data.iter_mut().for_each(|x| *x /= scale);
+    }
+    if a.rows > k {
+        let (q, diagonal) = factor(a.transposed());
+        a = upper(&q, &diagonal, k);
+    }
+    let (mut d, mut e, ..) = bidiagonal(a);
+    let mut none = [Matrix::zeros(k, 0), Matrix::zeros(k, 0)];
+    let [u, v] = &mut none;
+    if diagonalise(&mut d, &mut e, u, v).is_none() {
+        return vec![f64::NAN; k];
+    }
+    let mut values: Vec<f64> = d.iter().map(|d| d.abs() * scale).collect();
+    values.sort_by(|x, y| y.total_cmp(x));
+    values
+}
 
 /// U as rows, singular values in descending order, and V as rows.
 ///
@@ -78,27 +107,45 @@ fn square(a: Matrix) -> Option<(Matrix, Vec<f64>, Matrix)> {
     Some((u, s, v))
 }
 
-/// Diagonal and upper off-diagonal of B, and U and V, of A = U B Vᵀ. (Golub & Van Loan, 5.4.8.)
+/// Diagonal and upper off-diagonal of B, and U and V, of A = U B Vᵀ.
+///
+/// What a column's reflections do to the rest of A waits for the next column, whose left reflection needs the whole of A anyway.
+/// (Howell, Demmel, Fulton, Hammarling & Marmol 2008, *Cache efficient bidiagonalization using BLAS 2.5 operators*.)
 fn bidiagonal(mut a: Matrix) -> (Vec<f64>, Vec<f64>, Reflections, Reflections) {
     let n = a.rows;
     let (mut d, mut e) = (vec![0.0; n], vec![0.0; n.saturating_sub(1)]);
     let mut lefts = Matrix::zeros(n, n);
     let (mut left_taus, mut right_taus) = (vec![0.0; n], vec![0.0; n.saturating_sub(1)]);
+    // A is still to become A − p wᵀ − r vᵀ.
+    let [mut p, mut r, mut w, mut v] = [(); 4].map(|()| vec![0.0; n]);
     for k in 0..n {
         let u = &mut lefts.row_mut(k)[k..];
-        (k..n).for_each(|i| u[i - k] = a.at(i, k));
-        (left_taus[k], d[k]) = reflection(u);
+        (k..n).for_each(|i| u[i - k] = a.at(i, k) - p[i] * w[k] - r[i] * v[k]);
+        (left_taus[k], d[k]) = reflect(u);
         if k + 1 == n {
             break;
         }
         let (u, tau) = (&lefts.row(k)[k..], left_taus[k]);
-        let mut w = vec![0.0; n - k - 1];
-        combine(&a, k, u, &mut w);
+        let mut sum = vec![0.0; n - k - 1];
+        update_and_combine(
+            &mut a,
+            k,
+            [&p[k..], &r[k..]],
+            [&w[k + 1..], &v[k + 1..]],
+            u,
+            &mut sum,
+        );
+        w[k + 1..].copy_from_slice(&sum);
         let row = &mut a.row_mut(k)[k + 1..];
-        add(row, -tau, &w);
-        (right_taus[k], e[k]) = reflection(row);
-        let v = row.to_vec();
-        reflect_both(&mut a, k + 1, [&u[1..], &w], tau, &v, right_taus[k]);
+        along(row, -tau, &sum);
+        (right_taus[k], e[k]) = reflect(row);
+        v[k + 1..].copy_from_slice(row);
+        products(&a, k + 1, &v[k + 1..], &mut r[k + 1..]);
+        let (sigma, both) = (right_taus[k], inner(&sum, &v[k + 1..]));
+        for i in k + 1..n {
+            p[i] = tau * u[i - k];
+            r[i] = sigma * (r[i] - p[i] * both);
+        }
     }
     let right = Reflections {
         v: a,
@@ -114,36 +161,84 @@ fn bidiagonal(mut a: Matrix) -> (Vec<f64>, Vec<f64>, Reflections, Reflections) {
 }
 
 levels! {
-    /// Σ uᵢ aᵢ over the rows from `k` on, in the columns after k.
-    fn combine(a: &Matrix, k: usize, u: &[f64], sum: &mut [f64]) {
-        // Four rows at a time, so that the sum is read and written less often.
-        let four = u.len() / 4 * 4;
-        for i in (0..four).step_by(4) {
-            let [p, q, r, s] = [0, 1, 2, 3].map(|j| &a.row(k + i + j)[k + 1..]);
-            let [up, uq, ur, us] = [0, 1, 2, 3].map(|j| u[i + j]);
-            for ((((y, p), q), r), s) in sum.iter_mut().zip(p).zip(q).zip(r).zip(s) {
-                *y += (up * p + uq * q) + (ur * r + us * s);
-            }
-        }
-        for i in four..u.len() {
-            add(sum, u[i], &a.row(k + i)[k + 1..]);
+    fn reflect<V>(x: &mut [f64]) -> (f64, f64) {
+        reflection::<V>(x)
+    }
+
+    /// A ← A − p wᵀ − r vᵀ from row `k` on and in the columns after k, and the sum of what the rows then are times u.
+    fn update_and_combine<V>(a: &mut Matrix, k: usize, [p, r]: [&[f64]; 2], [w, v]: [&[f64]; 2], u: &[f64], sum: &mut [f64]) {
+        let n = a.cols;
+        let mut i = 0;
+        while i < u.len() {
+            let left = &mut a.data[(k + i) * n..];
+            let terms = |i: usize| [-p[i], -r[i], u[i]];
+            i += if u.len() - i >= 4 {
+                let terms = [0, 1, 2, 3].map(|r| terms(i + r));
+                update_rows::<V, 4>(&mut left[..4 * n], k + 1, terms, [w, v], sum)
+            } else {
+                update_rows::<V, 1>(&mut left[..n], k + 1, [terms(i)], [w, v], sum)
+            };
         }
     }
 
-    /// A ← (A − τ u wᵀ)(I − σ v vᵀ) from row and column `from` on.
-    fn reflect_both(a: &mut Matrix, from: usize, [u, w]: [&[f64]; 2], tau: f64, v: &[f64], sigma: f64) {
-        for i in from..a.rows {
-            let row = &mut a.row_mut(i)[from..];
-            add(row, -tau * u[i - from], w);
-            let c = -sigma * dot(row, v);
-            add(row, c, v);
+    /// The products of the rows from row and column `from` on with x.
+    fn products<V>(a: &Matrix, from: usize, x: &[f64], y: &mut [f64]) {
+        let row = |i: usize| &a.row(from + i)[from..];
+        let whole = y.len() / 4 * 4;
+        for i in (0..whole).step_by(4) {
+            let rows = [0, 1, 2, 3].map(|r| row(i + r));
+            y[i..i + 4].copy_from_slice(&four::<V>(rows, Some(x), None));
+        }
+        (whole..y.len()).for_each(|i| y[i] = dot::<V>(row(i), x));
+    }
+}
+
+/// Rows ← rows + p wᵀ + r vᵀ in the columns from `from` on, and the sum of what they then are times u; `terms` are p, r and u. Gives the
+/// number of rows.
+#[inline(always)]
+fn update_rows<V: Vector<C = f64>, const N: usize>(
+    rows: &mut [f64],
+    from: usize,
+    terms: [[f64; 3]; N],
+    [w, v]: [&[f64]; 2],
+    sum: &mut [f64],
+) -> usize {
+    let (step, count) = (rows.len() / N, sum.len());
+    assert!(from + count == step && w.len() == count && v.len() == count);
+    let mut by = [[V::splat(0.0); 3]; N];
+    for (by, terms) in by.iter_mut().zip(&terms) {
+        (0..3).for_each(|k| by[k] = V::splat(terms[k]));
+    }
+    let mut j = 0;
+    // SAFETY: the vectors, and the rows from there on, have so many elements.
+    unsafe {
+        while j + V::LANES <= count {
+            let (w, v) = (V::load(w.as_ptr().add(j)), V::load(v.as_ptr().add(j)));
+            let to = sum.as_mut_ptr().add(j);
+            let mut y = V::load(to);
+            for (i, [p, r, u]) in by.into_iter().enumerate() {
+                let at = rows.as_mut_ptr().add(i * step + from + j);
+                let x = r.mul_add(v, p.mul_add(w, V::load(at)));
+                x.store(at, false);
+                y = x.mul_add(u, y);
+            }
+            y.store(to, false);
+            j += V::LANES;
         }
     }
+    for j in j..count {
+        for (i, [p, r, u]) in terms.into_iter().enumerate() {
+            let x = &mut rows[i * step + from + j];
+            *x += p * w[j] + r * v[j];
+            sum[j] += u * *x;
+        }
+    }
+    N
 }
 
 /// c, s and r of the rotation that takes (x, y) to (r, 0).
 fn rotation(x: f64, y: f64) -> (f64, f64, f64) {
-    let r = x.hypot(y);
+    let r = length(x, y);
     if r == 0.0 {
         (1.0, 0.0, 0.0)
     } else {
@@ -217,7 +312,7 @@ fn diagonalise(d: &mut [f64], e: &mut [f64], u: &mut Matrix, v: &mut Matrix) -> 
             (y, e[k]) = (c * d[k] + s * e[k], c * e[k] - s * d[k]);
             z = s * d[k + 1];
             d[k + 1] *= c;
-            vs.turn(v, [k, k + 1], c, s);
+            vs.turn(v, [k + 1, k], c, -s);
             let (c, s, r) = rotation(y, z);
             d[k] = r;
             (y, d[k + 1]) = (c * e[k] + s * d[k + 1], c * d[k + 1] - s * e[k]);
@@ -225,7 +320,7 @@ fn diagonalise(d: &mut [f64], e: &mut [f64], u: &mut Matrix, v: &mut Matrix) -> 
                 z = s * e[k + 1];
                 e[k + 1] *= c;
             }
-            us.turn(u, [k, k + 1], c, s);
+            us.turn(u, [k + 1, k], c, -s);
         }
         e[end - 1] = y;
     }
@@ -267,11 +362,4 @@ fn outer_sum(u: &Matrix, v: &Matrix, c: impl Fn(usize) -> f64) -> Matrix {
         scaled.row_mut(k).iter_mut().for_each(|x| *x *= c);
     }
     product(scaled.whole().t(), v.whole())
-}
-
-/// Σ vᵢ uᵢᵀ / sᵢ over the singular values that count.
-pub(super) fn pinv(a: Matrix, atol: f64, rtol: f64) -> Matrix {
-    let (u, s, v) = svd(a, false);
-    let least = atol.max(rtol * s.first().copied().unwrap_or(0.0));
-    outer_sum(&v, &u, |i| if s[i] <= least { 0.0 } else { 1.0 / s[i] })
 }

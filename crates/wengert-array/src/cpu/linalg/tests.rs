@@ -129,7 +129,7 @@ fn eigh_diagonalises() {
         for (name, a) in hard(m, m) {
             println!("{name} {m}");
             let a = a.symmetric();
-            let (w, v) = eigen::eigh(a.clone());
+            let (w, v) = eigen::eigh(a.clone(), true);
             assert!(w.windows(2).all(|w| w[0] <= w[1]), "{w:?}");
             orthonormal_columns(&v);
             let mut scaled = v.clone();
@@ -140,6 +140,129 @@ fn eigh_diagonalises() {
 }
 
 #[test]
+fn values_alone_are_those_that_come_with_vectors() {
+    for (m, n) in SIZES {
+        for (name, a) in hard(m, n) {
+            println!("{name} {m} × {n}");
+            let (_, s, _) = singular::svd(a.clone(), false);
+            let alone = singular::values(a.clone());
+            let close = |x: &[f64], y: &[f64], scale: f64| {
+                assert_eq!(x.len(), y.len());
+                let bound = 1e-14 * (m + n) as f64 * scale;
+                assert!(
+                    x.iter().zip(y).all(|(x, y)| (x - y).abs() <= bound),
+                    "{x:?}, {y:?}"
+                );
+            };
+            close(&s, &alone, a.largest());
+            if m == n {
+                let a = a.symmetric();
+                let (w, _) = eigen::eigh(a.clone(), true);
+                close(&w, &eigen::eigh(a.clone(), false).0, a.largest());
+            }
+        }
+    }
+}
+
+/// Diagonals of tridiagonal matrices on which methods that divide stumble, and what is beside them.
+fn tridiagonals(n: usize) -> Vec<(&'static str, Vec<f64>, Vec<f64>)> {
+    let of = |f: &dyn Fn(usize) -> f64| (0..n).map(f).collect::<Vec<_>>();
+    let noise = random(11, &[2, n]).to_vec::<f64>();
+    vec![
+        ("random", noise[..n].to_vec(), noise[n..].to_vec()),
+        ("second differences", of(&|_| 2.0), of(&|_| -1.0)),
+        ("diagonal", noise[..n].to_vec(), of(&|_| 0.0)),
+        // Pairs of eigenvalues that agree to rounding.
+        (
+            "Wilkinson's",
+            of(&|i| (i as f64 - (n / 2) as f64).abs()),
+            of(&|_| 1.0),
+        ),
+        (
+            "copies of Wilkinson's, glued",
+            of(&|i| ((i % 21) as f64 - 10.0).abs()),
+            of(&|i| if i % 21 == 20 { 1e-10 } else { 1.0 }),
+        ),
+        (
+            "graded",
+            of(&|i| 10f64.powi(-(i as i32) / 4)),
+            of(&|i| 10f64.powi(-(i as i32) / 4 - 1)),
+        ),
+        (
+            "halves apart",
+            noise[..n].to_vec(),
+            of(&|i| if i + 1 == n / 2 { 0.0 } else { noise[n + i] }),
+        ),
+        ("tiny beside", noise[..n].to_vec(), of(&|_| 1e-17)),
+        ("none on the diagonal", of(&|_| 0.0), noise[n..].to_vec()),
+    ]
+}
+
+#[test]
+fn divided_matrices_have_the_eigenvalues_of_whole_ones() {
+    use divide::Want;
+    for n in [33, 64, 65, 130, 200] {
+        for (name, d, e) in tridiagonals(n) {
+            println!("{name} {n}");
+            let (values, rows) = divide::eigen(&d, &e, Want::All).unwrap();
+            let mut t = Matrix::zeros(n, n);
+            for i in 0..n {
+                t.data[i * n + i] = d[i];
+                if i + 1 < n {
+                    (t.data[i * n + i + 1], t.data[(i + 1) * n + i]) = (e[i], e[i]);
+                }
+            }
+            let size = t.largest();
+            orthonormal_columns(&rows.transposed());
+            let mut scaled = rows.clone();
+            (0..n).for_each(|i| scaled.row_mut(i).iter_mut().for_each(|x| *x *= values[i]));
+            near(&rows.transposed().times(&scaled), &t, size);
+            let (mut steps, mut none) = (d.clone(), Matrix::zeros(n, 0));
+            assert!(eigen::diagonalise(&mut steps, e.clone(), &mut none));
+            steps.sort_by(f64::total_cmp);
+            let alone = divide::eigen(&d, &e, Want::Nothing).unwrap().0;
+            for ((x, y), z) in values.iter().zip(&steps).zip(&alone) {
+                let bound = 1e-14 * (n as f64) * size;
+                assert!((x - y).abs() <= bound && (x - z).abs() <= bound, "{x} {y} {z}");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_triangle_that_is_named_is_read() {
+    let (n, a) = (40, matrix(&random(6, &[40, 40])).symmetric());
+    let number = |a: &Matrix| Array::from_slice(&a.data, [n, n]);
+    let want = eigh(&number(&a), Triangle::Both, false).0.to_vec::<f64>();
+    for from in [Triangle::Lower, Triangle::Upper] {
+        let mut other = a.clone();
+        for i in 0..n * n {
+            if (i / n > i % n && from == Triangle::Upper) || (i / n < i % n && from == Triangle::Lower) {
+                other.data[i] = 1e280;
+            }
+        }
+        for vectors in [false, true] {
+            let got = eigh(&number(&other), from, vectors).0.to_vec::<f64>();
+            assert!(
+                got.iter().zip(&want).all(|(x, y)| (x - y).abs() < 1e-12),
+                "{got:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn threads_change_no_bit() {
+    let a = random(2, &[150, 150]);
+    let all = threads::with_each(&[1, 2, 5], || {
+        let (w, v) = eigh(&a, Triangle::Both, true);
+        let (u, s, vt) = svd(&a, false);
+        [w, v.unwrap(), u, s, vt].map(|x| x.to_vec::<f64>())
+    });
+    assert!(all.windows(2).all(|two| two[0] == two[1]));
+}
+
+#[test]
 fn larger_ones_converge() {
     let a = matrix(&random(3, &[120, 90]));
     let (u, s, v) = singular::svd(a.clone(), false);
@@ -147,7 +270,7 @@ fn larger_ones_converge() {
     (0..90).for_each(|i| scaled.row_mut(i).iter_mut().for_each(|x| *x *= s[i]));
     near(&u.transposed().times(&scaled), &a, a.largest());
     let gram = a.transposed().times(&a);
-    let (w, q) = eigen::eigh(gram.clone());
+    let (w, q) = eigen::eigh(gram.clone(), true);
     orthonormal_columns(&q);
     // Two ways to the same numbers.
     for (s, w) in s.iter().zip(w.iter().rev()) {
@@ -159,7 +282,7 @@ fn larger_ones_converge() {
 fn many_eigenvalues_that_are_rounding_errors_are_found() {
     let a = matrix(&random(3, &[200, 100]));
     let gram = a.times(&a.transposed());
-    let (w, v) = eigen::eigh(gram.clone());
+    let (w, v) = eigen::eigh(gram.clone(), true);
     orthonormal_columns(&v);
     assert!(w[..100].iter().all(|w| w.abs() < 1e-12 * gram.largest()) && w[100] > 1e-3);
     let (u, s, _) = singular::svd(gram.clone(), false);
@@ -238,7 +361,13 @@ fn what_has_no_answer_is_nan() {
     let nan = Array::from_slice(&[1.0, f64::NAN, 0.0, 2.0], [2, 2]);
     let infinite = Array::from_slice(&[1.0, f64::INFINITY, 0.0, 2.0], [2, 2]);
     for a in [nan, infinite] {
-        assert!(eigh(&a).0.to_vec::<f64>().iter().all(|x| x.is_nan()));
+        assert!(
+            eigh(&a, Triangle::Both, true)
+                .0
+                .to_vec::<f64>()
+                .iter()
+                .all(|x| x.is_nan())
+        );
         assert!(svd(&a, true).1.to_vec::<f64>().iter().all(|x| x.is_nan()));
         assert!(matrix_exp(&a).to_vec::<f64>().iter().all(|x| x.is_nan()));
     }
@@ -285,13 +414,63 @@ fn the_pseudo_inverse_keeps_its_four_rules() {
                 continue;
             }
             println!("{name} {m} × {n}");
-            let p = singular::pinv(a.clone(), 0.0, 1e-12);
+            let (p, rank) = least::solve(a.clone(), Matrix::identity(m), 0.0, 1e-12);
+            let (_, s, _) = singular::svd(a.clone(), false);
+            assert_eq!(rank, s.iter().filter(|x| **x > 1e-12 * s[0]).count());
             let (ap, pa) = (a.times(&p), p.times(&a));
             let scale = 1.0 + 100.0 * a.largest() * p.largest();
             near(&ap.times(&a), &a, scale * a.largest());
             near(&pa.times(&p), &p, scale * (1.0 + p.largest()));
             near(&ap, &ap.transposed(), scale);
             near(&pa, &pa.transposed(), scale);
+        }
+    }
+}
+
+#[test]
+fn least_squares_leave_what_no_column_reaches() {
+    for (m, n) in SIZES {
+        for (name, a) in hard(m, n) {
+            println!("{name} {m} × {n}");
+            if matches!(name, "tiny" | "huge" | "graded" | "hilbert" | "column-graded") {
+                continue;
+            }
+            let b = matrix(&random(8, &[m, 3]));
+            let (x, rank) = least::solve(a.clone(), b.clone(), 0.0, 1e-12);
+            let scale = 100.0 * (1.0 + a.largest() * x.largest());
+            let left = a.times(&x).plus(-1.0, &b);
+            near(
+                &a.transposed().times(&left),
+                &Matrix::zeros(n, 3),
+                scale * a.largest(),
+            );
+            // The smallest lies in what the rows span.
+            let (_, _, v) = singular::svd(a.clone(), false);
+            let basis = v.top(rank);
+            near(
+                &basis.transposed().times(&basis.times(&x)),
+                &x,
+                scale * (1.0 + x.largest()),
+            );
+        }
+    }
+}
+
+#[test]
+fn ranks_are_those_of_singular_values() {
+    // The last singular value beside and far from the size at which it counts.
+    for last in [1e-3, 1e-5, 2e-6, 1.01e-6, 0.99e-6, 5e-7, 1e-9, 0.0] {
+        for [m, n] in [[30, 30], [50, 30], [30, 50]] {
+            let (u, _, v) = singular::svd(matrix(&random(12, &[m, n])), false);
+            let mut scaled = v;
+            for i in 0..30 {
+                let s = if i == 29 { last } else { 1.0 / (1 + i) as f64 };
+                scaled.row_mut(i).iter_mut().for_each(|x| *x *= s);
+            }
+            let a = u.transposed().times(&scaled);
+            let b = matrix(&random(13, &[m, 1]));
+            let rank = least::solve(a, b, 0.0, 1e-6).1;
+            assert_eq!(rank, if last > 1e-6 { 30 } else { 29 }, "{last:e} {m} × {n}");
         }
     }
 }
@@ -322,10 +501,10 @@ fn exponentials_of_small_and_large_matrices() {
 fn stacks_are_matrices_one_by_one_in_any_layout() {
     let a = random(5, &[2, 3, 4, 4]);
     let turned = a.permute(&[1, 0, 3, 2]);
-    let (w, _) = eigh(&turned);
+    let (w, _) = eigh(&turned, Triangle::Both, true);
     assert_eq!(w.shape().dims(), [3, 2, 4]);
     let one = turned.slice(0, 2, 1, 1).slice(1, 1, 1, 1).reshape([4, 4]);
-    let (alone, _) = eigh(&one);
+    let (alone, _) = eigh(&one, Triangle::Both, true);
     assert_eq!(w.to_vec::<f64>()[20..24], alone.to_vec::<f64>()[..]);
     let single = a.cast(DType::F32);
     assert_eq!(qr(&single, false).0.dtype(), DType::F32);

@@ -360,7 +360,7 @@ def pinv(A, rcond=None, *, atol=None, rtol=None, hermitian=False, out=None):
 def lstsq(A, B, rcond=None, *, driver=None):
     """X that makes ‖A X − B‖ smallest, the residuals, the rank and the singular values of A.
 
-    By the pseudo-inverse, whatever `driver` says: so matrices of any rank are served. What LAPACK's driver of that name does not
+    By a QR decomposition or, where a matrix has not full rank, singular values, whatever `driver` says: so matrices of any rank are served. What LAPACK's driver of that name does not
     tell is empty, as in PyTorch: of "gelsy", the default, the residuals and the singular values; of "gels" the rank and the
     singular values.
 
@@ -373,13 +373,13 @@ def lstsq(A, B, rcond=None, *, driver=None):
     driver = "gelsy" if driver is None else driver
     if driver not in ("gels", "gelsy", "gelsd", "gelss"):
         raise _C.ArgumentError(f"lstsq: driver is 'gels', 'gelsy', 'gelsd' or 'gelss', and not {driver!r}")
-    y = _C._linalg_lstsq(A, B, _float(rcond))
+    y = _C._linalg_lstsq(A, B, _float(rcond), driver in ("gelsd", "gelss"))
     nothing = lambda t: t.reshape(-1)[:0]  # noqa: E731
     return type(y)(
         y.solution,
         nothing(y.residuals) if driver == "gelsy" else y.residuals,
         nothing(y.rank) if driver == "gels" else y.rank,
-        y.singular_values if driver in ("gelsd", "gelss") else nothing(y.singular_values),
+        y.singular_values,
     )
 
 

@@ -2,9 +2,10 @@
 
 use super::cholesky::symmetric;
 use super::*;
-use crate::autograd::Ctx;
+use crate::autograd::{Ctx, is_recording};
 use crate::op::{Extra, Fixed, Sample, Saves};
 use wengert_array::Meta;
+use wengert_array::kernels::Triangle;
 
 /// Eigenvalues w, ascending, and eigenvectors V as columns, end to end, of the mean A = V diag(w) Vᵀ of x and xᵀ.
 ///
@@ -23,7 +24,8 @@ impl Op for Eigh {
         Ok(x.with_shape(with_last(x.shape, &[n + n * n])))
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
-        let (w, v) = kernels::eigh(&x);
+        let (w, v) = kernels::eigh(&x, Triangle::Both, true);
+        let v = v.expect("vectors were asked for");
         pack(&Shape::new(&y.shape[..y.shape.rank() - 1]), &[w, v])
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
@@ -47,15 +49,25 @@ impl Op for Eigh {
     }
 }
 
-/// Eigenvalues and eigenvectors of the matrix that a triangle stands for.
+/// Eigenvalues and, unless they are neither asked for nor needed for a gradient, eigenvectors of the matrix that a triangle
+/// stands for.
 #[track_caller]
-fn decompose(op: &str, x: &Tensor, upper: bool) -> [Tensor; 2] {
+fn decompose(op: &str, x: &Tensor, upper: bool, vectors: bool) -> (Tensor, Option<Tensor>) {
     finite(op, x);
+    let value = x.array();
+    if !(x.requires_grad() && is_recording()) && square(op, &In::from(&value)).is_ok() {
+        let from = if upper { Triangle::Upper } else { Triangle::Lower };
+        let (w, v) = kernels::eigh(&value, from, vectors);
+        let w = Tensor::constant(w);
+        found(op, &w);
+        return (w, v.map(Tensor::constant));
+    }
     let y = Eigh.apply([&symmetric(x, upper)]);
     found(op, &y);
     let shape = x.shape();
     let n = shape[shape.rank() - 1];
-    unpack(&y, [&[n], &[n, n]])
+    let [w, v] = unpack(&y, [&[n], &[n, n]]);
+    (w, Some(v))
 }
 
 /// The eigenvalues of symmetric matrices, ascending, and orthonormal eigenvectors as columns: A = V diag(w) Vᵀ. Only the
@@ -76,8 +88,8 @@ fn decompose(op: &str, x: &Tensor, upper: bool) -> [Tensor; 2] {
 /// If the matrices are not square, or an element is not finite.
 #[track_caller]
 pub fn eigh(x: &Tensor, upper: bool) -> (Tensor, Tensor) {
-    let [w, v] = decompose("eigh", x, upper);
-    (w, v)
+    let (w, v) = decompose("eigh", x, upper, true);
+    (w, v.expect("vectors were asked for"))
 }
 
 /// The eigenvalues that [`eigh`] gives.
@@ -86,8 +98,7 @@ pub fn eigh(x: &Tensor, upper: bool) -> (Tensor, Tensor) {
 /// As [`eigh`].
 #[track_caller]
 pub fn eigvalsh(x: &Tensor, upper: bool) -> Tensor {
-    let [w, _] = decompose("eigvalsh", x, upper);
-    w
+    decompose("eigvalsh", x, upper, false).0
 }
 
 contract! { eigh: Eigh }

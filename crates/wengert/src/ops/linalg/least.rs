@@ -31,12 +31,7 @@ impl Op for Pinv {
         kernels::pinv(&x, self.atol, self.rtol)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
-        let (x, y) = (cx.x(0), cx.y());
-        let (yt, dt) = (mt(&y), mt(&dy));
-        let right = dt.matmul(&y).matmul(&yt);
-        let left = yt.matmul(&y).matmul(&dt);
-        let dx = &right - x.matmul(&y.matmul(&right)) + &left - left.matmul(&y).matmul(&x);
-        [Some(dx - yt.matmul(&dy).matmul(&yt))]
+        [Some(pinv_slope(&cx.x(0), &cx.y(), &dy))]
     }
     fn complex(&self) -> Complex<Self> {
         Complex::Made(|op: &Self, [x]: [Tensor; 1]| {
@@ -53,6 +48,64 @@ impl Op for Pinv {
             Sample::new(op(), [a]).gives([0.5, 0.0, 0.0, 0.0, 0.25, 0.0]),
             Sample::new(op(), [sample(4, 2)]),
             Sample::new(op(), [sample(4, 3).reshape([2, 2, 3])]),
+        ]
+    }
+}
+
+/// The gradient of the pseudo-inverse y of x.
+fn pinv_slope(x: &Tensor, y: &Tensor, dy: &Tensor) -> Tensor {
+    let (yt, dt) = (mt(y), mt(dy));
+    let right = dt.matmul(y).matmul(&yt);
+    let left = yt.matmul(y).matmul(&dt);
+    let dx = &right - x.matmul(&y.matmul(&right)) + &left - left.matmul(y).matmul(x);
+    dx - yt.matmul(dy).matmul(&yt)
+}
+
+/// The smallest X of those that make ‖A X − B‖ smallest, and the rank of A, which has no gradient, end to end; dB = A⁺ᵀ dX, and dA
+/// is what [`Pinv`] makes of dX Bᵀ, since X = A⁺ B.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// Singular values up to this part of the largest count as 0.
+    pub rtol: f64,
+}
+
+impl Op for Fit {
+    type Inputs = Fixed<2>;
+    const NAME: &'static str = "lstsq";
+    const SAVES: &'static [Saves] = &[Saves::x(0).and(Saves::x(1)), Saves::x(0)];
+    const PRECISION: Precision = Precision::Full;
+    fn infer(&self, [a, b]: [In<'_>; 2]) -> Result<Meta> {
+        let ([m, n], [rows, r]) = (matrix("lstsq", &a)?, matrix("lstsq", &b)?);
+        let lead = batch(a.shape).broadcast(&batch(b.shape));
+        let Some(lead) = lead.filter(|_| m == rows) else {
+            let message = format!("cannot fit {} X to {}", a.shape, b.shape);
+            return Err(Error::new(ErrorKind::Shape, "lstsq", message)
+                .note("both must have as many rows, and leading dimensions must broadcast"));
+        };
+        Ok(a.with_shape(lead.iter().copied().chain([n * r + 1]).collect::<Shape>()))
+    }
+    fn forward(&self, [a, b]: [Array; 2], y: &Meta, _: &mut Extra) -> Array {
+        let lead = Shape::new(&y.shape[..y.shape.rank() - 1]);
+        let (x, rank) = kernels::least_squares(&a, &b, &lead, self.rtol);
+        pack(&lead, &[x, rank.cast(y.dtype).unsqueeze(lead.rank())])
+    }
+    fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 2] {
+        let [n, r] = [cx.meta(0), cx.meta(1)].map(|meta| meta.shape[meta.shape.rank() - 1]);
+        let [dx, _] = unpack(&dy, [&[n, r], &[1]]);
+        let a = cx.x(0);
+        let rtol = self.rtol;
+        let inverse = Pinv { atol: 0.0, rtol }.apply([&a]);
+        let da = cx.grad(0, || pinv_slope(&a, &inverse, &dx.matmul(&mt(&cx.x(1)))));
+        [da, Some(mt(&inverse).matmul(&dx))]
+    }
+    fn samples() -> Vec<Sample<Self>> {
+        let op = || Fit { rtol: 1e-10 };
+        let a = Array::from_slice(&[2.0, 0.0, 0.0, 4.0, 0.0, 0.0], [3, 2]);
+        let b = Array::from_slice(&[2.0, 2.0, 5.0], [3, 1]);
+        vec![
+            Sample::new(op(), [a, b]).gives([1.0, 0.5, 2.0]),
+            Sample::new(op(), [sample(2, 4), sample(2, 3)]),
+            Sample::new(op(), [sample(4, 3).reshape([2, 2, 3]), sample(2, 2)]),
         ]
     }
 }
@@ -104,8 +157,6 @@ pub struct LeastSquares {
     pub residuals: Tensor,
     /// The rank of A, i64.
     pub rank: Tensor,
-    /// The singular values of A.
-    pub singular_values: Tensor,
 }
 
 /// The X that makes ‖A X − B‖ smallest, and of those the smallest: A⁺ B, for matrices A [.., m, n] and B [.., m, r], or a vector B
@@ -136,10 +187,13 @@ pub fn lstsq(a: &Tensor, b: &Tensor, rcond: Option<f64>) -> LeastSquares {
     finite("lstsq", b);
     let [_, rtol] = tolerances(a, None, rcond);
     let b = if vector { b.unsqueeze(-1) } else { b.clone() };
-    let x = Pinv { atol: 0.0, rtol }.apply([a]).matmul(&b);
-    let [m, n] = [sa[sa.rank() - 2], sa[sa.rank() - 1]];
-    let s = svdvals(&a.detach());
-    let rank = counted(&s, 0.0, rtol);
+    let [m, n, r] = [sa[sa.rank() - 2], sa[sa.rank() - 1], b.size(-1)];
+    let [x, rank] = unpack(&Fit { rtol }.apply([a, &b]), [&[n, r], &[]]);
+    // One for each A, however many B there are.
+    let rank = match *batch(&sa) == rank.shape()[..] {
+        true => rank.detach().to(DType::I64),
+        false => counted(&svdvals(&a.detach()), 0.0, rtol),
+    };
     let full = m > n && rank.to_vec::<i64>().iter().all(|r| *r == n as i64);
     let residuals = match full {
         true => (a.matmul(&x) - &b).square().sum_dim(-2, false),
@@ -154,7 +208,6 @@ pub fn lstsq(a: &Tensor, b: &Tensor, rcond: Option<f64>) -> LeastSquares {
             residuals
         },
         rank,
-        singular_values: s,
     }
 }
 
@@ -167,4 +220,4 @@ pub(super) fn counted(s: &Tensor, atol: f64, rtol: f64) -> Tensor {
     s.gt(&least).sum_dim(-1, false)
 }
 
-contract! { pinv: Pinv }
+contract! { pinv: Pinv, lstsq: Fit }

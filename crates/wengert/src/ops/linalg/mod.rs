@@ -36,7 +36,7 @@ pub use eigen::{Eigh, eigh, eigvalsh};
 pub use einsum::einsum;
 pub use exponential::{MatrixExp, matrix_exp};
 pub use indefinite::{LdlSolve, ldl_factor, ldl_factor_ex, ldl_solve};
-pub use least::{LeastSquares, Pinv, lstsq, pinv, pinv_tol};
+pub use least::{Fit, LeastSquares, Pinv, lstsq, pinv, pinv_tol};
 pub use lu::{Lu, lu, lu_factor, lu_solve, lu_unpack};
 pub use norm::{Ord, cond, cond_ord, matrix_norm, matrix_rank, norm, vector_norm};
 pub use power::{matrix_power, multi_dot};
