@@ -8,9 +8,9 @@
 
 use super::copy::{copy, is_turned};
 use super::isa::{Lane, dispatch};
-use super::source::{Cut, Reader, Source, zeros};
+use super::source::{Cut, Reader, Source, is_direct, walk_of, zeros};
 use super::threads;
-use super::walk;
+use super::walk::{self, Walk};
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::layout::Shape;
@@ -112,6 +112,8 @@ struct Plan<'a, C, const I: usize, const M: usize, const O: usize> {
     sinks: [Sink; O],
     /// Whether there are more bytes than the caches hold.
     large: bool,
+    /// Whether all is read and written in place, in tiles of any size.
+    once: bool,
     /// Elements in a tile, and the row that none of them goes beyond.
     step: usize,
     row: usize,
@@ -132,10 +134,6 @@ enum Sink {
 // The rule's body is `Sync`, as `Body` demands.
 unsafe impl<C, const I: usize, const M: usize, const O: usize> Sync for Plan<'_, C, I, M, O> {}
 
-fn is_direct<C: Lane>(a: &Array) -> bool {
-    a.is_contiguous() && a.dtype() == C::DTYPE
-}
-
 pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
     rule: Rule<'_, C, I, M, O>,
     mut x: [Option<Array>; I],
@@ -146,7 +144,13 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
     let n = shape.numel();
     let fits = |a: &Option<Array>| a.as_ref().is_none_or(|a| is_direct::<C>(a) && a.shape() == shape);
     if n <= TILE && x.iter().all(fits) && more.iter().all(fits) {
-        return in_one_tile(&rule, x, more, shape, out);
+        let at = |a: &Option<Array>| a.as_ref().map_or(zeros::<C>(), |a| a.as_ptr::<C>());
+        let (from, and) = (x.each_ref().map(at), more.each_ref().map(at));
+        // SAFETY: each has n elements of type C there, or is one of as many zeros.
+        return unsafe { in_one_tile(&rule, x, more, from, and, shape, out) };
+    }
+    if n <= TILE {
+        return gathered(&rule, x, more, shape, out);
     }
     for a in x.iter_mut().chain(&mut more).flatten() {
         // Turned as a whole: an element here and there would bring a cache line each.
@@ -156,10 +160,17 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
         *a = a.broadcast_to(shape);
     }
     let large = n * size_of::<C>() >= walk::STREAM;
-    let views = x.iter().chain(&more).flatten().filter(|a| !a.is_contiguous());
-    let cut = Cut::new::<C>(views, n, large);
-    let source = |a: &Option<Array>| Source::<C>::new(a, cut);
-    let mut sources = (x.each_ref().map(source), more.each_ref().map(source));
+    let mut walks = (x.each_ref().map(walk_of::<C>), more.each_ref().map(walk_of::<C>));
+    let all = x.iter().zip(&walks.0).chain(more.iter().zip(&walks.1));
+    let cut = Cut::new::<C>(
+        all.filter_map(|(a, walk)| a.as_ref().zip(walk.as_ref())),
+        n,
+        large,
+    );
+    let mut sources: ([Source<C>; I], [Source<C>; M]) = (
+        std::array::from_fn(|i| Source::new(&x[i], walks.0[i].take(), cut)),
+        std::array::from_fn(|i| Source::new(&more[i], walks.1[i].take(), cut)),
+    );
     let arrays = results::<C, I, M, O>(&mut x, &mut more, shape, out);
     let sinks = arrays.each_ref().map(|a| {
         let at = a.as_bytes_ptr();
@@ -203,6 +214,7 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
         _ => TILE,
     };
     let plan = Plan {
+        once: step == usize::MAX && cut.row == n,
         step: (step / cut.period).max(1) * cut.period,
         row: cut.row,
         rule,
@@ -218,18 +230,52 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
     arrays
 }
 
-/// Small arrays that can be read in place, which is what most of a small model's work is: none of the machinery
-/// that strides and threads need.
-fn in_one_tile<C: Lane, const I: usize, const M: usize, const O: usize>(
+/// Small arrays of any strides and types, put together in tiles.
+fn gathered<C: Lane, const I: usize, const M: usize, const O: usize>(
     rule: &Rule<'_, C, I, M, O>,
     mut x: [Option<Array>; I],
     mut more: [Option<Array>; M],
     shape: &Shape,
     out: [DType; O],
 ) -> [Array; O] {
+    let mut x_tiles = [const { MaybeUninit::<[C; TILE]>::uninit() }; I];
+    let mut more_tiles = [const { MaybeUninit::<[C; TILE]>::uninit() }; M];
+    let at = |a: &mut Option<Array>, tile: &mut MaybeUninit<[C; TILE]>| {
+        let Some(a) = a else {
+            return zeros();
+        };
+        if a.shape() != shape {
+            *a = a.broadcast_to(shape);
+        }
+        if is_direct::<C>(a) {
+            return a.as_ptr::<C>();
+        }
+        let tile = tile.as_mut_ptr().cast::<C>();
+        // SAFETY: all of its elements, of which there are at most as many as the tile has room for.
+        unsafe { walk::load(a, &mut Walk::new(a).from(0), a.numel(), tile) };
+        tile
+    };
+    let from = std::array::from_fn(|i| at(&mut x[i], &mut x_tiles[i]));
+    let and = std::array::from_fn(|i| at(&mut more[i], &mut more_tiles[i]));
+    // SAFETY: each was broadcast to the shape, which has so many elements, and is in place or in its tile; or is one of as many zeros.
+    unsafe { in_one_tile(rule, x, more, from, and, shape, out) }
+}
+
+/// Small arrays, given where to read them, which is what most of a small model's work is: none of the machinery
+/// that strides and threads need.
+///
+/// # Safety
+/// There are as many elements at each as the shape has, at most TILE.
+unsafe fn in_one_tile<C: Lane, const I: usize, const M: usize, const O: usize>(
+    rule: &Rule<'_, C, I, M, O>,
+    mut x: [Option<Array>; I],
+    mut more: [Option<Array>; M],
+    from: [*const C; I],
+    and: [*const C; M],
+    shape: &Shape,
+    out: [DType; O],
+) -> [Array; O] {
     let n = shape.numel();
-    let at = |a: &Option<Array>| a.as_ref().map_or(zeros::<C>(), |a| a.as_ptr::<C>());
-    let (from, and) = (x.each_ref().map(at), more.each_ref().map(at));
     let arrays = results::<C, I, M, O>(&mut x, &mut more, shape, out);
     if O == 1 && out[0] == C::DTYPE {
         let to = arrays[0].as_bytes_ptr().cast::<C>().cast_mut();
@@ -300,9 +346,34 @@ fn results<C: Lane, const I: usize, const M: usize, const O: usize>(
 }
 
 impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, O> {
+    fn in_place(&self, start: usize, len: usize) {
+        let at = |source: &Source<C>| match source {
+            // SAFETY: the array has so many elements.
+            Source::Direct(first) => unsafe { first.add(start) },
+            _ => unreachable!("all are in place"),
+        };
+        let (from, and) = (self.x.each_ref().map(at), self.more.each_ref().map(at));
+        let out = self.outputs[0].0.cast::<MaybeUninit<C>>();
+        // SAFETY: these elements of the only output are ours to write, and each input has as many there.
+        unsafe {
+            let out = std::slice::from_raw_parts_mut(out.add(start), len);
+            (self.rule.tile)(self.rule.body, &from, &and, out, len, &mut Vec::new());
+        }
+    }
+
     fn range(&self, start: usize, len: usize) {
+        match self.once {
+            true => self.in_place(start, len),
+            false => self.in_tiles(start, len),
+        }
+    }
+
+    #[inline(never)]
+    fn in_tiles(&self, start: usize, len: usize) {
         let mut x = self.x.each_ref().map(|source| source.reader(start, self.row));
         let mut more = self.more.each_ref().map(|source| source.reader(start, self.row));
+        let mut x_tiles = [const { MaybeUninit::uninit() }; I];
+        let mut more_tiles = [const { MaybeUninit::uninit() }; M];
         let Line(results) = &mut Line::<Tiles<C, O>>([[const { MaybeUninit::uninit() }; TILE]; O]);
         let mut own = Vec::new();
         let ahead = if I + M == 1 { AHEAD } else { 0 };
@@ -333,11 +404,12 @@ impl<C: Lane, const I: usize, const M: usize, const O: usize> Plan<'_, C, I, M, 
                     // SAFETY: inputs were broadcast to the shape that `at + n` stays within, and the row has `column + piece`
                     // elements; those are at most TILE, or all inputs are in place. Only the last tile is shorter than the others
                     // where some are alike.
-                    from[i] = unsafe { x[i].tile(at + done, piece, column, self.row) };
+                    from[i] = unsafe { x[i].tile(at + done, piece, [column, self.row], &mut x_tiles[i]) };
                 }
                 for i in 0..M {
                     // SAFETY: likewise.
-                    and[i] = unsafe { more[i].tile(at + done, piece, column, self.row) };
+                    and[i] =
+                        unsafe { more[i].tile(at + done, piece, [column, self.row], &mut more_tiles[i]) };
                 }
                 // SAFETY: each input has so many elements there, and they are at most TILE where the rule has any need of it.
                 unsafe { (self.rule.tile)(self.rule.body, &from, &and, &mut out[done..], piece, &mut own) };

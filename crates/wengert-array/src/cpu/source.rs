@@ -32,63 +32,67 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// For inputs that were broadcast to a shape of `n` elements; `large` where results go past the caches, by whole lines.
+    /// For inputs that were broadcast to a shape of `n` elements, those that are not direct; `large` where results go past the
+    /// caches, by whole lines.
     pub(super) fn new<'a, C: Lane>(
-        inputs: impl Iterator<Item = &'a Array> + Clone,
+        inputs: impl Iterator<Item = (&'a Array, &'a Walk)> + Clone,
         n: usize,
         large: bool,
     ) -> Cut {
-        let lines = |elements: usize| !large || (elements * size_of::<C>()).is_multiple_of(64);
-        // What is read in rows has those of its last sizes multiplied, so the shortest divide the others; periods likewise.
-        let row = inputs.clone().filter_map(row::<C>).min().unwrap_or(n);
-        if row >= ROW && row < n {
-            return Cut { row, period: 1 };
-        }
-        let period = inputs.filter_map(period).filter(|p| lines(*p)).max().unwrap_or(1);
-        Cut {
+        let mut cut = Cut {
             row: n.max(1),
-            period: if period <= TILE / 2 { period } else { 1 },
+            period: 1,
+        };
+        // What is read in rows has those of its last sizes multiplied, so the shortest divide the others; periods likewise.
+        let row = inputs.clone().filter_map(|(a, walk)| row::<C>(a, walk)).min();
+        if let Some(row @ ROW..) = row
+            && row < n
+        {
+            cut.row = row;
+            return cut;
         }
+        let lines = |elements: &usize| !large || (elements * size_of::<C>()).is_multiple_of(64);
+        let periods = inputs.filter_map(|(_, walk)| walk.period()).filter(lines);
+        cut.period = periods.max().filter(|p| *p <= TILE / 2).unwrap_or(1);
+        cut
     }
 }
 
 /// How many elements from the last dimensions lie side by side, or are one and the same, in a view of type `C`.
-fn row<C: Lane>(a: &Array) -> Option<usize> {
-    match a.layout().collapsed().last() {
-        Some(&(size, 0 | 1)) if a.dtype() == C::DTYPE => Some(size),
+fn row<C: Lane>(a: &Array, walk: &Walk) -> Option<usize> {
+    match walk.inner() {
+        (size, 0 | 1) if a.dtype() == C::DTYPE => Some(size),
         _ => None,
     }
 }
 
-/// After how many elements those of a view repeat, which is broadcast along its first dimension.
-fn period(a: &Array) -> Option<usize> {
-    match &a.layout().collapsed()[..] {
-        [(_, 0), rest @ ..] => Some(rest.iter().map(|(size, _)| size).product()),
-        _ => None,
-    }
+pub(super) fn is_direct<C: Lane>(a: &Array) -> bool {
+    a.is_contiguous() && a.dtype() == C::DTYPE
+}
+
+/// The walk of an input that is not direct.
+pub(super) fn walk_of<C: Lane>(a: &Option<Array>) -> Option<Walk> {
+    a.as_ref().filter(|a| !is_direct::<C>(a)).map(Walk::new)
 }
 
 impl<C: Lane> Source<C> {
-    pub(super) fn new(a: &Option<Array>, cut: Cut) -> Source<C> {
+    /// Of an input with its walk, if it has one.
+    pub(super) fn new(a: &Option<Array>, walk: Option<Walk>, cut: Cut) -> Source<C> {
         let Some(a) = a else {
             return Source::Unread;
         };
-        if a.is_contiguous() && a.dtype() == C::DTYPE {
+        let Some(walk) = walk else {
             return Source::Direct(a.as_ptr::<C>());
-        }
-        match row::<C>(a) {
+        };
+        match row::<C>(a, &walk) {
             Some(size) if size.is_multiple_of(cut.row) => Source::Rows {
                 first: a.as_ptr::<C>(),
-                rows: Walk::of_rows(a, cut.row),
-                one: a
-                    .layout()
-                    .collapsed()
-                    .last()
-                    .is_some_and(|(_, stride)| *stride == 0),
+                one: walk.inner().1 == 0,
+                rows: walk.by_rows(cut.row),
             },
             _ => {
-                let alike = cut.period > 1 && period(a).is_some_and(|p| cut.period.is_multiple_of(p));
-                Source::Gather(a.clone(), Walk::new(a), alike)
+                let alike = cut.period > 1 && walk.period().is_some_and(|p| cut.period.is_multiple_of(p));
+                Source::Gather(a.clone(), walk, alike)
             }
         }
     }
@@ -119,11 +123,7 @@ impl<C: Lane> Source<C> {
             },
             Source::Unread => Way::Unread,
         };
-        Reader {
-            way,
-            filled: false,
-            tile: MaybeUninit::uninit(),
-        }
+        Reader { way, filled: false }
     }
 }
 
@@ -148,7 +148,6 @@ pub(super) struct Reader<'a, C> {
     way: Way<'a, C>,
     /// Whether the tile holds what the next one would.
     filled: bool,
-    tile: MaybeUninit<[C; TILE]>,
 }
 
 impl<C: Lane> Reader<'_, C> {
@@ -161,14 +160,21 @@ impl<C: Lane> Reader<'_, C> {
         }
     }
 
-    /// Where elements `at .. at + n` can be read, the next ones, of which the first is number `column` of a row of `row`.
+    /// Where elements `at .. at + n` can be read, the next ones, of which the first is number `column` of a row of `row`. `tile` is
+    /// always the same.
     ///
     /// # Safety
     /// The input has at least `at + n` elements, its row at least `column + n`, and `n ≤ TILE` where it is not in place. Tiles
     /// that follow one of those that are alike are no longer than the first.
     #[inline]
-    pub(super) unsafe fn tile(&mut self, at: usize, n: usize, column: usize, row: usize) -> *const C {
-        let tile = self.tile.as_mut_ptr().cast::<C>();
+    pub(super) unsafe fn tile(
+        &mut self,
+        at: usize,
+        n: usize,
+        [column, row]: [usize; 2],
+        tile: &mut MaybeUninit<[C; TILE]>,
+    ) -> *const C {
+        let tile = tile.as_mut_ptr().cast::<C>();
         match &mut self.way {
             // SAFETY: the caller's promise; the array is contiguous.
             Way::Direct(first) => return unsafe { first.add(at) },

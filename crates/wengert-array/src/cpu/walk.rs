@@ -24,12 +24,24 @@ impl Walk {
         Walk { dims }
     }
 
-    /// The walk from row to row, of `row` elements each, along the innermost dimension, whose size is a multiple of that.
-    pub(crate) fn of_rows(array: &Array, row: usize) -> Walk {
-        let Walk { mut dims } = Walk::new(array);
-        let inner = dims.last_mut().expect("has one");
+    /// Size and stride of the innermost dimension.
+    pub(crate) fn inner(&self) -> (usize, isize) {
+        self.dims[self.dims.len() - 1]
+    }
+
+    /// After how many elements those of an array repeat, which is broadcast along its first dimension.
+    pub(crate) fn period(&self) -> Option<usize> {
+        match &self.dims[..] {
+            [(_, 0), rest @ ..] => Some(rest.iter().map(|(size, _)| size).product()),
+            _ => None,
+        }
+    }
+
+    /// From row to row instead, of `row` elements each, along the innermost dimension, whose size is a multiple of that.
+    pub(crate) fn by_rows(mut self, row: usize) -> Walk {
+        let inner = self.dims.last_mut().expect("has one");
         *inner = (inner.0 / row, inner.1 * row as isize);
-        Walk { dims }
+        self
     }
 
     /// Where position `at` is, and those after it.
