@@ -1,6 +1,6 @@
 //! Arrays with more elements around them: those of their own from elsewhere, or a number. In one pass, whatever the number of dimensions.
 
-use super::index::{reader, with_bits, writer, zeros};
+use super::index::{parts, reader, with_bits, writer, zeros};
 use super::isa::{Lane, dispatch};
 use super::scatter::write;
 use super::shared::In;
@@ -9,146 +9,100 @@ use crate::array::Array;
 use crate::layout::{Layout, Shape};
 use crate::real::Real;
 use crate::with_compute;
-use smallvec::SmallVec;
+use std::ops::Range;
 
 /// For some dimensions, the first first: for each element of the result which of the array's it is. Below 0, none.
 pub type Lists = [(usize, Vec<i64>)];
 
-/// Neighbours along the last dimension that has a list.
+/// Elements of the result side by side that are side by side in the array, too, or none of its.
 struct Run {
-    at: usize,
     /// The first of them in the array, if they are there.
-    first: Option<usize>,
+    from: Option<usize>,
+    at: usize,
     count: usize,
 }
 
-struct Plan<'a> {
-    /// How far apart neighbours are in the array, how many there are in the result, and the list, for dimensions before the last that
-    /// has one.
-    outer: Vec<(usize, usize, Option<&'a [i64]>)>,
+/// What is done for each element of the dimensions before the first that has a list.
+struct Plan {
     runs: Vec<Run>,
-    /// Elements of the array and of the result for each of those outer ones, and elements in a step along the last.
-    row: [usize; 2],
-    inner: usize,
-    /// Rows of the result for each element of dimensions before the first that has a list.
-    together: usize,
+    /// How many elements of the array and of the result there are for each.
+    sizes: [usize; 2],
+    shares: usize,
 }
 
-impl<'a> Plan<'a> {
-    fn new(shape: &Shape, lists: &'a Lists) -> Plan<'a> {
-        let ((first, _), (last, list)) = (&lists[0], &lists[lists.len() - 1]);
-        let strides = shape.strides();
-        let of = |d: usize| lists.iter().find(|(e, _)| *e == d).map(|(_, list)| &list[..]);
+impl Plan {
+    fn new(shape: &Shape, lists: &Lists) -> Plan {
+        let (first, last) = (lists[0].0, lists[lists.len() - 1].0);
         for (d, list) in lists {
             assert!(
                 list.iter().all(|i| *i < shape[*d] as i64),
                 "a list leaves the array"
             );
         }
-        let outer: Vec<_> = (0..*last)
-            .map(|d| (strides[d] as usize, of(d).map_or(shape[d], <[i64]>::len), of(d)))
-            .collect();
-        let mut runs: Vec<Run> = Vec::new();
-        for (at, &i) in list.iter().enumerate() {
-            let place = usize::try_from(i).ok();
-            match runs.last_mut() {
-                Some(run) if place == run.first.map(|first| first + run.count) => run.count += 1,
-                _ => runs.push(Run {
-                    at,
-                    first: place,
-                    count: 1,
-                }),
-            }
+        let mut plan = Plan {
+            runs: Vec::new(),
+            sizes: [shape[first..].iter().product(), 0],
+            shares: shape[..first].iter().product(),
+        };
+        // Those of the last dimension that has a list are the same again and again.
+        let step: usize = shape[last + 1..].iter().product();
+        for i in &lists[lists.len() - 1].1 {
+            plan.push(usize::try_from(*i).ok().map(|i| i * step), step);
         }
-        let inner: usize = shape[last + 1..].iter().product();
-        Plan {
-            runs,
-            row: [shape[*last] * inner, list.len() * inner],
-            inner,
-            together: outer[*first..].iter().map(|d| d.1).product(),
-            outer,
-        }
+        let (row, count) = (std::mem::take(&mut plan.runs), std::mem::take(&mut plan.sizes[1]));
+        plan.add(shape, lists, first..last, Some(0), (&row, count));
+        plan
     }
 
-    fn rows(&self) -> usize {
-        self.outer.iter().map(|d| d.1).product()
+    fn push(&mut self, from: Option<usize>, count: usize) {
+        match self.runs.last_mut() {
+            Some(run) if from == run.from.map(|from| from + run.count) => run.count += count,
+            _ => {
+                let at = self.sizes[1];
+                self.runs.push(Run { from, at, count });
+            }
+        }
+        self.sizes[1] += count;
     }
 
-    /// Calls `f(place, at, n)` for all n elements side by side of rows `start .. start + len` of the result: they are at `at`, and come from
-    /// `place`, if they come from the array.
-    #[inline(always)]
-    fn each(&self, start: usize, len: usize, mut f: impl FnMut(Option<usize>, usize, usize)) {
-        let mut rest = start;
-        let mut place: SmallVec<[usize; 4]> = self.outer.iter().map(|_| 0).collect();
-        for (i, d) in place.iter_mut().zip(&self.outer).rev() {
-            *i = rest % d.1.max(1);
-            rest /= d.1.max(1);
-        }
-        for row in start..start + len {
-            let mut from = Some(0);
-            for (i, (step, _, list)) in place.iter().zip(&self.outer) {
-                let i = list.map_or(*i as i64, |list| list[*i]);
-                from = from.filter(|_| i >= 0).map(|from| from + i as usize * step);
+    /// Adds the runs along these dimensions, of which the first element of the array is `from`; `row` has those of what follows, and how
+    /// many elements they are.
+    fn add(
+        &mut self,
+        shape: &Shape,
+        lists: &Lists,
+        dims: Range<usize>,
+        from: Option<usize>,
+        row: (&[Run], usize),
+    ) {
+        let Some(start) = from else {
+            let sizes = dims.map(|d| list_of(lists, d).map_or(shape[d], <[i64]>::len));
+            return self.push(None, sizes.product::<usize>() * row.1);
+        };
+        if dims.is_empty() {
+            for run in row.0 {
+                self.push(run.from.map(|from| start + from), run.count);
             }
-            // The next row.
-            for (i, d) in place.iter_mut().zip(&self.outer).rev() {
-                *i += 1;
-                if *i < d.1 {
-                    break;
+            return;
+        }
+        let (d, rest) = (dims.start, dims.start + 1..dims.end);
+        let step: usize = shape[rest.start..].iter().product();
+        match list_of(lists, d) {
+            Some(list) => {
+                for i in list {
+                    let from = usize::try_from(*i).ok().map(|i| start + i * step);
+                    self.add(shape, lists, rest.clone(), from, row);
                 }
-                *i = 0;
             }
-            let at = row * self.row[1];
-            let Some(from) = from else {
-                f(None, at, self.row[1]);
-                continue;
-            };
-            for run in &self.runs {
-                let from = run.first.map(|first| from + first * self.inner);
-                f(from, at + run.at * self.inner, run.count * self.inner);
+            None => {
+                (0..shape[d]).for_each(|i| self.add(shape, lists, rest.clone(), Some(start + i * step), row))
             }
         }
     }
 }
 
-/// Calls `f` with the places and widths of pieces, of 32 bytes and less, that make up so many bytes; some lie over others. A call of
-/// the system's copy takes as long as a short row.
-#[inline(always)]
-fn pieces(bytes: usize, mut f: impl FnMut(usize, usize)) {
-    match bytes {
-        32.. => {
-            (0..bytes - 31).step_by(32).for_each(|at| f(at, 32));
-            f(bytes - 32, 32);
-        }
-        16.. => [0, bytes - 16].into_iter().for_each(|at| f(at, 16)),
-        8.. => [0, bytes - 8].into_iter().for_each(|at| f(at, 8)),
-        4.. => [0, bytes - 4].into_iter().for_each(|at| f(at, 4)),
-        _ => (0..bytes).for_each(|at| f(at, 1)),
-    }
-}
-
-/// # Safety
-/// There are as many bytes at `src` as `width`, which is one that [`pieces`] gives, and room for them at `out`.
-#[inline(always)]
-unsafe fn copy_piece(src: *const u8, out: *mut u8, width: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match width {
-            32 => out
-                .cast::<[u64; 4]>()
-                .write_unaligned(src.cast::<[u64; 4]>().read_unaligned()),
-            16 => out
-                .cast::<[u64; 2]>()
-                .write_unaligned(src.cast::<[u64; 2]>().read_unaligned()),
-            8 => out
-                .cast::<u64>()
-                .write_unaligned(src.cast::<u64>().read_unaligned()),
-            4 => out
-                .cast::<u32>()
-                .write_unaligned(src.cast::<u32>().read_unaligned()),
-            _ => out.write(*src),
-        }
-    }
+fn list_of(lists: &Lists, d: usize) -> Option<&[i64]> {
+    lists.iter().find(|(e, _)| *e == d).map(|(_, list)| &list[..])
 }
 
 /// Elements of `x` as the lists say, and `value` where they name none.
@@ -163,27 +117,96 @@ pub fn surround(x: &Array, lists: &Lists, value: f64) -> Array {
     let plan = Plan::new(x.shape(), lists);
     let (x, around) = (x.contiguous(), Array::full([], value, x.dtype()));
     let mut y = Array::uninit(shape, x.dtype());
+    let count = plan.runs.len();
+    let cost = 8 + plan.sizes[1].checked_div(8 * count).unwrap_or(0);
     with_bits!(x.dtype(), T => {
         let (src, out) = (reader::<T>(&x), writer::<T>(&mut y));
         // SAFETY: there is one element.
-        let around = unsafe { *reader::<T>(&around).at(0) };
-        let around = [around; 32];
-        threads::split(plan.rows(), 1, plan.row[1].div_ceil(8) + 4, |start, len| {
-            let (src, out, around) = (src.at(0), out.at(0), around.as_ptr().cast::<u8>());
-            // SAFETY: the plan stays within the array and its result, of which these rows are ours; the pieces are of 32 bytes at most.
-            plan.each(start, len, move |place, at, n| unsafe {
-                let (out, bytes) = (out.add(at).cast::<u8>(), n * size_of::<T>());
-                match place {
-                    Some(place) => {
-                        let src = src.add(place).cast::<u8>();
-                        pieces(bytes, |at, width| copy_piece(src.add(at), out.add(at), width));
-                    }
-                    None => pieces(bytes, |at, width| copy_piece(around, out.add(at), width)),
-                }
+        let around = [unsafe { *reader::<T>(&around).at(0) }; 32];
+        threads::split(plan.shares * count, 1, cost, |start, len| {
+            parts(start, len, count, |share, part| {
+                let [src, out] = [src.at(share * plan.sizes[0]).cast(), out.at(share * plan.sizes[1]).cast_const().cast()];
+                // SAFETY: the plan stays within the array and its result, of which these runs are ours.
+                unsafe { move_runs::<i64>(src, out.cast_mut(), &plan.runs[part], around.as_ptr().cast(), size_of::<T>()) };
             });
         });
     });
     y
+}
+
+dispatch!(unsafe fn move_runs<C: Lane>(
+    src: *const C, out: *mut C, runs: &[Run], around: *const C, size: usize
+) => move_runs_body);
+
+/// Moves runs of elements of `size` bytes; `around` has 32 bytes of what goes where there are none.
+///
+/// # Safety
+/// The runs lie within both.
+#[inline(always)]
+#[allow(clippy::extra_unused_type_parameters)] // only moves, of whatever reading
+unsafe fn move_runs_body<S: Real, C: Lane>(
+    src: *const C,
+    out: *mut C,
+    runs: &[Run],
+    around: *const C,
+    size: usize,
+) {
+    let (src, out, around) = (src.cast::<u8>(), out.cast::<u8>(), around.cast::<u8>());
+    for run in runs {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (out, bytes) = (out.add(run.at * size), run.count * size);
+            match run.from {
+                Some(from) => move_bytes(src.add(from * size), 1, out, bytes),
+                None => move_bytes(around, 0, out, bytes),
+            }
+        }
+    }
+}
+
+/// Moves so many bytes, in pieces of which some lie over others: a call of the system's copy takes as long as a short row. With `step` 0
+/// the pieces all come from the same place.
+///
+/// # Safety
+/// There are as many at `src`, or 32 with `step` 0, and room for them at `out`.
+#[inline(always)]
+unsafe fn move_bytes(src: *const u8, step: usize, out: *mut u8, bytes: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if bytes >= 32 {
+            for at in (0..bytes - 31).step_by(32) {
+                piece::<[u64; 4]>(src, step, out, at);
+            }
+            if !bytes.is_multiple_of(32) {
+                piece::<[u64; 4]>(src, step, out, bytes - 32);
+            }
+        } else if bytes >= 16 {
+            piece::<[u64; 2]>(src, step, out, 0);
+            piece::<[u64; 2]>(src, step, out, bytes - 16);
+        } else if bytes >= 8 {
+            piece::<u64>(src, step, out, 0);
+            piece::<u64>(src, step, out, bytes - 8);
+        } else if bytes >= 4 {
+            piece::<u32>(src, step, out, 0);
+            piece::<u32>(src, step, out, bytes - 4);
+        } else {
+            for at in 0..bytes {
+                piece::<u8>(src, step, out, at);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As for [`move_bytes`], from byte `at` on.
+#[inline(always)]
+unsafe fn piece<P>(src: *const u8, step: usize, out: *mut u8, at: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        out.add(at)
+            .cast::<P>()
+            .write_unaligned(src.add(step * at).cast::<P>().read_unaligned())
+    };
 }
 
 /// The reverse of [`surround`]: zeros of `shape` with the elements of `y` added where they come from.
@@ -195,41 +218,40 @@ pub fn gather_back(y: &Array, lists: &Lists, shape: &Shape) -> Array {
     let (dtype, compute) = (y.dtype(), y.dtype().compute());
     let terms = y.cast(compute).contiguous();
     let mut x = zeros(shape, compute);
-    let shares = plan.rows().checked_div(plan.together).unwrap_or(0);
-    assert!(plan.rows() * plan.row[1] == terms.numel());
+    assert!(plan.shares * plan.sizes[1] == terms.numel());
     with_compute!(compute, C => {
         let (src, out) = (In(terms.as_ptr::<C>()), writer::<C>(&mut x));
-        threads::split(shares, 1, plan.together * plan.row[1].div_ceil(2), |start, len| {
-            // SAFETY: the plan stays within both arrays, and shares of the rows lead to elements of their own.
-            unsafe { add_back::<C>(&plan, start * plan.together, len * plan.together, src.at(0), out.at(0)) };
+        threads::split(plan.shares, 1, plan.sizes[1].div_ceil(2), |start, len| {
+            for share in start..start + len {
+                let (src, out) = (src.at(share * plan.sizes[1]), out.at(share * plan.sizes[0]));
+                // SAFETY: the plan stays within both arrays, and this share of the result is ours.
+                unsafe { add_runs::<C>(src, out, &plan.runs) };
+            }
         });
     });
     x.cast(dtype)
 }
 
-dispatch!(unsafe fn add_back<C: Lane>(plan: &Plan<'_>, start: usize, len: usize, src: *const C, out: *mut C) => add_back_body);
+dispatch!(unsafe fn add_runs<C: Lane>(src: *const C, out: *mut C, runs: &[Run]) => add_runs_body);
 
 /// # Safety
-/// The plan stays within both arrays, of which nobody else uses what is written; S has the bits of C.
+/// The runs lie within both arrays, of which nobody else uses what is written; S has the bits of C.
 #[inline(always)]
-unsafe fn add_back_body<S: Real, C: Lane>(
-    plan: &Plan<'_>,
-    start: usize,
-    len: usize,
-    src: *const C,
-    out: *mut C,
-) {
+unsafe fn add_runs_body<S: Real, C: Lane>(src: *const C, out: *mut C, runs: &[Run]) {
     let (src, out) = (src.cast::<S>(), out.cast::<S>());
-    plan.each(start, len, move |place, at, n| {
-        let Some(place) = place else { return };
+    for run in runs {
+        let Some(from) = run.from else { continue };
         // SAFETY: the caller's promise.
         unsafe {
-            let (src, out) = (std::slice::from_raw_parts(src.add(at), n), out.add(place));
-            for (sum, v) in std::slice::from_raw_parts_mut(out, n).iter_mut().zip(src) {
+            let (src, out) = (
+                std::slice::from_raw_parts(src.add(run.at), run.count),
+                out.add(from),
+            );
+            for (sum, v) in std::slice::from_raw_parts_mut(out, run.count).iter_mut().zip(src) {
                 *sum = *sum + *v;
             }
         }
-    });
+    }
 }
 
 /// `value` in this shape, but for `x` where the layout looks.

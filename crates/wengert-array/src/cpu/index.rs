@@ -221,7 +221,7 @@ fn runs(index: &[i64], most: usize) -> Option<Vec<Run>> {
 
 /// Calls `f(row, from..to)` for the parts of rows of `n` that make up items `start .. start + len`.
 #[inline(always)]
-fn parts(start: usize, len: usize, n: usize, mut f: impl FnMut(usize, Range<usize>)) {
+pub(super) fn parts(start: usize, len: usize, n: usize, mut f: impl FnMut(usize, Range<usize>)) {
     let mut at = start;
     while at < start + len {
         let (row, from) = (at / n, at % n);

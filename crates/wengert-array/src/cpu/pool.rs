@@ -149,35 +149,70 @@ dispatch!(vectors unsafe fn largest_of_run<C: Float>(row: *const C, run: &Run, o
 /// The windows lie within the row, and the result has room for as many numbers.
 #[inline(always)]
 unsafe fn largest_of_run_body<V: Vector<C = C>, C: Float>(row: *const C, run: &Run, out: *mut C) {
-    let Window { first, count, step } = run.first;
-    let at = |k: usize, o: usize| row.wrapping_add(first + k * step + o * run.stride);
-    // SAFETY: the caller's promise. Of two vectors the numbers in between belong to the windows, too: they reach to the next
-    // element of these, or else from the one before.
+    let lanes = match run.stride {
+        1 => V::LANES,
+        2 if run.first.count > 1 => V::LANES,
+        _ => usize::MAX,
+    };
+    let mut o = 0;
+    // SAFETY: the caller's promise; the last vector may lie over the one before.
     unsafe {
-        let one = |o: usize| {
-            let largest = (1..count).fold(<C::One>::load(at(0, o)), |best, k| {
-                best.larger(<C::One>::load(at(k, o)))
-            });
-            largest.store(out.add(o), false);
-        };
-        let side_by_side = |k: usize, o: usize| match run.stride {
-            1 => V::load(at(k, o)),
-            _ if k + 1 < count => {
-                let from = at(k, o);
-                V::load(from).each_second(V::load(from.add(V::LANES)))[0]
+        while o < run.len {
+            if run.len < lanes {
+                largest_at::<C::One, C, 0>(row, run, o, out);
+                o += 1;
+                continue;
             }
-            _ => {
-                let from = at(k, o).sub(1);
-                V::load(from).each_second(V::load(from.add(V::LANES)))[1]
+            let here = o.min(run.len - lanes);
+            match run.stride {
+                1 => largest_at::<V, C, 1>(row, run, here, out),
+                _ => largest_at::<V, C, 2>(row, run, here, out),
             }
-        };
-        if run.len < V::LANES || !(run.stride == 1 || (run.stride == 2 && count > 1)) {
-            return (0..run.len).for_each(one);
+            o += lanes;
         }
-        // The last vector may lie over the one before.
-        for o in (0..run.len).step_by(V::LANES).map(|o| o.min(run.len - V::LANES)) {
-            let largest = (1..count).fold(side_by_side(0, o), |best, k| best.larger(side_by_side(k, o)));
-            largest.store(out.add(o), false);
+    }
+}
+
+/// The largest numbers of windows `o` and on, of as many as V has lanes; for one lane, STRIDE is 0.
+///
+/// # Safety
+/// As for [`largest_of_run_body`]; the run has those windows, and their stride is STRIDE, if it is 2 of more than one element each.
+#[inline(always)]
+unsafe fn largest_at<V: Vector<C = C>, C: Float, const STRIDE: usize>(
+    row: *const C,
+    run: &Run,
+    o: usize,
+    out: *mut C,
+) {
+    let Window { first, count, step } = run.first;
+    let mut at = row.wrapping_add(first + o * run.stride);
+    // SAFETY: the caller's promise. Of two vectors the numbers in between belong to the windows, too: they reach to the next element of
+    // these, or else from the one before.
+    unsafe {
+        let mut largest = side_by_side::<V, C, STRIDE>(at, count == 1);
+        for k in 1..count {
+            at = at.add(step);
+            largest = largest.larger(side_by_side::<V, C, STRIDE>(at, k + 1 == count));
+        }
+        largest.store(out.add(o), false);
+    }
+}
+
+/// Numbers STRIDE apart; if they are the `last` of their windows, what is between them is read from the one before the first on.
+///
+/// # Safety
+/// They are there, and what is between them.
+#[inline(always)]
+unsafe fn side_by_side<V: Vector<C = C>, C: Float, const STRIDE: usize>(at: *const C, last: bool) -> V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match STRIDE {
+            2 if last => {
+                let at = at.sub(1);
+                V::load(at).each_second(V::load(at.add(V::LANES)))[1]
+            }
+            2 => V::load(at).each_second(V::load(at.add(V::LANES)))[0],
+            _ => V::load(at),
         }
     }
 }
