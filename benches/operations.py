@@ -151,6 +151,17 @@ for dtype in ("float16", "bfloat16", "float64", "int32"):
     case(f"sum {dtype}", lambda m, F, x, dtype=dtype: x.to(getattr(m, dtype)).sum(1), A)
 case("i // 3", lambda m, F, i: i // 3, INTEGERS)
 case("i % 7", lambda m, F, i: i % 7, INTEGERS)
+case("i // i", lambda m, F, i, j: i // (j + 1), INTEGERS, INDEX)
+case("i cumsum", lambda m, F, i: i.cumsum(1), INTEGERS)
+for dtype in ("uint8", "int16", "int32", "int64"):
+    whole = INTEGERS.astype(dtype)
+    case(f"{dtype} add", lambda m, F, i, j: i + j, whole, whole)
+    case(f"{dtype} gt", lambda m, F, i, j: i > j, whole, whole[::-1])
+    case(f"{dtype} clamp", lambda m, F, i: i.clamp(3, 99), whole)
+    case(f"{dtype} to float", lambda m, F, i: i.float(), whole)
+for name in "sin expm1 log1p log2 log10 atan erfinv".split():
+    case(f"{name} float64", lambda m, F, x, name=name: getattr(m, name)(x), np.abs(SMALL).astype(np.float64))
+case("remainder float64", lambda m, F, x, y: m.remainder(x, y), A.astype(np.float64), POSITIVE.astype(np.float64))
 for name in ("inv", "cholesky", "svdvals", "eigvalsh", "det"):
     case(f"linalg.{name}", lambda m, F, x, name=name: getattr(m.linalg, name)(x @ x.T + 300 * m.eye(256)), SQUARE)
 for name, f in {

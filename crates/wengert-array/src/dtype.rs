@@ -210,7 +210,7 @@ pub trait Element: sealed::Sealed + Copy + Default + PartialEq + Send + Sync + f
     fn store<C: Compute>(c: C) -> Self;
 }
 
-/// A type that kernels compute in: `f32`, `f64` or `i64`.
+/// A type that kernels compute in: `f32`, `f64` or `i64`, or a narrower integer where that gives the same.
 pub trait Compute: Element {
     #[doc(hidden)]
     fn from_f32(v: f32) -> Self;
@@ -244,7 +244,7 @@ macro_rules! compute {
         }
     )*};
 }
-compute!(f32, f64, i64);
+compute!(f32, f64, i64, i32, i16, i8, u8);
 
 macro_rules! element {
     ($($t:ty, $dtype:ident, $load:expr, $store:expr;)*) => {$(

@@ -28,6 +28,7 @@ pub use crate::cpu::norm::{
 };
 pub use crate::cpu::pointwise::Body;
 pub use crate::cpu::pool::{Window, max_pool, max_pool_values, max_unpool};
+pub use crate::cpu::quotient::{Quotient, has_zero, quotient};
 pub use crate::cpu::random::Generator;
 pub use crate::cpu::reduce::{Reduce, arg_reduce, reduce, reduce_as};
 pub use crate::cpu::rows::{cross_entropy, cross_entropy_backward, softmax, softmax_backward};
@@ -101,8 +102,10 @@ pub fn cast(x: &Array, dtype: DType) -> Array {
         (true, false) => return x.real().cast(dtype),
         (false, false) => {}
     }
-    let own = x.is_contiguous() && x.dtype() == x.dtype().compute();
-    if own && x.numel() * x.dtype().size() < cpu::walk::STREAM {
+    if x.is_contiguous()
+        && cpu::convert::casts(x.dtype(), dtype)
+        && x.numel() * x.dtype().size() < cpu::walk::STREAM
+    {
         return cpu::convert::cast(x, dtype);
     }
     // Computing in the source's own type loses nothing on the way: the target's rounding is the only one.

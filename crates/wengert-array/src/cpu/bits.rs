@@ -1,13 +1,9 @@
 //! What is made of the parts of a floating-point number.
 
-use super::shared::Out;
-use super::threads;
 use crate::array::Array;
 use crate::dtype::{DType, Element};
 use crate::layout::Shape;
-use crate::real::IntOp;
 use half::bf16;
-use std::ops::{BitAnd, BitOr, BitXor};
 
 /// The number next to each element of `x` on the side of that of `y`, among those that `dtype` has: F32, F64 or BF16.
 pub fn next_after(x: &Array, y: &Array, shape: &Shape, dtype: DType) -> Array {
@@ -47,60 +43,6 @@ pub fn frexp(x: &Array) -> [Array; 2] {
     ]
 }
 
-/// `a & b`, `a | b` or `a ^ b` at every element of two arrays that broadcast to `shape`, in the integers or truths `dtype`.
-pub(crate) fn combine(op: IntOp, a: &Array, b: &Array, shape: &Shape, dtype: DType) -> Array {
-    let mut y = Array::uninit(shape, dtype);
-    // As unsigned numbers of that many bytes, a truth being 0 or 1.
-    match dtype.size() {
-        1 => combine_as::<u8>(op, a, b, &mut y),
-        2 => combine_as::<u16>(op, a, b, &mut y),
-        4 => combine_as::<u32>(op, a, b, &mut y),
-        _ => combine_as::<u64>(op, a, b, &mut y),
-    }
-    y
-}
-
-trait Bits: Copy + Send + Sync + BitAnd<Output = Self> + BitOr<Output = Self> + BitXor<Output = Self> {}
-impl<T: Copy + Send + Sync + BitAnd<Output = T> + BitOr<Output = T> + BitXor<Output = T>> Bits for T {}
-
-fn combine_as<T: Bits>(op: IntOp, a: &Array, b: &Array, y: &mut Array) {
-    let n = y.numel();
-    // The same number everywhere stays one.
-    let side = |x: &Array| {
-        let x = x.cast(y.dtype());
-        match x.numel() == 1 && n > 0 {
-            true => (x.contiguous(), true),
-            false => (x.broadcast_to(y.shape()).contiguous(), false),
-        }
-    };
-    let ((a, one), (b, other)) = (side(a), side(b));
-    let out = Out(y.as_bytes_ptr().cast_mut().cast::<T>());
-    threads::split(n, 64, 1, |start, len| {
-        // SAFETY: both have these elements, of as many bytes as T, or one; those of `y`, a new array, are this thread's.
-        let (a, b, y) = unsafe {
-            let part = |x: &Array, one: bool| {
-                let (from, len) = if one { (0, 1) } else { (start, len) };
-                std::slice::from_raw_parts(x.as_bytes_ptr().cast::<T>().add(from), len)
-            };
-            (part(&a, one), part(&b, other), out.slice(start, len))
-        };
-        match op {
-            IntOp::And => each(a, b, y, one, other, |a, b| a & b),
-            IntOp::Or => each(a, b, y, one, other, |a, b| a | b),
-            _ => each(a, b, y, one, other, |a, b| a ^ b),
-        }
-    });
-}
-
-fn each<T: Copy>(a: &[T], b: &[T], y: &mut [T], one: bool, other: bool, f: impl Fn(T, T) -> T) {
-    match (one, other) {
-        (true, true) => y.fill(f(a[0], b[0])),
-        (true, false) => y.iter_mut().zip(b).for_each(|(y, b)| *y = f(a[0], *b)),
-        (false, true) => y.iter_mut().zip(a).for_each(|(y, a)| *y = f(*a, b[0])),
-        (false, false) => y.iter_mut().zip(a).zip(b).for_each(|((y, a), b)| *y = f(*a, *b)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,45 +64,6 @@ mod tests {
         );
         let next = next_after(&x, &y, x.shape(), DType::BF16).to_vec::<f64>();
         assert_eq!(next[..4], [1.0078125, -2f64.powi(-133), -0.99609375, 2.0]);
-    }
-
-    #[test]
-    fn bits_are_combined_in_the_type_itself() {
-        let shape = Shape::new(&[3, 70]);
-        let n = shape.numel();
-        for dtype in [
-            DType::Bool,
-            DType::U8,
-            DType::I8,
-            DType::I16,
-            DType::I32,
-            DType::I64,
-        ] {
-            let of = |k: i64| {
-                let data: Vec<i64> = (0..n as i64).map(|i| (i * k) % 251 - 90).collect();
-                Array::from_slice(&data, &shape).cast(dtype)
-            };
-            let a = of(37);
-            let turned = of(101).reshape([70, 3]).transpose(0, 1);
-            let row = of(53).slice(0, 0, 1, 1);
-            let one = Array::full([], -3.0, dtype);
-            for (a, b) in [(&a, &turned), (&a, &row), (&a, &one), (&one, &a), (&one, &one)] {
-                for (op, f) in [
-                    (IntOp::And, (|a, b| a & b) as fn(i64, i64) -> i64),
-                    (IntOp::Or, |a, b| a | b),
-                    (IntOp::Xor, |a, b| a ^ b),
-                ] {
-                    let [x, y] = [a, b].map(|x| x.broadcast_to(&shape).to_vec::<i64>());
-                    let want: Vec<i64> = x.iter().zip(&y).map(|(x, y)| f(*x, *y)).collect();
-                    let got = combine(op, a, b, &shape, dtype);
-                    assert_eq!(got.dtype(), dtype);
-                    assert_eq!(
-                        got.to_vec::<i64>(),
-                        Array::from_slice(&want, &shape).cast(dtype).to_vec::<i64>()
-                    );
-                }
-            }
-        }
     }
 
     #[test]

@@ -5,21 +5,51 @@ use super::shared::{In, Out};
 use super::{threads, walk};
 use crate::array::Array;
 use crate::dtype::{DType, Element};
-use crate::with_compute;
+use crate::{with_compute, with_element};
 use std::mem::MaybeUninit;
 
-/// The elements of a contiguous array of f32, f64 or i64, each as one of `dtype`: floats round, integers wrap.
+/// Whether [`cast`] has a loop for this.
+pub(crate) fn casts(from: DType, to: DType) -> bool {
+    let narrow = !from.is_differentiable() && to != DType::Bool && !to.is_half();
+    from == from.compute() || narrow || (from.is_half() && to == DType::F32)
+}
+
+/// The elements of a contiguous array, each as one of `dtype`: floats round, integers wrap. The two are as [`casts`] says.
 pub(crate) fn cast(x: &Array, dtype: DType) -> Array {
     let y = Array::uninit(x.shape(), dtype);
     let out = Out(y.as_bytes_ptr().cast_mut());
-    with_compute!(x.dtype(), C => {
-        let from = In(x.as_ptr::<C>());
-        threads::split(x.numel(), 64, 1, |start, len| {
-            // SAFETY: both have these elements, those of `y`, a new array, this thread's.
-            unsafe { walk::store(from.at(start), dtype, out.at(start * dtype.size()), len) }
+    if x.dtype() == x.dtype().compute() {
+        with_compute!(x.dtype(), C => {
+            let from = In(x.as_ptr::<C>());
+            threads::split(x.numel(), 64, 1, |start, len| {
+                // SAFETY: both have these elements, those of `y`, a new array, this thread's.
+                unsafe { walk::store(from.at(start), dtype, out.at(start * dtype.size()), len) }
+            });
+        });
+        return y;
+    }
+    match dtype {
+        DType::F32 => load_to::<f32>(x, out),
+        DType::F64 => load_to::<f64>(x, out),
+        DType::I64 => load_to::<i64>(x, out),
+        DType::I32 => load_to::<i32>(x, out),
+        DType::I16 => load_to::<i16>(x, out),
+        DType::I8 => load_to::<i8>(x, out),
+        _ => load_to::<u8>(x, out),
+    }
+    y
+}
+
+/// The elements of a contiguous array as those of a new one of `C`.
+fn load_to<C: Lane>(x: &Array, out: Out<u8>) {
+    with_element!(x.dtype(), T => {
+        let x = x.as_slice::<T>();
+        threads::split(x.len(), 64, 1, |start, len| {
+            // SAFETY: there are as many elements of C as of x, and these are this thread's.
+            let out = unsafe { std::slice::from_raw_parts_mut(out.at(0).cast::<MaybeUninit<C>>().add(start), len) };
+            load(&x[start..][..len], out);
         });
     });
-    y
 }
 
 /// Each element as a `C`.
@@ -266,6 +296,33 @@ mod tests {
         assert_eq!(stored::<f64, i32>(&wide), wrapped(&numbers, |v| v as i32));
         assert_eq!(stored::<f32, i64>(&numbers), wrapped(&numbers, |v| v));
         assert_eq!(stored::<f64, i64>(&wide), wrapped(&numbers, |v| v));
+    }
+
+    #[test]
+    fn arrays_of_every_type_become_any_other() {
+        let data: Vec<i64> = (0..300).map(|i| i * 977 - 70_000).collect();
+        for from in DType::ALL.into_iter().filter(|d| !d.is_complex()) {
+            let x = Array::from_slice(&data, [300]).cast(from);
+            for to in DType::ALL
+                .into_iter()
+                .filter(|d| casts(from, *d) && !d.is_complex())
+            {
+                let got = cast(&x, to);
+                assert_eq!(got.dtype(), to);
+                // One at a time, by way of what all of them hold exactly.
+                let one = |v: f64| Array::full([], v, to).element::<f64>().expect("one");
+                let wrap = |v: f64| {
+                    if from.is_float() || to.is_differentiable() {
+                        v
+                    } else {
+                        f64::from(v as i32)
+                    }
+                };
+                let want: Vec<f64> = x.to_vec::<f64>().into_iter().map(|v| one(wrap(v))).collect();
+                let same = |(a, b): (&f64, &f64)| a == b || a.is_nan() && b.is_nan();
+                assert!(got.to_vec::<f64>().iter().zip(&want).all(same), "{from} to {to}");
+            }
+        }
     }
 
     #[test]

@@ -5,13 +5,17 @@
 //! share, and hands its result on in the first-level cache. That takes a few times as long as a compiled rule where
 //! the elements are in the cache, and no longer where memory is what takes the time.
 
-use super::bits;
-use super::isa::{Lane, dispatch};
+mod loops;
+mod narrow;
+
+use super::isa::Lane;
 use super::pointwise::{Line, Registers, Rule, TILE, run};
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::layout::Shape;
-use crate::real::{Expr, ExprGraph, ExprNode, IntOp, Real, Special};
+use crate::real::{Expr, ExprGraph, ExprNode, IntOp, Special};
+use loops::{Binary, Choice, Unary, binary, choice, integer, mul_add, rem, select, turn, unary};
+pub(super) use narrow::narrow;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
@@ -25,20 +29,26 @@ pub fn interpret<const I: usize, const O: usize>(
     shape: &Shape,
     out: [DType; O],
 ) -> [Array; O] {
+    let x = match outputs {
+        _ if O > 1 || compute.compute() != DType::I64 => x,
+        _ => match narrow(rule, outputs[0], compute, x, shape, out[0]) {
+            Ok(y) => return std::array::from_fn(|_| y.clone()),
+            Err(x) => x,
+        },
+    };
     let program = Program::new(rule, &outputs);
-    if let (Some((op, a, b)), [dtype]) = (program.bits(), &out[..]) {
-        let side = |slot| match slot {
-            Slot::Input(k) => x[k].clone().expect("it is read"),
-            Slot::Register(c) => Array::full([], program.constants[c], *dtype),
-        };
-        let y = bits::combine(op, &side(a), &side(b), shape, *dtype);
-        return std::array::from_fn(|_| y.clone());
-    }
     match compute.compute() {
         DType::F32 => run(program.rule::<f32, I, O>(), x, [], shape, out),
         DType::F64 => run(program.rule::<f64, I, O>(), x, [], shape, out),
         _ => run(program.rule::<i64, I, O>(), x, [], shape, out),
     }
+}
+
+/// Elements that steps take at once where nothing is converted: a few kilobytes of them, so that registers stay in the
+/// first-level cache and starting a step costs little.
+const fn stretch<C>() -> usize {
+    let n = 4096 / size_of::<C>();
+    if n > TILE { n } else { TILE }
 }
 
 /// Where a step finds a number.
@@ -52,6 +62,10 @@ enum Slot {
 enum Function {
     Unary(Unary),
     Special(Special),
+    /// The sine, or the cosine.
+    Turn {
+        cosine: bool,
+    },
     Binary(Binary),
     Rem,
     Integer(IntOp),
@@ -179,6 +193,7 @@ impl Program {
             let (function, read) = match *node {
                 ExprNode::Unary(f, a) => {
                     let function = match (Unary::named(f), Special::named(f)) {
+                        _ if f == "sin" || f == "cos" => Function::Turn { cosine: f == "cos" },
                         (Some(f), _) => Function::Unary(f),
                         (None, Some(f)) => Function::Special(f),
                         (None, None) => unreachable!("`Real` has no function `{f}`"),
@@ -275,20 +290,6 @@ impl Program {
         }
     }
 
-    /// The operation on bits that is all there is to it, and its two sides.
-    fn bits(&self) -> Option<(IntOp, Slot, Slot)> {
-        match &self.steps[..] {
-            [
-                Step {
-                    function: Function::Integer(op @ (IntOp::And | IntOp::Or | IntOp::Xor)),
-                    reads: [a, b, ..],
-                    ..
-                },
-            ] => Some((*op, *a, *b)),
-            _ => None,
-        }
-    }
-
     fn rule<C: Lane, const I: usize, const O: usize>(&self) -> Rule<'_, C, I, 0, O> {
         Rule {
             body: (&raw const *self).cast(),
@@ -297,13 +298,17 @@ impl Program {
                 unsafe { (*body.cast::<Program>()).tile::<C, I, O>(x, out, n, registers) }
             },
             cost: 2 * self.steps.len().max(1),
-            any: false,
+            // A single step that reads inputs needs no register.
+            longest: match (self.steps.len(), self.constants.len()) {
+                (1, 0) => usize::MAX,
+                _ => stretch::<C>(),
+            },
             lifetime: PhantomData,
         }
     }
 
     /// # Safety
-    /// Each input that is read has `n ≤ TILE` elements.
+    /// Each input that is read has `n` elements, which are no more than [`rule`](Program::rule) says, or `TILE` of several outputs.
     unsafe fn tile<C: Lane, const I: usize, const O: usize>(
         &self,
         x: &[*const C; I],
@@ -311,27 +316,43 @@ impl Program {
         n: usize,
         registers: &mut Registers<C>,
     ) {
+        let stretch = stretch::<C>();
         if registers.is_empty() {
-            let constants = self.constants.iter();
-            registers.extend(constants.map(|c| Line([MaybeUninit::new(C::from_f64(*c)); TILE])));
-            registers.resize_with(self.constants.len() + self.registers, || {
+            let lines = stretch / TILE;
+            for c in &self.constants {
+                let line = || Line([MaybeUninit::new(C::from_f64(*c)); TILE]);
+                registers.extend(std::iter::repeat_with(line).take(lines));
+            }
+            registers.resize_with((self.constants.len() + self.registers) * lines, || {
                 Line([const { MaybeUninit::uninit() }; TILE])
             });
         }
-        assert!(n <= TILE);
+        let lone = self.steps.len() == 1 && self.constants.is_empty();
+        assert!(
+            n <= if O > 1 {
+                TILE
+            } else if lone {
+                out.len()
+            } else {
+                stretch
+            }
+        );
+        let base = registers.as_mut_ptr().cast::<MaybeUninit<C>>();
+        // SAFETY: there are as many.
+        let register = |r: usize| unsafe { base.add(r * stretch) };
         for (i, step) in self.steps.iter().enumerate() {
             // The last step's result is the only one's: it goes there at once.
             let last = O == 1 && i + 1 == self.steps.len() && self.outputs[0] == Slot::Register(step.to);
             let to = match last {
                 true => out[..n].as_mut_ptr(),
-                false => registers[step.to].0.as_mut_ptr(),
+                false => register(step.to),
             };
-            // SAFETY: n ≤ TILE numbers: of an input by the caller's promise; of a register that a step before has written, or that
+            // SAFETY: n numbers: of an input by the caller's promise; of a register that a step before has written, or that
             // holds a constant. None of them is the step's own.
             let [a, b, c, d] = step.reads.map(|slot| unsafe {
                 let from = match slot {
                     Slot::Input(k) => x[k],
-                    Slot::Register(r) => registers[r].0.as_ptr().cast::<C>(),
+                    Slot::Register(r) => register(r).cast::<C>().cast_const(),
                 };
                 std::slice::from_raw_parts(from, n)
             });
@@ -342,6 +363,7 @@ impl Program {
                 match step.function {
                     Function::Unary(f) => unary(f, a, y),
                     Function::Binary(f) => binary(f, a, b, y),
+                    Function::Turn { cosine } => turn(cosine, a, y),
                     Function::Rem => rem(a, b, y),
                     Function::Select => select(a, b, c, y),
                     Function::MulAdd => mul_add(a, b, c, y),
@@ -358,219 +380,16 @@ impl Program {
                 return;
             }
         }
-        for (slot, out) in self.outputs.iter().zip(out.chunks_mut(TILE)) {
+        for (o, slot) in self.outputs.iter().enumerate() {
+            let out = &mut out[o * TILE..][..n];
             let from = match *slot {
                 Slot::Input(k) => x[k],
-                Slot::Register(r) => registers[r].0.as_ptr().cast(),
+                Slot::Register(r) => register(r).cast::<C>().cast_const(),
             };
-            // SAFETY: n ≤ TILE elements there, by the caller's promise or the register's length.
-            unsafe { std::ptr::copy_nonoverlapping(from, out[..n].as_mut_ptr().cast::<C>(), n) };
+            // SAFETY: n elements there, by the caller's promise or the register's length.
+            unsafe { std::ptr::copy_nonoverlapping(from, out.as_mut_ptr().cast::<C>(), n) };
         }
     }
-}
-
-/// The functions of one kind: their names in a traced rule, and a loop for each.
-macro_rules! functions {
-    (enum $Kind:ident, fn $body:ident($($x:ident),*) $all:tt; $($f:ident $name:literal => $y:expr),* $(,)?) => {
-        #[derive(Clone, Copy, Debug)]
-        enum $Kind { $($f),* }
-
-        impl $Kind {
-            fn named(name: &str) -> Option<$Kind> {
-                match name {
-                    $($name => Some($Kind::$f),)*
-                    _ => None,
-                }
-            }
-        }
-
-        /// # Safety
-        /// `S` has the bits of `C`.
-        #[inline(always)]
-        unsafe fn $body<S: Real, C: Lane>(f: $Kind, $($x: &[C],)* out: &mut [MaybeUninit<C>]) {
-            $(
-                // SAFETY: the caller's promise.
-                let $x = unsafe { view::<S, C>($x) };
-            )*
-            // SAFETY: likewise.
-            let out = unsafe { view_mut::<S, C>(out) };
-            match f {
-                $($Kind::$f => each!(out, $all => $y),)*
-            }
-        }
-    };
-}
-
-// Loops by name and not closures: a long closure would become a function of its own, which has none of the level's instructions.
-macro_rules! each {
-    ($out:ident, ($a:ident) => $y:expr) => {
-        for (y, &$a) in $out.iter_mut().zip($a) {
-            y.write($y);
-        }
-    };
-    ($out:ident, ($a:ident, $b:ident) => $y:expr) => {
-        for ((y, &$a), &$b) in $out.iter_mut().zip($a).zip($b) {
-            y.write($y);
-        }
-    };
-    ($out:ident, ($a:ident, $b:ident, $c:ident) => $y:expr) => {
-        for (((y, &$a), &$b), &$c) in $out.iter_mut().zip($a).zip($b).zip($c) {
-            y.write($y);
-        }
-    };
-    ($out:ident, ($a:ident, $b:ident, $c:ident, $d:ident) => $y:expr) => {
-        for ((((y, &$a), &$b), &$c), &$d) in $out.iter_mut().zip($a).zip($b).zip($c).zip($d) {
-            y.write($y);
-        }
-    };
-}
-
-functions! {
-    enum Unary, fn unary_body(a)(a);
-    Neg "neg" => -a,
-    Exp "exp" => a.exp(),
-    Exp2 "exp2" => a.exp2(),
-    Ln "ln" => a.ln(),
-    Sqrt "sqrt" => a.sqrt(),
-    Sin "sin" => a.sin(),
-    Cos "cos" => a.cos(),
-    Tanh "tanh" => a.tanh(),
-    Erf "erf" => a.erf(),
-    Floor "floor" => a.floor(),
-    Ceil "ceil" => a.ceil(),
-    Trunc "trunc" => a.trunc(),
-    Round "round" => a.round(),
-    Abs "abs" => a.abs(),
-    ExpM1 "exp_m1" => a.exp_m1(),
-    Ln1p "ln_1p" => a.ln_1p(),
-    Log2 "log2" => a.log2(),
-    Log10 "log10" => a.log10(),
-    Atan "atan" => a.atan(),
-    Erfinv "erfinv" => a.special(Special::Erfinv),
-    Lgamma "lgamma" => a.special(Special::Lgamma),
-    Digamma "digamma" => a.special(Special::Polygamma(0)),
-    Trigamma "trigamma" => a.special(Special::Polygamma(1)),
-}
-
-// A mask is 1 or 0.
-functions! {
-    enum Binary, fn binary_body(a, b)(a, b);
-    Add "+" => a + b,
-    Sub "-" => a - b,
-    Mul "*" => a * b,
-    Div "/" => a / b,
-    Pow "pow" => a.pow(b),
-    Max "max" => a.max(b),
-    Min "min" => a.min(b),
-    Copysign "copysign" => a.copysign(b),
-    Lt "lt" => truth(a.lt(b)),
-    Le "le" => truth(a.le(b)),
-    Eq "eq" => truth(a.eq(b)),
-    Ne "ne" => truth(a.ne(b)),
-    And "and" => a * b,
-    Or "or" => a.max(b),
-}
-
-functions! {
-    enum Choice, fn choice_body(a, b, c, d)(a, b, c, d);
-    Lt "lt" => S::select(a.lt(b), c, d),
-    Le "le" => S::select(a.le(b), c, d),
-    Eq "eq" => S::select(a.eq(b), c, d),
-    Ne "ne" => S::select(a.ne(b), c, d),
-}
-
-#[inline(always)]
-fn truth<S: Real>(mask: S::Mask) -> S {
-    S::select(mask, S::ONE, S::ZERO)
-}
-
-/// # Safety
-/// `S` has the bits of `C`.
-#[inline(always)]
-unsafe fn select_body<S: Real, C: Lane>(m: &[C], a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) {
-    // SAFETY: the caller's promise.
-    let (m, a, b) = unsafe { (view::<S, C>(m), view::<S, C>(a), view::<S, C>(b)) };
-    // SAFETY: likewise.
-    let out = unsafe { view_mut::<S, C>(out) };
-    each!(out, (m, a, b) => S::select(m.ne(S::ZERO), a, b));
-}
-
-/// Rounded twice, as in two steps.
-///
-/// # Safety
-/// `S` has the bits of `C`.
-#[inline(always)]
-unsafe fn mul_add_body<S: Real, C: Lane>(a: &[C], b: &[C], c: &[C], out: &mut [MaybeUninit<C>]) {
-    // SAFETY: the caller's promise.
-    let (a, b, c) = unsafe { (view::<S, C>(a), view::<S, C>(b), view::<S, C>(c)) };
-    // SAFETY: likewise.
-    let out = unsafe { view_mut::<S, C>(out) };
-    each!(out, (a, b, c) => a * b + c);
-}
-
-/// Remainders a stretch at a time: where quotients are small, which is nearly always, they need no loop of their own.
-///
-/// # Safety
-/// `S` has the bits of `C`.
-#[inline(always)]
-unsafe fn rem_body<S: Real, C: Lane>(a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) {
-    const STRETCH: usize = 64;
-    // SAFETY: the caller's promise.
-    let (a, b) = unsafe { (view::<S, C>(a), view::<S, C>(b)) };
-    // SAFETY: likewise.
-    let out = unsafe { view_mut::<S, C>(out) };
-    for ((out, a), b) in out
-        .chunks_mut(STRETCH)
-        .zip(a.chunks(STRETCH))
-        .zip(b.chunks(STRETCH))
-    {
-        let mut near = true;
-        for ((y, a), b) in out.iter_mut().zip(a).zip(b) {
-            let (rest, right) = a.rem_near(*b);
-            y.write(rest);
-            near &= right;
-        }
-        if !near {
-            each!(out, (a, b) => a.rem(b));
-        }
-    }
-}
-
-/// # Safety
-/// `S` has the bits of `C`.
-#[inline(always)]
-unsafe fn integer_body<S: Real, C: Lane>(f: IntOp, a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) {
-    // SAFETY: the caller's promise.
-    let (a, b) = unsafe { (view::<S, C>(a), view::<S, C>(b)) };
-    // SAFETY: likewise.
-    let out = unsafe { view_mut::<S, C>(out) };
-    each!(out, (a, b) => a.integer(f, b));
-}
-
-dispatch!(unsafe fn unary<C: Lane>(f: Unary, a: &[C], out: &mut [MaybeUninit<C>]) => unary_body);
-dispatch!(unsafe fn binary<C: Lane>(f: Binary, a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => binary_body);
-dispatch!(unsafe fn select<C: Lane>(m: &[C], a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => select_body);
-dispatch!(unsafe fn mul_add<C: Lane>(a: &[C], b: &[C], c: &[C], out: &mut [MaybeUninit<C>]) => mul_add_body);
-dispatch!(unsafe fn rem<C: Lane>(a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => rem_body);
-dispatch!(unsafe fn choice<C: Lane>(f: Choice, a: &[C], b: &[C], c: &[C], d: &[C], out: &mut [MaybeUninit<C>]) => choice_body);
-dispatch!(unsafe fn integer<C: Lane>(f: IntOp, a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => integer_body);
-
-/// # Safety
-/// `S` has the bits of `C`.
-#[inline(always)]
-unsafe fn view<S, C>(x: &[C]) -> &[S] {
-    const { assert!(size_of::<S>() == size_of::<C>() && align_of::<S>() == align_of::<C>()) };
-    // SAFETY: same size and alignment, and by the caller's promise the same bits.
-    unsafe { std::slice::from_raw_parts(x.as_ptr().cast(), x.len()) }
-}
-
-/// # Safety
-/// `S` has the bits of `C`.
-#[inline(always)]
-unsafe fn view_mut<S, C>(x: &mut [MaybeUninit<C>]) -> &mut [MaybeUninit<S>] {
-    const { assert!(size_of::<S>() == size_of::<C>() && align_of::<S>() == align_of::<C>()) };
-    // SAFETY: as in `view`.
-    unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }
 }
 
 #[cfg(test)]

@@ -79,11 +79,11 @@ fn detect() -> Isa {
 ///
 /// `dispatch!(vectors unsafe fn …)` names the [vectors](super::vector::Float) of the type at each level by it, in place of a scalar.
 macro_rules! dispatch {
-    (unsafe fn $($rest:tt)*) => {
-        $crate::cpu::isa::dispatch!(@ Plain Fused Fused Fused; unsafe fn $($rest)*);
-    };
     (vectors $vis:vis unsafe fn $($rest:tt)*) => {
         $crate::cpu::isa::dispatch!(@ Baseline Baseline Avx2 Avx512; $vis unsafe fn $($rest)*);
+    };
+    ($vis:vis unsafe fn $($rest:tt)*) => {
+        $crate::cpu::isa::dispatch!(@ Plain Fused Fused Fused; $vis unsafe fn $($rest)*);
     };
     (@ $plain:ident $arm:ident $avx2:ident $avx512:ident; $vis:vis unsafe fn $name:ident<$C:ident: $bound:path $(, $G:ident: $gb:path)* $(; const $N0:ident: $nt0:ty $(, const $N:ident: $nt:ty)*)?>($($arg:ident: $at:ty),* $(,)?) => $body:ident) => {
         #[inline]
@@ -149,10 +149,15 @@ impl Lane for f64 {
     type Fused = Fma<f64>;
 }
 
-impl Lane for i64 {
-    type Plain = Int;
-    type Fused = Int;
+macro_rules! integers {
+    ($($T:ident)*) => {$(
+        impl Lane for $T {
+            type Plain = Int<$T>;
+            type Fused = Int<$T>;
+        }
+    )*};
 }
+integers!(i64 i32 i16 i8 u8);
 
 #[cfg(test)]
 mod tests {

@@ -38,6 +38,7 @@ pub(crate) mod matmul;
 pub(crate) mod norm;
 pub(crate) mod pointwise;
 pub(crate) mod pool;
+pub(crate) mod quotient;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;

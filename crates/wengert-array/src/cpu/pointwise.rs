@@ -7,6 +7,7 @@
 //! buffers of inputs that nobody else holds.
 
 use super::copy::{copy, is_turned};
+use super::interpret::narrow;
 use super::isa::{Lane, dispatch};
 use super::source::{Cut, Reader, Source, is_direct, walk_of, zeros};
 use super::threads;
@@ -14,7 +15,7 @@ use super::walk::{self, Walk};
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::layout::Shape;
-use crate::real::Real;
+use crate::real::{Expr, Real, trace};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
@@ -66,6 +67,15 @@ pub(crate) fn map<B: Body<I, M, O>, const I: usize, const M: usize, const O: usi
     shape: &Shape,
     out: [DType; O],
 ) -> [Array; O] {
+    let mut x = x;
+    // Tracing a rule costs as much as computing a few thousand integers.
+    if B::INTEGERS && M == 0 && O == 1 && compute.compute() == DType::I64 && shape.numel() > 8 * TILE {
+        let rule = trace(|x: [Expr; I]| body.eval(x, [Expr::ZERO; M]));
+        x = match narrow(&rule, 0, compute, x, shape, out[0]) {
+            Ok(y) => return std::array::from_fn(|_| y.clone()),
+            Err(x) => x,
+        };
+    }
     match compute.compute() {
         DType::F32 => run(Rule::<f32, I, M, O>::of(body), x, more, shape, out),
         DType::F64 => run(Rule::<f64, I, M, O>::of(body), x, more, shape, out),
@@ -79,8 +89,8 @@ pub(super) struct Rule<'a, C, const I: usize, const M: usize, const O: usize> {
     pub(super) body: *const (),
     pub(super) tile: Tile<C, I, M, O>,
     pub(super) cost: usize,
-    /// Whether a tile with one result may have any number of elements.
-    pub(super) any: bool,
+    /// How many elements a tile with one result may have where nothing is gathered or converted.
+    pub(super) longest: usize,
     pub(super) lifetime: PhantomData<&'a ()>,
 }
 
@@ -98,7 +108,7 @@ impl<'a, C: Lane, const I: usize, const M: usize, const O: usize> Rule<'a, C, I,
                 unsafe { tile::<C, B, I, M, O>(&*body.cast::<B>(), x, more, out, n) }
             },
             cost: body.cost().max(1),
-            any: true,
+            longest: usize::MAX,
             lifetime: PhantomData,
         }
     }
@@ -185,7 +195,7 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
     });
     // Nothing is gathered or brought anywhere: beginning the loop again would cost a tenth of the time.
     let inputs = || sources.0.iter().chain(&sources.1);
-    let once = !large && rule.any && sinks[0] == Sink::Direct && inputs().all(Source::is_in_place);
+    let once = !large && sinks[0] == Sink::Direct && inputs().all(Source::is_in_place);
     let gathers = inputs().any(Source::is_gathered);
     let first = sources
         .0
@@ -210,7 +220,7 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
             (1, _) | (_, 2..) => STREAMED,
             _ => 2 * STREAMED,
         },
-        _ if once && first.is_some() => usize::MAX,
+        _ if once && first.is_some() => rule.longest,
         _ => TILE,
     };
     let plan = Plan {

@@ -52,20 +52,11 @@ fn positions(n: usize, reverse: bool, mut f: impl FnMut(usize)) {
 pub fn scan(x: &Array, axis: usize, how: Scan, reverse: bool, out: DType) -> Array {
     let r = rows(&x.cast(out.compute()), axis);
     let n = r.shape()[r.rank() - 1];
-    let mut y = match r.dtype() {
-        DType::I64 => Array::full(r.shape(), 0.0, DType::I64),
-        float => Array::uninit(r.shape(), float),
-    };
+    let mut y = Array::uninit(r.shape(), r.dtype());
     match r.dtype() {
-        DType::I64 => each_row(r.as_slice::<i64>(), y.make_mut::<i64>(), n, |x, y| {
-            let mut total = i64::from(how == Scan::Prod);
-            positions(n, reverse, |i| {
-                total = match how {
-                    Scan::Prod => total.wrapping_mul(x[i]),
-                    _ => total.wrapping_add(x[i]),
-                };
-                y[i] = total;
-            });
+        DType::I64 => each_row(r.as_slice::<i64>(), all(&mut y), n, |x, y| match how {
+            Scan::Prod => running(x, y, reverse, 1, i64::wrapping_mul),
+            _ => running(x, y, reverse, 0, i64::wrapping_add),
         }),
         dtype => with_float!(dtype, C => {
             let (src, out) = (In(r.as_ptr::<C>()), Out(y.uninit_slice::<C>()));
@@ -137,6 +128,39 @@ unsafe fn side_by_side<C: Compute, T: Total>(x: *const C, y: *mut C, n: usize, r
         total(&mut b, 1);
         total(&mut c, 2);
         total(&mut d, 3);
+    }
+}
+
+/// The elements of a new array, each to be written before it is read.
+fn all<T: Element>(y: &mut Array) -> &mut [T] {
+    // SAFETY: a new array is nobody else's.
+    unsafe { std::slice::from_raw_parts_mut(y.uninit_slice::<T>(), y.numel()) }
+}
+
+/// What integers make so far. A few of them begin anew, so that they need not wait for those before.
+fn running(x: &[i64], y: &mut [i64], reverse: bool, unit: i64, join: impl Fn(i64, i64) -> i64) {
+    const FEW: usize = 8;
+    let mut total = unit;
+    let mut few = |x: &[i64], y: &mut [i64]| {
+        let (before, mut own) = (total, unit);
+        positions(x.len(), reverse, |i| {
+            own = join(own, x[i]);
+            y[i] = join(before, own);
+        });
+        total = join(before, own);
+    };
+    // Arrays, whose length is known, and what they leave.
+    match reverse {
+        true => {
+            let ((x_rest, x), (y_rest, y)) = (x.as_rchunks::<FEW>(), y.as_rchunks_mut::<FEW>());
+            x.iter().zip(y).rev().for_each(|(x, y)| few(x, y));
+            few(x_rest, y_rest);
+        }
+        false => {
+            let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<FEW>(), y.as_chunks_mut::<FEW>());
+            x.iter().zip(y).for_each(|(x, y)| few(x, y));
+            few(x_rest, y_rest);
+        }
     }
 }
 
@@ -371,6 +395,37 @@ mod tests {
             scan(&none, 0, Scan::Sum, false, DType::F32).shape().dims(),
             [0, 3]
         );
+    }
+
+    #[test]
+    fn integers_run_either_way_and_wrap() {
+        for n in [0, 1, 7, 8, 9, 100] {
+            let data: Vec<i64> = (0..2 * n as i64)
+                .map(|i| i * i - 50 + (i64::MAX / 3) * (i % 2))
+                .collect();
+            let x = Array::from_slice(&data, [2, n]);
+            for (how, reverse) in [
+                (Scan::Sum, false),
+                (Scan::Sum, true),
+                (Scan::Prod, false),
+                (Scan::Prod, true),
+            ] {
+                let mut want = vec![0; 2 * n];
+                for row in 0..2 {
+                    let mut total = i64::from(how == Scan::Prod);
+                    positions(n, reverse, |i| {
+                        let v = data[row * n + i];
+                        total = if how == Scan::Prod {
+                            total.wrapping_mul(v)
+                        } else {
+                            total.wrapping_add(v)
+                        };
+                        want[row * n + i] = total;
+                    });
+                }
+                assert_eq!(scan(&x, 1, how, reverse, DType::I64).to_vec::<i64>(), want);
+            }
+        }
     }
 
     #[test]

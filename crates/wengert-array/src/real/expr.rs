@@ -91,14 +91,7 @@ fn prune(inputs: usize, nodes: Vec<ExprNode>, outputs: Vec<Expr>) -> ExprGraph {
     };
     for (i, node) in nodes.into_iter().enumerate().filter(|(i, _)| needed[*i]) {
         renumber[i] = kept.len() as u32;
-        kept.push(match node {
-            ExprNode::Input(i) => ExprNode::Input(i),
-            ExprNode::Unary(f, a) => ExprNode::Unary(f, map(&renumber, a)),
-            ExprNode::Binary(f, a, b) => ExprNode::Binary(f, map(&renumber, a), map(&renumber, b)),
-            ExprNode::Select(m, a, b) => {
-                ExprNode::Select(map(&renumber, m), map(&renumber, a), map(&renumber, b))
-            }
-        });
+        kept.push(node.map(|e| map(&renumber, e)));
     }
     let outputs = outputs.into_iter().map(|e| map(&renumber, e)).collect();
     ExprGraph {
@@ -109,6 +102,16 @@ fn prune(inputs: usize, nodes: Vec<ExprNode>, outputs: Vec<Expr>) -> ExprGraph {
 }
 
 impl ExprNode {
+    /// The same step with `f` of what it reads in place of that.
+    pub(crate) fn map(self, f: impl Fn(Expr) -> Expr) -> ExprNode {
+        match self {
+            ExprNode::Input(i) => ExprNode::Input(i),
+            ExprNode::Unary(name, a) => ExprNode::Unary(name, f(a)),
+            ExprNode::Binary(name, a, b) => ExprNode::Binary(name, f(a), f(b)),
+            ExprNode::Select(m, a, b) => ExprNode::Select(f(m), f(a), f(b)),
+        }
+    }
+
     /// The steps and constants that this step reads.
     pub fn reads(&self) -> [Option<Expr>; 3] {
         match *self {

@@ -16,11 +16,11 @@ mod special;
 use super::{IntOp, Real, Special};
 use double::{
     atan64, cdf64, cos64, erf64, exp_m1_64, exp2_64, exp64, ln_1p_64, ln64, log2_64, log10_64, pow64,
-    rem_near64, sin64, special64, tanh64,
+    rem_near64, sin64, special64, tanh64, turn_near64,
 };
 use single::{
     atan32, cdf32, cos32, erf32, exp_m1_32, exp2_32, exp32, ln_1p_32, ln32, log2_32, log10_32, pow32,
-    rem_near32, sin32, tanh32,
+    rem_near32, sin32, tanh32, turn_near32,
 };
 use special::special32;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -177,7 +177,7 @@ fn fused64(a: Fma<f64>, b: Fma<f64>, c: Fma<f64>) -> Fma<f64> {
 macro_rules! real {
     ($float:ty: $kind:ident, $raw:ty, $zero:expr, $one:expr, $mul_add:expr,
      $exp:ident $exp2:ident $ln:ident $sin:ident $cos:ident $tanh:ident $erf:ident $cdf:ident $pow:ident
-     $exp_m1:ident $ln_1p:ident $log2:ident $log10:ident $atan:ident $special:ident $rem_near:ident) => {
+     $exp_m1:ident $ln_1p:ident $log2:ident $log10:ident $atan:ident $special:ident $rem_near:ident $turn_near:ident) => {
         impl Real for $float {
             type Mask = bool;
             const ZERO: Self = $zero;
@@ -241,6 +241,10 @@ macro_rules! real {
                 $rem_near(self, divisor)
             }
             #[inline(always)]
+            fn turn_near(self, cosine: bool) -> (Self, bool) {
+                $turn_near(self, cosine)
+            }
+            #[inline(always)]
             fn lt(self, o: Self) -> bool {
                 self.raw() < o.raw()
             }
@@ -279,13 +283,13 @@ macro_rules! real {
 }
 
 real!(f32: Single, f32, 0.0, 1.0, unfused, exp32 exp2_32 ln32 sin32 cos32 tanh32 erf32 cdf32 pow32
-      exp_m1_32 ln_1p_32 log2_32 log10_32 atan32 special32 rem_near32);
+      exp_m1_32 ln_1p_32 log2_32 log10_32 atan32 special32 rem_near32 turn_near32);
 real!(f64: Double, f64, 0.0, 1.0, unfused, exp64 exp2_64 ln64 sin64 cos64 tanh64 erf64 cdf64 pow64
-      exp_m1_64 ln_1p_64 log2_64 log10_64 atan64 special64 rem_near64);
+      exp_m1_64 ln_1p_64 log2_64 log10_64 atan64 special64 rem_near64 turn_near64);
 real!(Fma<f32>: Single, f32, Fma(0.0), Fma(1.0), fused32, exp32 exp2_32 ln32 sin32 cos32 tanh32 erf32 cdf32 pow32
-      exp_m1_32 ln_1p_32 log2_32 log10_32 atan32 special32 rem_near32);
+      exp_m1_32 ln_1p_32 log2_32 log10_32 atan32 special32 rem_near32 turn_near32);
 real!(Fma<f64>: Double, f64, Fma(0.0), Fma(1.0), fused64, exp64 exp2_64 ln64 sin64 cos64 tanh64 erf64 cdf64 pow64
-      exp_m1_64 ln_1p_64 log2_64 log10_64 atan64 special64 rem_near64);
+      exp_m1_64 ln_1p_64 log2_64 log10_64 atan64 special64 rem_near64 turn_near64);
 
 #[cfg(test)]
 mod tests;

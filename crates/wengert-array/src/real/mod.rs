@@ -99,6 +99,11 @@ pub trait Real:
     fn rem_near(self, divisor: Self) -> (Self, bool) {
         (self.rem(divisor), true)
     }
+    /// The sine or cosine, and whether it is right: with less to do where the angle is of no great size, and no more right where it is.
+    #[doc(hidden)]
+    fn turn_near(self, cosine: bool) -> (Self, bool) {
+        (if cosine { self.cos() } else { self.sin() }, true)
+    }
     /// A function that only integers have; of the whole parts of other numbers.
     fn integer(self, f: IntOp, other: Self) -> Self;
     /// `self` to the power `p`, as IEEE 754 `pow`.

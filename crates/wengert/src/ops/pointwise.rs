@@ -9,7 +9,7 @@ use crate::autograd::{Ctx, Precision, is_recording};
 use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use std::fmt::Debug;
-use wengert_array::kernels::{self, Body};
+use wengert_array::kernels::{self, Body, Quotient};
 use wengert_array::real::{Dual, Expr, ExprGraph, Real, trace};
 use wengert_array::{Array, DType, Error, ErrorKind, Meta, Result, Shape, get_default_dtype};
 
@@ -65,6 +65,9 @@ pub trait Pointwise<const N: usize>: Debug + Clone + Send + Sync + 'static {
     const PRECISION: Precision = Precision::Given;
     /// Roughly how many simple instructions one element takes.
     const COST: usize = 1;
+    /// What the rule is for integers, if it is a quotient or what that leaves: there is a kernel for those.
+    #[doc(hidden)]
+    const QUOTIENT: Option<Quotient> = None;
 
     /// The name of this very rule, where the type serves several.
     fn name(&self) -> &'static str {

@@ -6,6 +6,7 @@ use super::pointwise::{Kind, Map, Pointwise};
 use super::rule::{Rule, between, contract_rules, rules, rules2};
 use crate::op::{Op, Sample, Saves};
 use crate::tensor::Tensor;
+use wengert_array::kernels::{self, Quotient};
 use wengert_array::real::Real;
 use wengert_array::{Array, Error, ErrorKind, raise};
 
@@ -88,22 +89,22 @@ rules! {
 
 rules2! {
     /// The quotient rounded toward zero; no gradient. Integers divided by zero give 0 here.
-    trunc_divide_unchecked = "div" TruncDivide: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
+    trunc_divide_unchecked = "div" TruncDivide: Numeric with Trunc of integers on [between(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
     |a, b| (a / b).trunc();
     |_, _, _, _| [S::ZERO; 2];
 
     /// The quotient rounded down; no gradient. Integers divided by zero give 0 here.
-    floor_divide_unchecked = "floor_divide" FloorDivide: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
+    floor_divide_unchecked = "floor_divide" FloorDivide: Numeric with Floor of integers on [between(), Array::from_slice(&[2.0, -0.75, 1.25], [3])];
     |a, b| floored(a, b);
     |_, _, _, _| [S::ZERO; 2];
 
     /// As [`fmod`](Tensor::fmod), and 0 for integers divided by zero; da = dy, db = −dy times the quotient.
-    fmod_unchecked = "fmod" Fmod: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
+    fmod_unchecked = "fmod" Fmod: Numeric with TruncRest of integers on [between(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
     |a, b| a.rem(b);
     |dy, a, b, _| [dy, -dy * (a / b).trunc()];
 
     /// As [`remainder`](Tensor::remainder), and 0 for integers divided by zero; da = dy, db = −dy times the quotient.
-    remainder_unchecked = "remainder" Remainder: Numeric on [between(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
+    remainder_unchecked = "remainder" Remainder: Numeric with FloorRest of integers on [between(), Array::from_slice(&[2.0, -0.75, 1.3], [3])];
     |a, b| left_over(a, b);
     |dy, a, b, _| [dy, -dy * floored(a, b)];
 
@@ -196,7 +197,7 @@ impl Tensor {
     #[track_caller]
     fn refuse_zero(&self, op: &str, divisor: &Tensor) {
         let whole = !self.dtype().is_float() && !divisor.dtype().is_float();
-        if whole && self.numel() > 0 && divisor.eq(0.0).any() {
+        if whole && self.numel() > 0 && kernels::has_zero(&divisor.array()) {
             raise(Error::new(ErrorKind::Value, op, "an integer was divided by zero"));
         }
     }

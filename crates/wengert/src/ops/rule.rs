@@ -9,8 +9,9 @@ use crate::op::{Complex, Extra, Fixed, In, Op, Sample, Saves};
 use crate::tensor::Tensor;
 use std::fmt;
 use std::sync::Arc;
+use wengert_array::kernels::{self, Quotient};
 use wengert_array::real::{ExprGraph, Real};
-use wengert_array::{Array, Meta, Result, kernels};
+use wengert_array::{Array, Meta, Result};
 
 /// The operation that applies a rule at every element, one step of the rule after the other.
 ///
@@ -24,6 +25,8 @@ pub struct Rule<const N: usize>(Arc<dyn Erased<N>>);
 trait Erased<const N: usize>: fmt::Debug + Send + Sync {
     fn name(&self) -> &'static str;
     fn kind(&self) -> Kind;
+    /// What it is for integers, if a quotient.
+    fn quotient(&self) -> Option<Quotient>;
     /// The rule over its inputs, of which there is room for four.
     fn value(&self) -> ExprGraph;
     /// The rule for complex numbers.
@@ -41,6 +44,9 @@ impl<R: Pointwise<N>, const N: usize> Erased<N> for R {
     }
     fn kind(&self) -> Kind {
         R::KIND
+    }
+    fn quotient(&self) -> Option<Quotient> {
+        R::QUOTIENT
     }
     fn value(&self) -> ExprGraph {
         trace_value(self)
@@ -107,6 +113,9 @@ impl<const N: usize> Op for Rule<N> {
 
     fn forward(&self, x: [Array; N], y: &Meta, _: &mut Extra) -> Array {
         let compute = compute(self.0.kind(), x.iter().map(|x| (x.dtype(), x.rank())));
+        if let (Some(how), false, [a, b]) = (self.0.quotient(), compute.is_float(), &x[..]) {
+            return kernels::quotient(how, a, b, &y.shape, y.dtype);
+        }
         let mut x = x.into_iter();
         let x: [Option<Array>; 4] = std::array::from_fn(|_| x.next());
         let [y] = kernels::interpret(&self.0.value(), [0], compute, x, &y.shape, [y.dtype]);
@@ -243,7 +252,7 @@ pub(crate) use rules;
 macro_rules! rules2 {
     ($(
         $(#[$doc:meta])*
-        $method:ident $(= $name:literal)? $Rule:ident: $kind:ident on $sample:expr;
+        $method:ident $(= $name:literal)? $Rule:ident: $kind:ident $(with $quotient:ident of integers)? on $sample:expr;
         |$a:ident, $b:ident| $value:expr;
         |$dy:pat_param, $ga:pat_param, $gb:pat_param, $y:pat_param| $grad:expr;
     )*) => {
@@ -259,6 +268,7 @@ macro_rules! rules2 {
                     name
                 };
                 const KIND: Kind = Kind::$kind;
+                $(const QUOTIENT: Option<Quotient> = Some(Quotient::$quotient);)?
                 fn value<S: Real>(&self, [$a, $b]: [S; 2]) -> S {
                     $value
                 }

@@ -52,12 +52,9 @@ fn scaled_exp64<S: Double>(r: S, z: S) -> S {
     q.mul_add(r * r, r).mul_add(half, half) * power(z.wrapping_sub(z >> 1))
 }
 
-/// `ln x` within 1 ULP.
-///
-/// With f = m − 1 and s = f / (2 + f), ln m = 2 artanh s, whose series in s² converges fast (off by 2⁻⁵⁹). It
-/// is summed as f − (f²/2 − s · (f²/2 + …)), in which the leading term f is exact.
+/// A positive finite `x` as `(m − 1, k)` with `x = m · 2ᵏ` and √½ ≤ m < √2; `m − 1` is exact.
 #[inline(always)]
-pub(super) fn ln64<S: Double>(x: S) -> S {
+fn split64<S: Double>(x: S) -> (S, S) {
     const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
     let tiny = x.raw() < f64::MIN_POSITIVE;
     let scaled = S::select(tiny, x * S::new(4503599627370496.0), x);
@@ -66,7 +63,15 @@ pub(super) fn ln64<S: Double>(x: S) -> S {
     let k = f64::from_bits((bits.wrapping_add(1075 << 52) >> 52) | ROUND64.to_bits());
     let k = S::new(k) - S::new(ROUND64) - S::select(tiny, S::new(1127.0), S::new(1075.0));
     let m = f64::from_bits((bits & 0xf_ffff_ffff_ffff).wrapping_add(SQRT_HALF));
-    let f = S::new(m) - S::ONE;
+    (S::new(m) - S::ONE, k)
+}
+
+/// ln (1 + f) for 1 + f between √½ and √2, as f − (h − y): `(h, y)`.
+///
+/// With s = f / (2 + f) it is 2 artanh s, whose series in s² converges fast (off by 2⁻⁵⁹), summed so that f is exact and
+/// h = f²/2.
+#[inline(always)]
+fn ln_kernel64<S: Double>(f: S) -> (S, S) {
     let s = f / (f + S::new(2.0));
     let z = s * s;
     let p = poly(
@@ -82,11 +87,24 @@ pub(super) fn ln64<S: Double>(x: S) -> S {
         ],
     );
     let half = S::new(0.5) * f * f;
-    let y = s.mul_add(p.mul_add(z, half), k * S::new(LN2_64.1));
-    let y = k.mul_add(S::new(LN2_64.0), f - (half - y));
+    (half, s * p.mul_add(z, half))
+}
+
+/// `y`, but what a logarithm is where `x`, of which it is, is not positive and finite. Infinity and NaN are their own.
+#[inline(always)]
+fn ln_ends64<S: Double>(x: S, y: S) -> S {
     let y = S::select(x.lt(S::new(f64::INFINITY)), y, x);
     let y = S::select(x.lt(S::ZERO), S::new(f64::NAN), y);
     S::select(x.eq(S::ZERO), S::new(f64::NEG_INFINITY), y)
+}
+
+/// `ln x` within 1 ULP.
+#[inline(always)]
+pub(super) fn ln64<S: Double>(x: S) -> S {
+    let (f, k) = split64(x);
+    let (half, y) = ln_kernel64(f);
+    let y = k.mul_add(S::new(LN2_64.1), y);
+    ln_ends64(x, k.mul_add(S::new(LN2_64.0), f - (half - y)))
 }
 
 /// `x` with the sign of `sign`, for x ≥ 0.
@@ -95,6 +113,14 @@ pub(super) fn with_sign64<S: Double>(x: S, sign: S) -> S {
     S::new(f64::from_bits(
         x.raw().to_bits() | (sign.raw().to_bits() & (1 << 63)),
     ))
+}
+
+/// `a + b` as a rounded sum and its rounding error.
+#[inline(always)]
+fn exact_sum<S: Double>(a: S, b: S) -> (S, S) {
+    let sum = a + b;
+    let other = sum - a;
+    (sum, (a - (sum - other)) + (b - other))
 }
 
 /// `sin x` by the standard library, so not vectorised, like the others of which this is said.
@@ -107,6 +133,62 @@ pub(super) fn sin64<S: Double>(x: S) -> S {
 #[inline(always)]
 pub(super) fn cos64<S: Double>(x: S) -> S {
     S::new(x.raw().cos())
+}
+
+/// `sin x`, or `cos x`, within 1 ULP where |x| < 2²⁰, and whether it is there.
+///
+/// Whole multiples of π/2 are taken off in four parts, of which the first three have 33 bits: their products are exact
+/// (Cody and Waite, 1980). What remains, of twice the digits, is at most π/4, for which the polynomials are off by 2⁻⁵⁸.
+#[inline(always)]
+pub(super) fn turn_near64<S: Double>(x: S, cosine: bool) -> (S, bool) {
+    const PARTS: [f64; 4] = [
+        1.5707963267341256,
+        6.077100506303966e-11,
+        2.0222662487111665e-21,
+        8.4784276603689e-32,
+    ];
+    let a = x.abs();
+    let z = a.mul_add(S::new(std::f64::consts::FRAC_2_PI), S::new(ROUND64));
+    let n = z - S::new(ROUND64);
+    let part = |k: usize| -(n * S::new(PARTS[k]));
+    let (high, lost) = exact_sum(a + part(0), part(1));
+    let (high, lost2) = exact_sum(high, part(2));
+    let low = lost + (lost2 + part(3));
+    let r = high + low;
+    let low = (high - r) + low;
+
+    let r2 = r * r;
+    let half = S::new(0.5) * r2;
+    let s = poly(
+        r2,
+        [
+            -0.16666666666666632,
+            0.008333333333322413,
+            -0.0001984126982980783,
+            2.7557313691924606e-06,
+            -2.505075811624782e-08,
+            1.5896795707506886e-10,
+        ],
+    );
+    let s = r + (r * r2).mul_add(s, low - half * low);
+    let c = poly(
+        r2,
+        [
+            0.0416666666666666,
+            -0.001388888888887413,
+            2.4801587289483936e-05,
+            -2.755731435266466e-07,
+            2.0875723300986792e-09,
+            -1.1359648576297289e-11,
+        ],
+    );
+    let one = S::ONE - half;
+    let c = one + ((S::ONE - one - half) + (r2 * r2).mul_add(c, -(r * low)));
+
+    let quadrant = z.raw().to_bits().wrapping_add(u64::from(cosine));
+    let y = S::select(quadrant & 1 == 0, s, c).raw().to_bits() ^ ((quadrant & 2) << 62);
+    let sign = if cosine { 0 } else { x.raw().to_bits() & (1 << 63) };
+    (S::new(f64::from_bits(y ^ sign)), a.lt(S::new(1048576.0)))
 }
 
 /// `x^p`, by the standard library.
@@ -198,40 +280,142 @@ pub(super) fn erf64<S: Double>(x: S) -> S {
     with_sign64(S::select(a.lt(S::ONE), near, far), x)
 }
 
-/// `e^x − 1`, by the standard library.
+/// `e^x − 1` within 1 ULP: (2ⁿ − 1) + 2ⁿ (e^r − 1), halved so that 2ⁿ stays in range, with the rounding errors of what is large.
+/// The polynomial is off by 2⁻⁶¹.
 #[inline(always)]
 pub(super) fn exp_m1_64<S: Double>(x: S) -> S {
-    S::new(x.raw().exp_m1())
+    let near = at_least(at_most(x, 710.0), -60.0);
+    let z = near.mul_add(S::new(std::f64::consts::LOG2_E), S::new(ROUND64));
+    let n = z - S::new(ROUND64);
+    let upper = n.mul_add(S::new(-LN2_64.0), near);
+    let lower = n * S::new(-LN2_64.1);
+    let r = upper + lower;
+    let lost = (upper - r) + lower;
+    let q = poly(
+        r,
+        [
+            0.5,
+            0.16666666666666677,
+            0.0416666666666667,
+            0.008333333333321615,
+            0.0013888888888866837,
+            0.0001984126988615893,
+            2.4801587360559372e-05,
+            2.7557244181507833e-06,
+            2.755724275663013e-07,
+            2.510904503598162e-08,
+            2.0924444328461833e-09,
+        ],
+    );
+    let q = q.mul_add(r * r, r.mul_add(lost, lost));
+    let n = (z.raw().to_bits() as i64).wrapping_sub(ROUND64.to_bits() as i64);
+    // Half of 2ⁿ.
+    let scale = S::new(f64::from_bits((n.wrapping_add(1022) as u64) << 52));
+    let (sum, error) = exact_sum(scale - S::new(0.5), scale * r);
+    let y = (sum + scale.mul_add(q, error)) * S::new(2.0);
+    S::select(x.abs().lt(S::new(1e-17)), x, y)
 }
 
-/// `ln(1 + x)`, by the standard library.
+/// `ln(1 + x)` within 1 ULP: as [`ln64`] of the rounded sum, and what rounding took from that times the slope there.
 #[inline(always)]
 pub(super) fn ln_1p_64<S: Double>(x: S) -> S {
-    S::new(x.raw().ln_1p())
+    let sum = x + S::ONE;
+    let (f, k) = split64(sum);
+    let (half, y) = ln_kernel64(f);
+    // From the larger of the two.
+    let lost = S::select(S::ONE.lt(x), S::ONE - (sum - x), x - (sum - S::ONE));
+    let y = k.mul_add(S::new(LN2_64.1), y + lost / sum);
+    let y = k.mul_add(S::new(LN2_64.0), f - (half - y));
+    // Zeros keep their sign.
+    S::select(x.eq(S::ZERO), x, ln_ends64(sum, y))
 }
 
-/// `log₂ x`, by the standard library.
+/// A logarithm within 1 ULP, given a unit's logarithm and that of 2, each in two parts, of which the first times a number of 21
+/// bits is exact: ln m is taken in two parts as well.
+#[inline(always)]
+fn log64<S: Double>(x: S, e: (f64, f64), two: (f64, f64)) -> S {
+    let (f, k) = split64(x);
+    let (half, y) = ln_kernel64(f);
+    let upper = S::new(f64::from_bits((f - half).raw().to_bits() & !0xffff_ffff));
+    let lower = ((f - upper) - half) + y;
+    let (m, lost) = exact_sum(k * S::new(two.0), upper * S::new(e.0));
+    let low = (upper + lower).mul_add(S::new(e.1), lower * S::new(e.0));
+    let low = k.mul_add(S::new(two.1), low);
+    ln_ends64(x, m + (low + lost))
+}
+
+/// `log₂ x` within 1 ULP; exact for powers of two.
 #[inline(always)]
 pub(super) fn log2_64<S: Double>(x: S) -> S {
-    S::new(x.raw().log2())
+    log64(x, (1.4426950216293335, 1.9259629911266175e-08), (1.0, 0.0))
 }
 
-/// `log₁₀ x`, by the standard library.
+/// `log₁₀ x` within 1 ULP; exact for powers of ten.
 #[inline(always)]
 pub(super) fn log10_64<S: Double>(x: S) -> S {
-    S::new(x.raw().log10())
+    let e = (0.4342944622039795, 1.9699272335463627e-08);
+    log64(x, e, (0.30102999566383914, 1.42050232272661e-13))
 }
 
-/// `atan x`, by the standard library.
+/// `atan x` within 1 ULP: that of the nearest of 0, ½, 1, 1½ and ∞, and of the angle between the two, which has a tangent up to
+/// 7/16, for which the odd polynomial is off by 2⁻⁵⁷.
 #[inline(always)]
 pub(super) fn atan64<S: Double>(x: S) -> S {
-    S::new(x.raw().atan())
+    let a = x.abs();
+    // Up to the first number: the tangent of the middle, its arc in two parts.
+    const ARCS: [(f64, f64, f64, f64); 3] = [
+        (2.4375, 1.5, 0.982793723247329, 1.3903311031230998e-17),
+        (1.1875, 1.0, std::f64::consts::FRAC_PI_4, 3.061616997868383e-17),
+        (0.6875, 0.5, 0.4636476090008061, 2.2698777452961687e-17),
+    ];
+    let (mut above, mut below) = (-S::ONE, a);
+    let (mut high, mut low) = (S::new(std::f64::consts::FRAC_PI_2), S::new(6.123233995736766e-17));
+    for (end, middle, arc, rest) in ARCS {
+        let within = a.lt(S::new(end));
+        above = S::select(within, a - S::new(middle), above);
+        below = S::select(within, a.mul_add(S::new(middle), S::ONE), below);
+        high = S::select(within, S::new(arc), high);
+        low = S::select(within, S::new(rest), low);
+    }
+    let near = a.lt(S::new(0.4375));
+    let t = S::select(near, a, above / below);
+    high = S::select(near, S::ZERO, high);
+    low = S::select(near, S::ZERO, low);
+    let z = t * t;
+    let p = poly(
+        z,
+        [
+            -0.3333333333333293,
+            0.1999999999987616,
+            -0.14285714272480643,
+            0.11111110404611799,
+            -0.09090887114553294,
+            0.0769187593932336,
+            -0.06661070705158169,
+            0.05833555689650483,
+            -0.04976824312474459,
+            0.036530438182669905,
+            -0.01628477935607485,
+        ],
+    );
+    let y = high + (t + (t * z).mul_add(p, low));
+    with_sign64(y, x)
 }
 
-/// The remainder, by the standard library.
+/// What the quotient rounded toward zero leaves of `a`, and whether it is right, as it is where the quotient is below 2²².
+///
+/// The rounded quotient times b is taken off in two parts, exactly. Rounding may have reached the next integer, whose
+/// remainder is on the other side of zero.
 #[inline(always)]
 pub(super) fn rem_near64<S: Double>(a: S, b: S) -> (S, bool) {
-    (a.rem(b), true)
+    let (size, by) = (a.abs(), b.abs());
+    let quotient = (size / by).trunc();
+    let (product, error) = quotient.exact_product(by);
+    let rest = (size - product) - error;
+    let rest = S::select(rest.lt(S::ZERO), rest + by, rest);
+    let rest = S::select(size.lt(by), size, rest);
+    let fits = size.lt(S::new(1e300)) & by.gt(S::new(1e-280));
+    (with_sign64(rest, a), quotient.lt(S::new(4194304.0)) & fits)
 }
 
 /// A special function, one number at a time.

@@ -272,6 +272,12 @@ pub(super) fn cos32<S: Single>(x: S) -> S {
     sin_shifted32(x.abs(), 1)
 }
 
+/// `sin x`, or `cos x`, which is right everywhere.
+#[inline(always)]
+pub(super) fn turn_near32<S: Single>(x: S, cosine: bool) -> (S, bool) {
+    (if cosine { cos32(x) } else { sin32(x) }, true)
+}
+
 /// `x^p` within 1.1 ULP, as 2^(p · log₂ x) with the logarithm and the product in 64 bits.
 ///
 /// log₂ is k + (m − 1) · a polynomial, off by 2⁻³⁵: at the ends of the range, where p · log₂ x is near ±128,

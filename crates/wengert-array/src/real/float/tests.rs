@@ -240,7 +240,23 @@ fn functions_of_f64_agree_with_the_standard_library() {
         fn(Fma<f64>) -> Fma<f64>,
         fn(f64) -> f64,
     );
-    let rows: [Row; 5] = [
+    // Wrong ones where they are not near, like the numbers themselves, are found by that.
+    fn near<S: Real>(x: S, cosine: bool) -> S {
+        let (y, right) = x.turn_near(cosine);
+        match right {
+            true => y,
+            false if cosine => x.cos(),
+            false => x.sin(),
+        }
+    }
+    let rows: [Row; 12] = [
+        ("sin near", |x| near(x, false), |x| near(x, false), f64::sin),
+        ("cos near", |x| near(x, true), |x| near(x, true), f64::cos),
+        ("exp_m1", Real::exp_m1, Real::exp_m1, f64::exp_m1),
+        ("ln_1p", Real::ln_1p, Real::ln_1p, f64::ln_1p),
+        ("log2", Real::log2, Real::log2, f64::log2),
+        ("log10", Real::log10, Real::log10, f64::log10),
+        ("atan", Real::atan, Real::atan, f64::atan),
         ("exp2", Real::exp2, Real::exp2, f64::exp2),
         ("exp", Real::exp, Real::exp, f64::exp),
         ("ln", Real::ln, Real::ln, f64::ln),
@@ -264,7 +280,12 @@ fn functions_of_f64_agree_with_the_standard_library() {
                 unit * 4.0,
                 unit * 50.0,
                 unit * 1500.0,
+                unit * 2e6,
                 1.0 + unit,
+                unit.powi(5),
+                // Near multiples of π/2, and between the arcs that atan begins at.
+                (unit * 1e6).round() * std::f64::consts::FRAC_PI_2,
+                unit * 5.0,
             ]
             .into_iter()
             .for_each(check);
@@ -280,10 +301,25 @@ fn functions_of_f64_agree_with_the_standard_library() {
             1e-310,
         ];
         let specials = [0.0, 1.0, f64::INFINITY, f64::NAN, f64::MAX, f64::MIN_POSITIVE];
-        ends.into_iter().chain(specials).for_each(|x| {
+        // The multiple of π/2 in range that is nearest to an f64, and others.
+        let turns = [1048575.9, 1048576.0, 11.0, 344.0, 710.0, 51819.0, 573204.0];
+        let turns = turns.map(|n| n * std::f64::consts::FRAC_PI_2);
+        ends.into_iter().chain(turns).chain(specials).for_each(|x| {
             check(x);
             check(-x);
         });
+    }
+}
+
+#[test]
+fn logarithms_of_powers_are_whole() {
+    for n in -1022..=1023 {
+        let x = 2f64.powi(n);
+        assert_eq!([x.log2(), Real::log2(x), Fma(x).log2().0], [f64::from(n); 3]);
+    }
+    for n in -307..=308 {
+        let x: f64 = format!("1e{n}").parse().unwrap();
+        assert_eq!([Real::log10(x), Fma(x).log10().0], [f64::from(n); 2]);
     }
 }
 
@@ -380,6 +416,59 @@ fn special_functions_of_f32_keep_their_bounds() {
                 check(f32::from_bits(bits));
                 check(-f32::from_bits(bits));
             }
+        }
+    }
+}
+
+#[test]
+fn near_remainders_of_f64_are_exact() {
+    let mut state = 88172645463325252;
+    let count = std::cell::Cell::new(0);
+    let check = |a: f64, b: f64| {
+        for (y, right) in [
+            a.rem_near(b),
+            (Fma(a).rem_near(Fma(b)).0.0, Fma(a).rem_near(Fma(b)).1),
+        ] {
+            count.set(count.get() + usize::from(right));
+            assert!(
+                !right || y.to_bits() == (a % b).to_bits(),
+                "{a:e} % {b:e} = {y:e}"
+            );
+        }
+    };
+    for _ in 0..300_000 {
+        let (r, q) = (random(&mut state), random(&mut state));
+        check(f64::from_bits(r), f64::from_bits(q));
+        // Near whole quotients, and any of a size.
+        let b = 1.0 + (r >> 12) as f64 / 2f64.powi(52);
+        check((q >> 43) as f64 * b, b);
+        check(-((q >> 43) as f64 * b).next_down(), b);
+        check(q as f64 / 2f64.powi(44), -b);
+    }
+    assert!(count.get() > 1_000_000, "they are to be right nearly always");
+    for a in [
+        0.0,
+        -0.0,
+        1.0,
+        -5.5,
+        5e-324,
+        1e-300,
+        f64::INFINITY,
+        f64::NAN,
+        f64::MAX,
+    ] {
+        for b in [
+            0.0,
+            -0.0,
+            1.0,
+            -2.5,
+            5e-324,
+            1e-300,
+            f64::INFINITY,
+            f64::NAN,
+            f64::MAX,
+        ] {
+            check(a, b);
         }
     }
 }
