@@ -142,26 +142,38 @@ unsafe fn mul_add_body<S: Real, C: Lane>(a: &[C], b: &[C], c: &[C], out: &mut [M
 }
 
 /// A function a stretch at a time: as it is where it is right there, as it nearly always is, and else by a loop of its own.
+// Over iterators: by index the compiler finds no vectors.
 macro_rules! by_stretches {
-    ($out:ident, ($a:ident $(, $b:ident)?) => $near:expr, $far:expr) => {
-        const STRETCH: usize = 64;
-        for (k, out) in $out.chunks_mut(STRETCH).enumerate() {
-            let $a = &$a[k * STRETCH..][..out.len()];
-            $(let $b = &$b[k * STRETCH..][..out.len()];)?
+    ($out:ident, ($a:ident) => $near:expr, $far:expr) => {
+        for (out, $a) in $out.chunks_mut(STRETCH).zip($a.chunks(STRETCH)) {
             let mut near = true;
-            for (i, y) in out.iter_mut().enumerate() {
-                let $a = $a[i];
-                $(let $b = $b[i];)?
+            for (y, &$a) in out.iter_mut().zip($a) {
                 let (value, right) = $near;
                 y.write(value);
                 near &= right;
             }
             if !near {
-                each!(out, ($a $(, $b)?) => $far);
+                each!(out, ($a) => $far);
+            }
+        }
+    };
+    ($out:ident, ($a:ident, $b:ident) => $near:expr, $far:expr) => {
+        for ((out, $a), $b) in $out.chunks_mut(STRETCH).zip($a.chunks(STRETCH)).zip($b.chunks(STRETCH)) {
+            let mut near = true;
+            for ((y, &$a), &$b) in out.iter_mut().zip($a).zip($b) {
+                let (value, right) = $near;
+                y.write(value);
+                near &= right;
+            }
+            if !near {
+                each!(out, ($a, $b) => $far);
             }
         }
     };
 }
+
+/// Elements of which one that is not near has all computed again.
+const STRETCH: usize = 64;
 
 /// # Safety
 /// `S` has the bits of `C`.
@@ -185,12 +197,8 @@ unsafe fn turn_body<S: Real, C: Lane>(cosine: bool, a: &[C], out: &mut [MaybeUni
     // SAFETY: likewise.
     let out = unsafe { view_mut::<S, C>(out) };
     match cosine {
-        true => {
-            by_stretches!(out, (a) => a.turn_near(true), a.cos());
-        }
-        false => {
-            by_stretches!(out, (a) => a.turn_near(false), a.sin());
-        }
+        true => by_stretches!(out, (a) => a.turn_near(true), a.cos()),
+        false => by_stretches!(out, (a) => a.turn_near(false), a.sin()),
     }
 }
 
