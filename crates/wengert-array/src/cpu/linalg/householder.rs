@@ -127,14 +127,10 @@ pub(super) fn factor(columns: Matrix) -> (Reflections, Vec<f64>) {
         panel(&mut q.v, start, end, &mut q.taus, &mut diagonal);
         if end < q.v.rows {
             // The other columns, out of the way of the vectors.
-            let (m, rest) = (q.v.cols, q.v.data.split_off(end * q.v.cols));
-            let mut rest = Matrix {
-                rows: q.v.rows - end,
-                cols: m,
-                data: rest,
-            };
+            let m = q.v.cols;
+            let mut rest = q.v.part(end..q.v.rows, 0..m).copied();
             q.block(start / BLOCK, &mut rest, 0, false);
-            q.v.data.append(&mut rest.data);
+            q.v.data[end * m..].copy_from_slice(&rest.data);
         }
     }
     (q, diagonal)
@@ -144,9 +140,9 @@ pub(super) fn factor(columns: Matrix) -> (Reflections, Vec<f64>) {
 pub(super) fn upper(q: &Reflections, diagonal: &[f64], k: usize) -> Matrix {
     let n = q.v.rows;
     let known = k.min(q.v.cols);
-    let mut r = q.v.part(0..n, 0..known).t().copied();
-    r.data.resize(k * n, 0.0);
-    r.rows = k;
+    let mut r = Matrix::zeros(k, n);
+    let first = q.v.part(0..n, 0..known).t().copied();
+    r.data[..known * n].copy_from_slice(&first.data);
     for i in 0..known {
         let row = r.row_mut(i);
         row[..n.min(i)].fill(0.0);

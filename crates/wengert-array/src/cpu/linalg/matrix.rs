@@ -2,7 +2,11 @@
 
 use super::loops::{along, largest};
 use crate::cpu::gemm::{self, Product, Start, gemm};
-use std::ops::Range;
+use crate::storage::Buffer;
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::ops::{Deref, DerefMut, Range};
+use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 /// Columns, or rows, that are worked on together: what one block leaves for the rest is a matrix product.
 pub(super) const BLOCK: usize = 32;
@@ -14,7 +18,68 @@ const TURN: usize = 16;
 pub(super) struct Matrix {
     pub(super) rows: usize,
     pub(super) cols: usize,
-    pub(super) data: Vec<f64>,
+    pub(super) data: Numbers,
+}
+
+/// Numbers in memory from the pool of buffers: the system would take it back each time, and give it anew page by page.
+pub(super) struct Numbers {
+    buffer: Buffer,
+    len: usize,
+}
+
+impl Numbers {
+    /// With room for so many, which `fill` writes, all of them.
+    fn new(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f64>])) -> Numbers {
+        let buffer = Buffer::uninit(len * size_of::<f64>());
+        // SAFETY: the buffer is as large, aligned to 64 bytes, and ours alone.
+        fill(unsafe { from_raw_parts_mut(buffer.ptr().cast(), len) });
+        Numbers { buffer, len }
+    }
+
+    pub(super) fn filled(len: usize, value: f64) -> Numbers {
+        Numbers::new(len, |room| room.fill(MaybeUninit::new(value)))
+    }
+
+    /// `count` pieces of `each` numbers, one after the other.
+    pub(super) fn joined<'a>(count: usize, each: usize, piece: impl Fn(usize) -> &'a [f64]) -> Numbers {
+        Numbers::new(count * each, |room| {
+            for i in 0..count {
+                let (to, from) = (&mut room[i * each..(i + 1) * each], &piece(i)[..each]);
+                to.iter_mut().zip(from).for_each(|(to, x)| {
+                    to.write(*x);
+                });
+            }
+        })
+    }
+}
+
+impl Deref for Numbers {
+    type Target = [f64];
+    #[inline(always)]
+    fn deref(&self) -> &[f64] {
+        // SAFETY: so many were written, and the buffer lives as long.
+        unsafe { from_raw_parts(self.buffer.ptr().cast(), self.len) }
+    }
+}
+
+impl DerefMut for Numbers {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [f64] {
+        // SAFETY: as above; the buffer is ours alone, since none is ever shared.
+        unsafe { from_raw_parts_mut(self.buffer.ptr().cast(), self.len) }
+    }
+}
+
+impl Clone for Numbers {
+    fn clone(&self) -> Numbers {
+        Numbers::joined(1, self.len, |_| self)
+    }
+}
+
+impl fmt::Debug for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self[..].fmt(f)
+    }
 }
 
 /// A rectangle of a matrix, or the transpose of one, to be multiplied.
@@ -49,12 +114,10 @@ impl Part<'_> {
         let [m, n] = [self.rows, self.cols];
         let [down, right] = self.steps;
         if right == 1 {
-            let mut data = Vec::with_capacity(m * n);
-            (0..m).for_each(|i| data.extend_from_slice(&self.data[i * down..][..n]));
             return Matrix {
                 rows: m,
                 cols: n,
-                data,
+                data: Numbers::joined(m, n, |i| &self.data[i * down..][..n]),
             };
         }
         let mut y = Matrix::zeros(m, n);
@@ -77,7 +140,7 @@ impl Matrix {
         Matrix {
             rows,
             cols,
-            data: vec![value; rows * cols],
+            data: Numbers::filled(rows * cols, value),
         }
     }
 
@@ -131,7 +194,7 @@ impl Matrix {
         let mut s = self.transposed();
         s.data
             .iter_mut()
-            .zip(&self.data)
+            .zip(&self.data[..])
             .for_each(|(x, y)| *x = 0.5 * *x + 0.5 * y);
         s
     }
@@ -164,12 +227,10 @@ impl Matrix {
 
     /// These rows, in this order.
     pub(super) fn ordered(&self, order: &[usize]) -> Matrix {
-        let mut data = Vec::with_capacity(order.len() * self.cols);
-        order.iter().for_each(|&i| data.extend_from_slice(self.row(i)));
         Matrix {
             rows: order.len(),
             cols: self.cols,
-            data,
+            data: Numbers::joined(order.len(), self.cols, |i| self.row(order[i])),
         }
     }
 }

@@ -25,7 +25,8 @@ use crate::array::Array;
 use crate::cpu::threads;
 use crate::dtype::DType;
 use crate::layout::Shape;
-use matrix::Matrix;
+use matrix::{Matrix, Numbers};
+use std::ops::Deref;
 use std::sync::Mutex;
 
 /// Below this much work in all, one thread does it.
@@ -36,11 +37,10 @@ fn matrices(a: &Array) -> Vec<Matrix> {
     let (rows, cols) = (a.shape()[a.rank() - 2], a.shape()[a.rank() - 1]);
     let count = batch(a.shape()).numel();
     let data = a.to_vec::<f64>();
-    let part = |k: usize| data[k * rows * cols..(k + 1) * rows * cols].to_vec();
     let matrix = |k| Matrix {
         rows,
         cols,
-        data: part(k),
+        data: Numbers::joined(1, rows * cols, |_| &data[k * rows * cols..(k + 1) * rows * cols]),
     };
     (0..count).map(matrix).collect()
 }
@@ -72,10 +72,15 @@ fn each<A: Send, B: Send>(all: Vec<A>, work: usize, f: impl Fn(A) -> B + Send + 
 }
 
 /// Parts of `shape` each, stacked in the leading dimensions of `batch`.
-fn stacked(parts: impl IntoIterator<Item = Vec<f64>>, batch: &Shape, shape: &[usize], dtype: DType) -> Array {
+fn stacked<T: Deref<Target = [f64]>>(
+    parts: impl IntoIterator<Item = T>,
+    batch: &Shape,
+    shape: &[usize],
+    dtype: DType,
+) -> Array {
     let whole: Shape = batch.iter().chain(shape).copied().collect();
     let mut data = Vec::with_capacity(whole.numel());
-    parts.into_iter().for_each(|part| data.extend(part));
+    parts.into_iter().for_each(|part| data.extend_from_slice(&part));
     Array::from_slice(&data, whole).cast(dtype)
 }
 
@@ -302,7 +307,14 @@ pub fn eigh(a: &Array, from: Triangle, vectors: bool) -> (Array, Option<Array>) 
             Triangle::Both => a.symmetric(),
         };
         let (w, v) = eigen::eigh(a, vectors);
-        (w, if vectors { v.transposed().data } else { Vec::new() })
+        (
+            w,
+            if vectors {
+                v.transposed().data
+            } else {
+                Numbers::filled(0, 0.0)
+            },
+        )
     });
     let lead = batch(a.shape());
     let (w, v): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
