@@ -21,19 +21,29 @@ pub(super) struct Matrix {
     pub(super) data: Numbers,
 }
 
-/// Numbers in memory from the pool of buffers: the system would take it back each time, and give it anew page by page.
-pub(super) struct Numbers {
-    buffer: Buffer,
-    len: usize,
+/// So many numbers and fewer, of which a stack has thousands, are the system's allocator's business.
+const FEW: usize = 4096;
+
+/// Many numbers are in memory from the pool of buffers: the system would take it back each time, and give it anew page by page.
+pub(super) enum Numbers {
+    Few(Vec<f64>),
+    Many(Buffer, usize),
 }
 
 impl Numbers {
     /// With room for so many, which `fill` writes, all of them.
     fn new(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f64>])) -> Numbers {
+        if len <= FEW {
+            let mut numbers = Vec::with_capacity(len);
+            fill(&mut numbers.spare_capacity_mut()[..len]);
+            // SAFETY: all of them were written.
+            unsafe { numbers.set_len(len) };
+            return Numbers::Few(numbers);
+        }
         let buffer = Buffer::uninit(len * size_of::<f64>());
         // SAFETY: the buffer is as large, aligned to 64 bytes, and ours alone.
         fill(unsafe { from_raw_parts_mut(buffer.ptr().cast(), len) });
-        Numbers { buffer, len }
+        Numbers::Many(buffer, len)
     }
 
     pub(super) fn filled(len: usize, value: f64) -> Numbers {
@@ -57,22 +67,28 @@ impl Deref for Numbers {
     type Target = [f64];
     #[inline(always)]
     fn deref(&self) -> &[f64] {
-        // SAFETY: so many were written, and the buffer lives as long.
-        unsafe { from_raw_parts(self.buffer.ptr().cast(), self.len) }
+        match self {
+            Numbers::Few(numbers) => numbers,
+            // SAFETY: so many were written, and the buffer lives as long.
+            Numbers::Many(buffer, len) => unsafe { from_raw_parts(buffer.ptr().cast(), *len) },
+        }
     }
 }
 
 impl DerefMut for Numbers {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [f64] {
-        // SAFETY: as above; the buffer is ours alone, since none is ever shared.
-        unsafe { from_raw_parts_mut(self.buffer.ptr().cast(), self.len) }
+        match self {
+            Numbers::Few(numbers) => numbers,
+            // SAFETY: as above; the buffer is ours alone, since none is ever shared.
+            Numbers::Many(buffer, len) => unsafe { from_raw_parts_mut(buffer.ptr().cast(), *len) },
+        }
     }
 }
 
 impl Clone for Numbers {
     fn clone(&self) -> Numbers {
-        Numbers::joined(1, self.len, |_| self)
+        Numbers::joined(1, self.len(), |_| self)
     }
 }
 
