@@ -2,6 +2,11 @@
 //!
 //! Moves know elements by their size only; sums are taken in the compute type, in the order of the index.
 
+mod range;
+
+pub(super) use range::places;
+pub use range::positions;
+
 use super::isa::{Lane, dispatch};
 use super::shared::{In, Out};
 use super::threads;
@@ -12,6 +17,7 @@ use crate::kernels;
 use crate::layout::{Layout, Shape};
 use crate::real::Real;
 use crate::{with_compute, with_element};
+use range::{Kind, kind, outside};
 use smallvec::SmallVec;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,112 +88,6 @@ fn cast_owned(x: Array, dtype: DType) -> Array {
 pub(super) fn around(shape: &Shape, axis: usize) -> (usize, usize, usize) {
     let (outer, inner) = (&shape[..axis], &shape[axis + 1..]);
     (outer.iter().product(), shape[axis], inner.iter().product())
-}
-
-/// What a list of indices is.
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    /// All are from 0 to below the size.
-    Plain,
-    /// All are from −size to below it.
-    FromEnd,
-    /// Some are not.
-    Outside,
-}
-
-/// What these indices are, in one pass without branches: what is outside makes a sign, and so does what counts from the end.
-#[inline]
-fn kind(index: &[i64], size: usize) -> Kind {
-    let mut signs = [0; 2];
-    match index.len() < 16 {
-        true => signs_body(index, size as i64, &mut signs),
-        false => signs_of(index, size as i64, &mut signs),
-    }
-    match signs[0] < 0 {
-        // Where the size is almost the largest number, what is in range may make a sign, too.
-        true if first_outside(index, size).is_some() => Kind::Outside,
-        _ if signs[1] < 0 => Kind::FromEnd,
-        _ => Kind::Plain,
-    }
-}
-
-/// The first index that is not from −size to below it.
-#[cold]
-fn first_outside(index: &[i64], size: usize) -> Option<usize> {
-    let size = size as i64;
-    index.iter().position(|i| !(-size..size).contains(i))
-}
-
-#[inline(always)]
-fn signs_body(index: &[i64], size: i64, signs: &mut [i64; 2]) {
-    let (mut outside, mut from_end) = (0, 0);
-    for i in index {
-        outside |= i.wrapping_add(size) | (size - 1).wrapping_sub(*i);
-        from_end |= i;
-    }
-    *signs = [outside, from_end];
-}
-
-/// [`signs_body`] by the best instructions there are.
-fn signs_of(index: &[i64], size: i64, signs: &mut [i64; 2]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use super::isa::{Isa, isa};
-        #[target_feature(enable = "avx2")]
-        fn avx2(index: &[i64], size: i64, signs: &mut [i64; 2]) {
-            signs_body(index, size, signs);
-        }
-        #[cfg(not(wengert_avx2_only))]
-        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2")]
-        fn avx512(index: &[i64], size: i64, signs: &mut [i64; 2]) {
-            signs_body(index, size, signs);
-        }
-        match isa() {
-            #[cfg(not(wengert_avx2_only))]
-            // SAFETY: the processor was found to have these instructions.
-            Isa::Avx512 => return unsafe { avx512(index, size, signs) },
-            // SAFETY: likewise.
-            Isa::Avx2 => return unsafe { avx2(index, size, signs) },
-            _ => {}
-        }
-    }
-    signs_body(index, size, signs);
-}
-
-/// The indices (I64) as places from 0 on: those below 0 count from the end.
-///
-/// # Errors
-/// If one is not from −size to below it.
-pub fn positions(index: &Array, size: usize) -> Result<Array> {
-    let mut index = index.contiguous();
-    match kind(index.as_slice::<i64>(), size) {
-        Kind::Plain => Ok(index),
-        Kind::FromEnd => {
-            let all = index.make_mut::<i64>();
-            all.iter_mut().filter(|i| **i < 0).for_each(|i| *i += size as i64);
-            Ok(index)
-        }
-        Kind::Outside => Err(Error::new(ErrorKind::Index, "", outside(&index, size))),
-    }
-}
-
-/// Which index is out of range.
-#[cold]
-fn outside(index: &Array, size: usize) -> String {
-    let index = index.as_slice::<i64>();
-    let at = first_outside(index, size).expect("one is outside");
-    format!(
-        "index {}, at position {at} of the indices, is out of range for size {size}",
-        index[at]
-    )
-}
-
-/// The index as numbers below `size`.
-///
-/// # Panics
-/// If one is not.
-pub(super) fn places(index: &Array, size: usize) -> Array {
-    positions(index, size).unwrap_or_else(|error| panic!("{}", error.message()))
 }
 
 /// Neighbours that an index lists one after the other.
