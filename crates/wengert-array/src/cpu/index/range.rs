@@ -1,6 +1,7 @@
 //! Which indices are in range.
 
 use crate::array::Array;
+use crate::cpu::isa::{Lane, dispatch};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a list of indices is.
@@ -20,7 +21,8 @@ pub(super) fn kind(index: &[i64], size: usize) -> Kind {
     let mut signs = [0; 2];
     match index.len() < 16 {
         true => signs_body(index, size as i64, &mut signs),
-        false => signs_of(index, size as i64, &mut signs),
+        // SAFETY: see there.
+        false => unsafe { signs_of::<i64>(index, size as i64, &mut signs) },
     }
     match signs[0] < 0 {
         // Where the size is almost the largest number, what is in range may make a sign, too.
@@ -47,29 +49,13 @@ fn signs_body(index: &[i64], size: i64, signs: &mut [i64; 2]) {
     *signs = [outside, from_end];
 }
 
-/// [`signs_body`] by the best instructions there are.
-fn signs_of(index: &[i64], size: i64, signs: &mut [i64; 2]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use crate::cpu::isa::{Isa, isa};
-        #[target_feature(enable = "avx2")]
-        fn avx2(index: &[i64], size: i64, signs: &mut [i64; 2]) {
-            signs_body(index, size, signs);
-        }
-        #[cfg(not(wengert_avx2_only))]
-        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2")]
-        fn avx512(index: &[i64], size: i64, signs: &mut [i64; 2]) {
-            signs_body(index, size, signs);
-        }
-        match isa() {
-            #[cfg(not(wengert_avx2_only))]
-            // SAFETY: the processor was found to have these instructions.
-            Isa::Avx512 => return unsafe { avx512(index, size, signs) },
-            // SAFETY: likewise.
-            Isa::Avx2 => return unsafe { avx2(index, size, signs) },
-            _ => {}
-        }
-    }
+dispatch!(unsafe fn signs_of<C: Lane>(index: &[i64], size: i64, signs: &mut [i64; 2]) => signs_any);
+
+/// # Safety
+/// None is asked for: it is unsafe only because it is compiled for instructions, which the dispatch finds.
+#[allow(clippy::extra_unused_type_parameters)]
+#[inline(always)]
+unsafe fn signs_any<S, C: Lane>(index: &[i64], size: i64, signs: &mut [i64; 2]) {
     signs_body(index, size, signs);
 }
 
