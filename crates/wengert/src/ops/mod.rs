@@ -53,6 +53,7 @@ pub mod scatter_reduce;
 pub mod search;
 pub mod shape;
 pub mod slice;
+pub mod sliding;
 pub mod smooth;
 pub mod softmax;
 pub mod sort;
@@ -75,7 +76,7 @@ pub use join::{
 pub use loss::{Reduction, cross_entropy, mse_loss};
 
 pub use matmul::linear;
-pub use pad::{PadMode, Sliding};
+pub use pad::PadMode;
 pub use pointwise::{Kind, Map, Pointwise};
 pub use quantile::Interpolation;
 pub use reduce::Dims;
@@ -84,6 +85,7 @@ pub use rule::Rule;
 pub use scatter_reduce::ScatterMode;
 pub use search::searchsorted;
 pub use shape::Sizes;
+pub use sliding::Sliding;
 pub use sort::Unique;
 pub use split::Sections;
 

@@ -1,7 +1,8 @@
 //! Spectra of short parts of a signal, and the signal from them.
 
 use super::fft::{self, Norm};
-use super::pad::{Overlap, PadMode, Windows};
+use super::pad::PadMode;
+use super::sliding::{Overlap, Windows};
 use super::{axis, ok};
 use crate::op::Op;
 use crate::tensor::Tensor;
