@@ -1,5 +1,7 @@
 //! The value: an n-dimensional array that is shared until someone writes.
 
+use crate::cpu::shared::Out;
+use crate::cpu::threads;
 use crate::device::Device;
 use crate::dtype::{Compute, DType, Element};
 use crate::handle::Handle;
@@ -117,11 +119,13 @@ impl Array {
         let mut array = Array::uninit(shape, dtype);
         let n = array.numel();
         with_element!(dtype, T => {
-            let (out, value) = (array.uninit_slice::<T>(), T::store(value));
-            for i in 0..n {
-                // SAFETY: i < n, the number of elements of the fresh buffer.
-                unsafe { out.add(i).write(value) };
-            }
+            let (out, value) = (Out(array.uninit_slice::<T>()), T::store(value));
+            threads::split(n, 64, 1, |start, len| {
+                for i in start..start + len {
+                    // SAFETY: i < n, the number of elements of the fresh buffer, and this thread's alone.
+                    unsafe { out.at(i).write(value) };
+                }
+            });
         });
         array
     }

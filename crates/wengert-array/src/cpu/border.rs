@@ -1,5 +1,6 @@
 //! Arrays with more elements around them: those of their own from elsewhere, or a number. In one pass, whatever the number of dimensions.
 
+use super::copy;
 use super::index::{parts, reader, with_bits, writer, zeros};
 use super::isa::{Lane, dispatch};
 use super::scatter::write;
@@ -122,7 +123,7 @@ pub fn surround(x: &Array, lists: &Lists, value: f64) -> Array {
     with_bits!(x.dtype(), T => {
         let (src, out) = (reader::<T>(&x), writer::<T>(&mut y));
         // SAFETY: there is one element.
-        let around = [unsafe { *reader::<T>(&around).at(0) }; 32];
+        let around = [unsafe { *reader::<T>(&around).at(0) }; 64];
         threads::split(plan.shares * count, 1, cost, |start, len| {
             parts(start, len, count, |share, part| {
                 let [src, out] = [src.at(share * plan.sizes[0]).cast(), out.at(share * plan.sizes[1]).cast_const().cast()];
@@ -138,7 +139,7 @@ dispatch!(unsafe fn move_runs<C: Lane>(
     src: *const C, out: *mut C, runs: &[Run], around: *const C, size: usize
 ) => move_runs_body);
 
-/// Moves runs of elements of `size` bytes; `around` has 32 bytes of what goes where there are none.
+/// Moves runs of elements of `size` bytes; `around` has 64 bytes of what goes where there are none.
 ///
 /// # Safety
 /// The runs lie within both.
@@ -157,56 +158,11 @@ unsafe fn move_runs_body<S: Real, C: Lane>(
         unsafe {
             let (out, bytes) = (out.add(run.at * size), run.count * size);
             match run.from {
-                Some(from) => move_bytes(src.add(from * size), 1, out, bytes),
-                None => move_bytes(around, 0, out, bytes),
+                Some(from) => copy::row(src.add(from * size), out, bytes),
+                None => copy::pieces(around, 0, out, bytes),
             }
         }
     }
-}
-
-/// Moves so many bytes, in pieces of which some lie over others: a call of the system's copy takes as long as a short row. With `step` 0
-/// the pieces all come from the same place.
-///
-/// # Safety
-/// There are as many at `src`, or 32 with `step` 0, and room for them at `out`.
-#[inline(always)]
-unsafe fn move_bytes(src: *const u8, step: usize, out: *mut u8, bytes: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        if bytes >= 32 {
-            for at in (0..bytes - 31).step_by(32) {
-                piece::<[u64; 4]>(src, step, out, at);
-            }
-            if !bytes.is_multiple_of(32) {
-                piece::<[u64; 4]>(src, step, out, bytes - 32);
-            }
-        } else if bytes >= 16 {
-            piece::<[u64; 2]>(src, step, out, 0);
-            piece::<[u64; 2]>(src, step, out, bytes - 16);
-        } else if bytes >= 8 {
-            piece::<u64>(src, step, out, 0);
-            piece::<u64>(src, step, out, bytes - 8);
-        } else if bytes >= 4 {
-            piece::<u32>(src, step, out, 0);
-            piece::<u32>(src, step, out, bytes - 4);
-        } else {
-            for at in 0..bytes {
-                piece::<u8>(src, step, out, at);
-            }
-        }
-    }
-}
-
-/// # Safety
-/// As for [`move_bytes`], from byte `at` on.
-#[inline(always)]
-unsafe fn piece<P>(src: *const u8, step: usize, out: *mut u8, at: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        out.add(at)
-            .cast::<P>()
-            .write_unaligned(src.add(step * at).cast::<P>().read_unaligned())
-    };
 }
 
 /// The reverse of [`surround`]: zeros of `shape` with the elements of `y` added where they come from.

@@ -95,35 +95,27 @@ impl Plan {
 
     fn run<T: Element>(&self, from: In<T>, to: Out<T>) {
         let &Plan { rows, columns, .. } = self;
-        // One long row is cut, too.
-        let (side, long) = match rows.size {
-            1 => (TASK, columns.size),
-            _ => ((TASK / columns.size).max(1).next_multiple_of(SIDE), rows.size),
-        };
-        let blocks = long.div_ceil(side);
+        // Blocks of rows, or of one row or a few that are long.
+        let width = TASK.min(columns.size);
+        let height = (TASK / width).next_multiple_of(SIDE).min(rows.size);
+        let strips = columns.size.div_ceil(width);
+        let blocks = rows.size.div_ceil(height) * strips;
         let others: usize = self.others.iter().map(|dim| dim.size).product();
-        let cost = side.min(long) * if rows.size == 1 { 1 } else { columns.size };
-        threads::split(others * blocks, 1, cost, |start, len| {
+        threads::split(others * blocks, 1, height * width, |start, len| {
             for task in start..start + len {
-                let (at, begin) = (self.offset(task / blocks), task % blocks * side);
-                let n = side.min(long - begin);
+                let ((from_at, to_at), block) = (self.offset(task / blocks), task % blocks);
+                let (row, column) = (block / strips * height, block % strips * width);
+                let part = |dim: Dim, at, most: usize| Dim {
+                    size: most.min(dim.size - at),
+                    ..dim
+                };
                 // SAFETY: the task's part of the matrix lies within both, and is this thread's.
                 unsafe {
-                    let (from, to) = (from.at(0).offset(at.0), to.at(at.1));
-                    match rows.size {
-                        1 => matrix(
-                            from.offset(begin as isize * columns.from),
-                            to.add(begin * columns.to),
-                            rows,
-                            Dim { size: n, ..columns },
-                        ),
-                        _ => matrix(
-                            from.offset(begin as isize * rows.from),
-                            to.add(begin * rows.to),
-                            Dim { size: n, ..rows },
-                            columns,
-                        ),
-                    }
+                    let from = from
+                        .at(0)
+                        .offset(from_at + row as isize * rows.from + column as isize * columns.from);
+                    let to = to.at(to_at + row * rows.to + column * columns.to);
+                    matrix(from, to, part(rows, row, height), part(columns, column, width));
                 }
             }
         });
@@ -162,30 +154,62 @@ unsafe fn matrix<T: Element>(from: *const T, to: *mut T, rows: Dim, columns: Dim
     }
 }
 
-/// Copies a row; a short one without a call.
+/// Copies a row; a short one without a call of the system's copy, which takes as long.
 ///
 /// # Safety
-/// Both hold it.
+/// Both hold it, and do not overlap.
 #[inline(always)]
-unsafe fn row<T: Copy>(from: *const T, to: *mut T, n: usize) {
-    const PART: usize = 64;
-    let part = PART / size_of::<T>();
+pub(super) unsafe fn row<T: Copy>(from: *const T, to: *mut T, n: usize) {
     // SAFETY: the caller's promise.
     unsafe {
-        if n > 16 * part {
-            return to.copy_from_nonoverlapping(from, n);
+        match n * size_of::<T>() {
+            _ if n == 1 => to.write(*from),
+            1025.. => to.copy_from_nonoverlapping(from, n),
+            bytes => pieces(from.cast(), 1, to.cast(), bytes),
         }
-        let mut i = 0;
-        while i + part <= n {
-            to.add(i)
-                .cast::<[u8; PART]>()
-                .write_unaligned(from.add(i).cast::<[u8; PART]>().read_unaligned());
-            i += part;
+    }
+}
+
+/// Copies so many bytes, in pieces of which some lie over others. With `step` 0 the pieces all come from the same place.
+///
+/// # Safety
+/// There are as many at `from`, or 64 with `step` 0, and room for them at `to`; they do not overlap.
+#[inline(always)]
+pub(super) unsafe fn pieces(from: *const u8, step: usize, to: *mut u8, bytes: usize) {
+    macro_rules! two_of {
+        ($T:ty) => {{
+            piece::<$T>(from, step, to, 0);
+            piece::<$T>(from, step, to, bytes - size_of::<$T>());
+        }};
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        match bytes {
+            64.. => {
+                for at in (0..bytes - 63).step_by(64) {
+                    piece::<[u64; 8]>(from, step, to, at);
+                }
+                if !bytes.is_multiple_of(64) {
+                    piece::<[u64; 8]>(from, step, to, bytes - 64);
+                }
+            }
+            32.. => two_of!([u64; 4]),
+            16.. => two_of!([u64; 2]),
+            8.. => two_of!(u64),
+            4.. => two_of!(u32),
+            _ => (0..bytes).for_each(|at| piece::<u8>(from, step, to, at)),
         }
-        while i < n {
-            to.add(i).write(*from.add(i));
-            i += 1;
-        }
+    }
+}
+
+/// # Safety
+/// As for [`pieces`], from byte `at` on.
+#[inline(always)]
+unsafe fn piece<P>(from: *const u8, step: usize, to: *mut u8, at: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let piece = from.add(step * at).cast::<P>().read_unaligned();
+        to.add(at).cast::<P>().write_unaligned(piece);
     }
 }
 
@@ -207,6 +231,27 @@ mod tests {
             }
         });
         all
+    }
+
+    #[test]
+    fn rows_of_any_length_are_copied_and_nothing_else() {
+        let from: Vec<u8> = (0..2100).map(|i| (i % 251) as u8).collect();
+        for n in (0..300).chain([1023, 1024, 1025, 2000]) {
+            for (step, at) in [(0, 1), (1, 0), (1, 3)] {
+                let mut to = vec![255; 2100];
+                // SAFETY: both hold so many bytes there.
+                unsafe {
+                    match step {
+                        0 => pieces([9u8; 64].as_ptr(), 0, to[at..].as_mut_ptr(), n),
+                        _ => row(from[at..].as_ptr(), to[at..].as_mut_ptr(), n),
+                    }
+                }
+                let want = |i: usize| if step == 0 { 9 } else { from[i] };
+                let right =
+                    |(i, v): (usize, &u8)| *v == if (at..at + n).contains(&i) { want(i) } else { 255 };
+                assert!(to.iter().enumerate().all(right), "{n} {step} {at}");
+            }
+        }
     }
 
     #[test]

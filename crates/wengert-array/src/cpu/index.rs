@@ -7,6 +7,7 @@ mod range;
 pub(super) use range::places;
 pub use range::positions;
 
+use super::copy;
 use super::isa::{Lane, dispatch};
 use super::shared::{In, Out};
 use super::threads;
@@ -62,9 +63,11 @@ pub(super) fn writer<T>(x: &mut Array) -> Out<T> {
 /// An array of zeros.
 pub(super) fn zeros(shape: &Shape, dtype: DType) -> Array {
     let mut x = Array::uninit(shape, dtype);
-    let n = x.numel() * dtype.size();
-    // SAFETY: the fresh array has n bytes; all bits zero are the number zero, and `false`.
-    with_bits!(dtype, T => unsafe { writer::<T>(&mut x).at(0).cast::<u8>().write_bytes(0, n) });
+    with_bits!(dtype, T => {
+        let out = writer::<T>(&mut x);
+        // SAFETY: the fresh array has these elements; all bits zero are the number zero, and `false`.
+        threads::split(shape.numel(), 64, 1, |start, n| unsafe { out.at(start).write_bytes(0, n) });
+    });
     x
 }
 
@@ -149,7 +152,7 @@ pub fn index_select(x: &Array, axis: usize, index: &Array) -> Array {
                 for run in &runs[part] {
                     let (from, to) = (o * size + run.first, o * n + run.at);
                     // SAFETY: as below, for neighbouring rows.
-                    unsafe { copy_row(src.at(from * inner), out.at(to * inner), run.count * inner) };
+                    unsafe { copy::row(src.at(from * inner), out.at(to * inner), run.count * inner) };
                 }
             }));
             return y;
@@ -158,24 +161,11 @@ pub fn index_select(x: &Array, axis: usize, index: &Array) -> Array {
             for k in part {
                 let (from, to) = (o * size + index[k] as usize, o * n + k);
                 // SAFETY: the index is below size, so both are rows of `inner` elements within their arrays.
-                unsafe { copy_row(src.at(from * inner), out.at(to * inner), inner) };
+                unsafe { copy::row(src.at(from * inner), out.at(to * inner), inner) };
             }
         }));
     });
     y
-}
-
-/// # Safety
-/// `n` elements lie at `src`, and `out` has room for as many elsewhere.
-#[inline(always)]
-pub(super) unsafe fn copy_row<T: Copy>(src: *const T, out: *mut T, n: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match n {
-            1 => out.write(*src),
-            _ => out.copy_from_nonoverlapping(src, n),
-        }
-    }
 }
 
 /// The reverse of [`index_select`]: `base` with slices of `src` added at `index` along `axis`, in order.
@@ -514,7 +504,7 @@ pub(super) unsafe fn copy_into<T: Copy + Send + Sync>(x: &Array, out: *mut T, st
     let (src, out) = (reader::<T>(x), Out(out));
     if dims.is_empty() && (from, to) == (1, 1) && count <= SHORT {
         // SAFETY: the only row, all of it.
-        return unsafe { copy_row(src.at(0), out.at(0), count) };
+        return unsafe { copy::row(src.at(0), out.at(0), count) };
     }
     threads::split(count, 1, 1, |start, n| {
         let mut at = start;
@@ -534,7 +524,7 @@ pub(super) unsafe fn copy_into<T: Copy + Send + Sync>(x: &Array, out: *mut T, st
             // SAFETY: the n elements from here on along the innermost dimension, at their places.
             unsafe {
                 match (from, to) {
-                    (1, 1) => copy_row(src, out, n),
+                    (1, 1) => copy::row(src, out, n),
                     _ => (0..n as isize).for_each(|i| out.offset(i * to).write(*src.offset(i * from))),
                 }
             }

@@ -14,12 +14,18 @@ use crate::array::Array;
 use crate::layout::Shape;
 use crate::real::Real;
 
-/// Sequences that a thread takes at least, and at most where the product's bits depend on how many there are.
+/// Sequences that a thread takes at once, at most where the product's bits depend on how many there are.
 const ROWS: usize = 16;
+/// Fewer than these take as long, since each step goes over the whole matrix.
+const FEW: usize = 4;
 
 /// Calls `f` with parts of a batch of sequences whose every step has a product with a matrix of so many elements.
 fn share(batch: usize, cost: usize, f: impl Fn(usize, usize) + Sync) {
-    threads::split(batch, ROWS, cost, |from, n| {
+    let unit = match is_own() {
+        true => batch.div_ceil(threads::get_num_threads()).clamp(FEW, ROWS),
+        false => ROWS,
+    };
+    threads::split(batch, unit, cost, |from, n| {
         let most = if is_own() { n } else { ROWS };
         (0..n)
             .step_by(most.max(1))

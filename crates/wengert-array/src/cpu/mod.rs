@@ -23,6 +23,7 @@ pub(crate) mod columns;
 pub(crate) mod conv;
 pub(crate) mod convert;
 pub(crate) mod copy;
+pub(crate) mod count;
 pub(crate) mod ctc;
 pub(crate) mod distance;
 pub(crate) mod fft;

@@ -17,6 +17,7 @@ use crate::real::Real;
 use crate::with_compute;
 use smallvec::SmallVec;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 /// What a reduction makes of two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,60 +310,133 @@ unsafe fn short_rows<C: Accumulate>(x: *const C, out: *mut C, rows: usize, count
 }
 
 fn reduce_columns<C: Accumulate>(x: &Array, n: usize, count: usize, how: Reduce, out: Out<C>) {
+    /// So many strips of columns are enough for threads to share.
+    const MANY: usize = 16;
     let reader = Reader::<C>::new(x);
-    threads::split(n.div_ceil(COLUMNS), 1, COLUMNS * count, |start, len| {
-        for t in start..start + len {
-            let c = t * COLUMNS;
-            // SAFETY: the array has these columns, and their results are this thread's.
-            unsafe { some_columns(&reader, how, [count, n], c, out.slice(c, COLUMNS.min(n - c))) };
+    let strips = n.div_ceil(COLUMNS);
+    // Of few columns the rows are shared out, too: as many as were added up in one go anyway.
+    let together = match strips < MANY {
+        true => (BLOCK / n).next_multiple_of(ROWS).max(ROWS),
+        false => count,
+    };
+    let blocks = count.div_ceil(together);
+    let mut partial = vec![C::wide_identity(how); if blocks > 1 { blocks * n } else { 0 }];
+    let slots = Out(partial.as_mut_ptr());
+    threads::split(
+        strips * blocks,
+        1,
+        together.min(count) * COLUMNS.min(n),
+        |start, len| {
+            for t in start..start + len {
+                let (b, c) = (t / strips, t % strips * COLUMNS);
+                let (rows, k) = (b * together..count.min((b + 1) * together), COLUMNS.min(n - c));
+                // SAFETY: the array has these rows and columns, and their results are this thread's.
+                unsafe {
+                    match blocks {
+                        1 => some_columns(&reader, how, rows, n, c, out.slice(c, k)),
+                        _ => wide_columns(&reader, how, rows, n, c, slots.slice(b * n + c, k)),
+                    }
+                };
+            }
+        },
+    );
+    if blocks > 1 {
+        let (all, others) = partial.split_at_mut(n);
+        for part in others.chunks(n) {
+            let each = all.iter_mut().zip(part);
+            each.for_each(|(all, part)| *all = C::combine_wide(*all, *part, how));
         }
-    });
+        for (c, all) in all.iter().enumerate() {
+            // SAFETY: c < n.
+            unsafe { out.at(c).write(C::narrow(*all)) };
+        }
+    }
 }
 
-/// The columns from `c` on that `out` has room for, of an array of rows of n numbers.
+/// What these rows make in the columns from `c` on that `out` has room for, of an array of rows of n numbers.
+///
+/// # Safety
+/// The array has them.
+unsafe fn some_columns<C: Accumulate>(
+    reader: &Reader<'_, C>,
+    how: Reduce,
+    rows: Range<usize>,
+    n: usize,
+    c: usize,
+    out: &mut [C],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if rows.len() <= ROWS {
+            return narrow_columns(reader, how, rows, n, c, out);
+        }
+        let mut wide = [C::wide_identity(how); COLUMNS];
+        wide_columns(reader, how, rows, n, c, &mut wide[..out.len()]);
+        out.iter_mut()
+            .zip(wide)
+            .for_each(|(out, wide)| *out = C::narrow(wide));
+    }
+}
+
+/// As [`some_columns`], of many rows.
+///
+/// # Safety
+/// As there.
+unsafe fn wide_columns<C: Accumulate>(
+    reader: &Reader<'_, C>,
+    how: Reduce,
+    rows: Range<usize>,
+    n: usize,
+    c: usize,
+    out: &mut [C::Wide],
+) {
+    let mut narrow = [C::identity(how); COLUMNS];
+    out.fill(C::wide_identity(how));
+    for from in rows.clone().step_by(ROWS) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            narrow_columns(
+                reader,
+                how,
+                from..rows.end.min(from + ROWS),
+                n,
+                c,
+                &mut narrow[..out.len()],
+            )
+        };
+        for (wide, narrow) in out.iter_mut().zip(narrow) {
+            *wide = narrow.widen(*wide, how);
+        }
+    }
+}
+
+/// As [`some_columns`], of few rows.
 ///
 /// Never inlined: before it asks for so large a frame, LLVM 22 keeps the end of a loop around it in the register which the
 /// asking then takes (seen in the wheel).
 ///
 /// # Safety
-/// The array has these columns.
+/// As there.
 #[inline(never)]
-unsafe fn some_columns<C: Accumulate>(
+unsafe fn narrow_columns<C: Accumulate>(
     reader: &Reader<'_, C>,
     how: Reduce,
-    [count, n]: [usize; 2],
+    rows: Range<usize>,
+    n: usize,
     c: usize,
     out: &mut [C],
 ) {
-    let (mut tile, k) = (MaybeUninit::uninit(), out.len());
-    let mut narrow = [C::identity(how); COLUMNS];
-    if count <= ROWS {
-        for r in 0..count {
-            // SAFETY: row r < count, columns c..c + k lie within the array; `narrow` has room for COLUMNS ≥ k.
-            unsafe { combine_tile::<C>(how, reader.read(r * n + c, k, &mut tile), &mut narrow, k) };
-        }
-        out.copy_from_slice(&narrow[..k]);
-        return;
-    }
-    let mut wide = [C::wide_identity(how); COLUMNS];
-    for r in 0..count {
-        // SAFETY: as above.
-        unsafe { combine_tile::<C>(how, reader.read(r * n + c, k, &mut tile), &mut narrow, k) };
-        if r % ROWS == ROWS - 1 || r + 1 == count {
-            for i in 0..k {
-                wide[i] = narrow[i].widen(wide[i], how);
-                narrow[i] = C::identity(how);
-            }
-        }
-    }
-    for (out, wide) in out.iter_mut().zip(wide) {
-        *out = C::narrow(wide);
+    let mut tile = MaybeUninit::uninit();
+    out.fill(C::identity(how));
+    for r in rows {
+        // SAFETY: the array has row r and these columns.
+        unsafe { combine_tile::<C>(how, reader.read(r * n + c, out.len(), &mut tile), out) };
     }
 }
 
 dispatch!(vectors unsafe fn fold_floats<C: Float>(how: Reduce, x: *const C, n: usize, into: &mut f64) => fold_floats_body);
 dispatch!(unsafe fn fold_integers<C: Lane>(how: Reduce, x: *const C, n: usize, into: &mut C) => fold_integers_body);
-dispatch!(unsafe fn combine_tile<C: Lane>(how: Reduce, x: *const C, acc: &mut [C; COLUMNS], n: usize) => combine_tile_body);
+dispatch!(unsafe fn combine_tile<C: Lane>(how: Reduce, x: *const C, acc: &mut [C]) => combine_tile_body);
 
 /// What `how` makes of a result so far and of an element.
 #[inline(always)]
@@ -418,15 +492,14 @@ unsafe fn fold_integers_body<S: Real, C: Lane>(how: Reduce, x: *const C, n: usiz
 }
 
 /// # Safety
-/// `x` has `n ≤ COLUMNS` elements; `S` has the bits of `C`.
+/// `x` has as many elements as `acc`; `S` has the bits of `C`.
 #[inline(always)]
-unsafe fn combine_tile_body<S: Real, C: Lane>(how: Reduce, x: *const C, acc: &mut [C; COLUMNS], n: usize) {
-    assert!(n <= COLUMNS);
-    let (x, acc) = (x.cast::<S>(), acc.as_mut_ptr().cast::<S>());
+unsafe fn combine_tile_body<S: Real, C: Lane>(how: Reduce, x: *const C, acc: &mut [C]) {
+    let (n, x, acc) = (acc.len(), x.cast::<S>(), acc.as_mut_ptr().cast::<S>());
     macro_rules! each {
         ($how:expr) => {
             for i in 0..n {
-                // SAFETY: i < n ≤ COLUMNS.
+                // SAFETY: i < n.
                 unsafe {
                     acc.add(i)
                         .write(join($how, acc.add(i).read(), x.add(i).read()))

@@ -1,5 +1,7 @@
 //! What is computed a row at a time: softmax and its kin.
 
+pub(super) mod columns;
+
 use super::isa::{Lane, dispatch};
 use super::shared::Out;
 use super::threads;
@@ -23,7 +25,11 @@ fn unrows(y: Array, axis: usize, dtype: DType) -> Array {
 
 /// Softmax along `axis`, or its logarithm.
 pub fn softmax(x: &Array, axis: usize, log: bool) -> Array {
-    let r = rows(x, axis);
+    let wide = x.cast(x.dtype().compute());
+    if columns::suits(&wide, axis) {
+        return columns::softmax(&wide, axis, log).cast(x.dtype());
+    }
+    let r = rows(&wide, axis);
     let c = r.shape()[r.rank() - 1];
     let mut y = Array::uninit(r.shape(), r.dtype());
     with_float!(r.dtype(), C => {
@@ -52,7 +58,11 @@ pub fn softmax(x: &Array, axis: usize, log: bool) -> Array {
 
 /// The gradient of softmax from its result, y (dy − Σ dy y), or of its logarithm, dy − e^y Σ dy.
 pub fn softmax_backward(y: &Array, dy: &Array, axis: usize, log: bool) -> Array {
-    let (y_rows, dy_rows) = (rows(y, axis), rows(dy, axis));
+    let [wide, dwide] = [y, dy].map(|a| a.cast(a.dtype().compute()));
+    if columns::suits(&wide, axis) {
+        return columns::softmax_backward(&wide, &dwide.contiguous(), axis, log).cast(y.dtype());
+    }
+    let (y_rows, dy_rows) = (rows(&wide, axis), rows(&dwide, axis));
     let c = y_rows.shape()[y_rows.rank() - 1];
     let mut dx = Array::uninit(y_rows.shape(), y_rows.dtype());
     with_float!(y_rows.dtype(), C => {
@@ -379,7 +389,17 @@ mod tests {
 
     #[test]
     fn softmax_agrees_with_plain_loops_on_any_axis() {
-        for shape in [&[1][..], &[5], &[3, 37], &[37, 3], &[2, 3, 4], &[0, 3], &[3, 0]] {
+        for shape in [
+            &[1][..],
+            &[5],
+            &[3, 37],
+            &[37, 3],
+            &[2, 3, 4],
+            &[0, 3],
+            &[3, 0],
+            &[2, 70, 33],
+            &[5000, 16],
+        ] {
             let n: usize = shape.iter().product();
             let data: Vec<f64> = (0..n).map(|i| ((i * 37 + 5) % 41) as f64 / 3.0 - 7.0).collect();
             for dtype in [DType::F32, DType::F64, DType::F16] {
@@ -387,16 +407,15 @@ mod tests {
                 for axis in 0..shape.len() {
                     let (y, log) = (softmax(&x, axis, false), softmax(&x, axis, true));
                     let last = x.transpose(axis, shape.len() - 1);
-                    let back = |a: &Array| a.transpose(axis, shape.len() - 1).to_vec::<f64>();
+                    let [y, log] = [y, log].map(|a| a.transpose(axis, shape.len() - 1).to_vec::<f64>());
                     let tolerance = if dtype == DType::F16 { 4e-3 } else { 1e-6 };
                     let rows = last.to_vec::<f64>();
                     for (k, row) in rows.chunks(shape[axis].max(1)).enumerate() {
                         for (i, want) in naive(row).iter().enumerate() {
                             let at = k * shape[axis] + i;
-                            assert!((back(&y)[at] - want).abs() <= tolerance);
+                            assert!((y[at] - want).abs() <= tolerance);
                             assert!(
-                                (back(&log)[at] - want.ln()).abs()
-                                    <= tolerance * 10.0 * (1.0 + want.ln().abs())
+                                (log[at] - want.ln()).abs() <= tolerance * 10.0 * (1.0 + want.ln().abs())
                             );
                         }
                     }
@@ -434,9 +453,57 @@ mod tests {
     }
 
     #[test]
+    fn columns_are_as_rows_with_any_number_of_threads() {
+        for shape in [
+            [1, 1, 16],
+            [2, 3, 17],
+            [1, 130, 600],
+            [3, 400, 300],
+            [2, 5000, 40],
+        ] {
+            let n: usize = shape.iter().product();
+            let data: Vec<f64> = (0..n).map(|i| (i as f64 * 0.37).sin() * 3.0).collect();
+            let up = Array::from_slice(&data.iter().rev().copied().collect::<Vec<_>>(), shape);
+            let x = Array::from_slice(&data, shape);
+            for (dtype, log) in [DType::F32, DType::F64, DType::BF16]
+                .into_iter()
+                .flat_map(|t| [false, true].map(|log| (t, log)))
+            {
+                let (x, up) = (x.cast(dtype), up.cast(dtype));
+                let turned = |a: &Array| a.transpose(1, 2).contiguous();
+                let y = softmax(&turned(&x), 2, log);
+                let want = [&y, &softmax_backward(&y, &turned(&up), 2, log)]
+                    .map(|a| a.transpose(1, 2).to_vec::<f64>());
+                let all = threads::with_each(&[1, 2, 8], || {
+                    let y = softmax(&x, 1, log);
+                    let dx = softmax_backward(&y, &up, 1, log);
+                    assert_eq!((dx.shape(), dx.dtype()), (x.shape(), dtype));
+                    [y, dx].map(|a| a.to_vec::<f64>())
+                });
+                let tolerance = [1e-5, 1e-12, 2e-2][[DType::F32, DType::F64, DType::BF16]
+                    .iter()
+                    .position(|t| *t == dtype)
+                    .unwrap()];
+                for ((want, got), k) in want.iter().zip(&all[0]).zip(0..) {
+                    assert!(all.iter().all(|each| each[k] == *got));
+                    let close = |(a, b): (&f64, &f64)| (a - b).abs() <= tolerance * (1.0 + b.abs());
+                    assert!(got.iter().zip(want).all(close), "{shape:?} {dtype} {log} {k}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn infinities_are_pytorchs() {
         let inf = f32::INFINITY;
-        let row = |x: &[f32]| softmax(&Array::from_slice(x, [x.len()]), 0, false).to_vec::<f32>();
+        let row = |x: &[f32]| {
+            let x = Array::from_slice(x, [x.len(), 1]);
+            let columns = x.broadcast_to(&[x.numel(), 20].into()).contiguous();
+            let y = softmax(&columns, 0, false).slice(1, 19, 1, 1).to_vec::<f32>();
+            let same = |(a, b): (&f32, &f32)| a == b || (a.is_nan() && b.is_nan());
+            assert!(softmax(&x, 0, false).to_vec::<f32>().iter().zip(&y).all(same));
+            y
+        };
         assert!(row(&[-inf, -inf]).iter().all(|v| v.is_nan()));
         assert!(row(&[inf, 0.0])[0].is_nan());
         assert_eq!(row(&[-inf, 0.0, 0.0]), [0.0, 0.5, 0.5]);

@@ -1,14 +1,15 @@
-//! Running totals along a dimension, and what is found by order: one pass, or one selection, for each row.
+//! Running totals and extremes along a dimension: one pass for each row.
 //!
 //! Totals of floating-point numbers run in f64.
 
 use super::isa::{Lane, dispatch};
+use super::rows::columns::{self, Strip, WIDE, row, row_mut, strips};
 use super::shared::{In, Out};
 use super::threads;
 use crate::array::Array;
 use crate::dtype::{Compute, DType, Element};
 use crate::real::Real;
-use crate::{with_compute, with_element};
+use crate::with_compute;
 
 /// What a scan carries along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,11 @@ fn positions(n: usize, reverse: bool, mut f: impl FnMut(usize)) {
 /// For each element what those up to it along `axis` make, itself included; from the end if `reverse`. The result is of
 /// dtype `out`: a float, or I64.
 pub fn scan(x: &Array, axis: usize, how: Scan, reverse: bool, out: DType) -> Array {
-    let r = rows(&x.cast(out.compute()), axis);
+    let x = x.cast(out.compute());
+    if x.dtype().is_float() && columns::suits(&x, axis) {
+        return scan_columns(&x, axis, how, reverse).cast(out);
+    }
+    let r = rows(&x, axis);
     let n = r.shape()[r.rank() - 1];
     let mut y = Array::uninit(r.shape(), r.dtype());
     match r.dtype() {
@@ -83,6 +88,47 @@ pub fn scan(x: &Array, axis: usize, how: Scan, reverse: bool, out: DType) -> Arr
     unrows(&y, axis).cast(out)
 }
 
+/// [`scan`] of floats along `axis`, of which the rows are columns.
+fn scan_columns(x: &Array, axis: usize, how: Scan, reverse: bool) -> Array {
+    let mut y = Array::uninit(x.shape(), x.dtype());
+    with_float!(x.dtype(), C => {
+        let (x, out) = (In(x.as_ptr::<C>()), Out(y.uninit_slice::<C>()));
+        strips(&y, axis, |at, strip| {
+            let (x, y) = (x.at(at), out.at(at));
+            // SAFETY: the strip lies within both arrays, and is this thread's in the second.
+            unsafe {
+                match how {
+                    Scan::Sum => down::<C, Sum>(x, y, strip, reverse),
+                    Scan::Prod => down::<C, Product>(x, y, strip, reverse),
+                    Scan::LogSumExp => down::<C, LogSumExp>(x, y, strip, reverse),
+                }
+            }
+        });
+    });
+    y
+}
+
+dispatch!(unsafe fn down<C: Lane, T: Total>(x: *const C, y: *mut C, strip: Strip, reverse: bool) => down_body);
+
+/// The totals down a strip's columns, or up if `reverse`.
+///
+/// # Safety
+/// It lies at x, and y has room for it.
+#[inline(always)]
+#[allow(clippy::extra_unused_type_parameters)] // in f64, of whatever reading
+unsafe fn down_body<S: Real, C: Lane, T: Total>(x: *const C, y: *mut C, strip: Strip, reverse: bool) {
+    let mut totals = [T::START; WIDE];
+    for i in 0..strip.rows {
+        let at = strip.step * if reverse { strip.rows - 1 - i } else { i };
+        // SAFETY: the caller's promise.
+        let (x, y) = unsafe { (row::<C, C>(x, at, strip), row_mut::<C, C>(y, at, strip)) };
+        for ((total, x), y) in totals.iter_mut().zip(x).zip(y) {
+            *total = T::join(*total, x.to_f64());
+            *y = C::from_f64(*total);
+        }
+    }
+}
+
 /// Rows that are gone over together, as each total waits for the one before.
 const WAYS: usize = 4;
 
@@ -94,6 +140,7 @@ trait Total {
 
 struct Sum;
 struct Product;
+struct LogSumExp;
 
 impl Total for Sum {
     const START: f64 = 0.0;
@@ -108,6 +155,14 @@ impl Total for Product {
     #[inline(always)]
     fn join(a: f64, b: f64) -> f64 {
         a * b
+    }
+}
+
+impl Total for LogSumExp {
+    const START: f64 = f64::NEG_INFINITY;
+    #[inline(always)]
+    fn join(a: f64, b: f64) -> f64 {
+        log_add_exp(a, b)
     }
 }
 
@@ -330,43 +385,6 @@ unsafe fn extremes_body<S: Real, C: Ordered, B: Beats>(x: *const C, y: *mut C, i
     }
 }
 
-/// The index of the median along `axis`, which stays with size one: of an even count the lower of the two in the middle.
-/// NaN is the median where there is one, unless `skip_nan`: then that of the others.
-pub fn median_index(x: &Array, axis: usize, skip_nan: bool) -> Array {
-    let r = rows(x, axis);
-    let last = r.rank() - 1;
-    let n = r.shape()[last];
-    let mut index = vec![0i64; r.shape().with(last, 1).numel()];
-    with_element!(r.dtype(), T => {
-        let data = r.as_slice::<T>();
-        for (k, slot) in index.iter_mut().enumerate() {
-            let row = &data[k * n..][..n];
-            *slot = if T::DTYPE.is_float() {
-                middle(&row.iter().map(|v| v.load::<f64>()).collect::<Vec<_>>(), skip_nan)
-            } else {
-                middle(&row.iter().map(|v| v.load::<i64>()).collect::<Vec<_>>(), skip_nan)
-            };
-        }
-    });
-    unrows(&Array::from_slice(&index, r.shape().with(last, 1)), axis)
-}
-
-#[allow(clippy::eq_op)]
-fn middle<T: PartialOrd + Copy>(row: &[T], skip_nan: bool) -> i64 {
-    let mut order: Vec<usize> = (0..row.len()).filter(|&i| row[i] == row[i]).collect();
-    if order.is_empty() || (order.len() < row.len() && !skip_nan) {
-        return row.iter().position(|v| v != v).unwrap_or(0) as i64;
-    }
-    let half = (order.len() - 1) / 2;
-    let by_value = |a: &usize, b: &usize| {
-        row[*a]
-            .partial_cmp(&row[*b])
-            .expect("no NaN is left")
-            .then(a.cmp(b))
-    };
-    *order.select_nth_unstable_by(half, by_value).1 as i64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -395,6 +413,39 @@ mod tests {
             scan(&none, 0, Scan::Sum, false, DType::F32).shape().dims(),
             [0, 3]
         );
+    }
+
+    #[test]
+    fn columns_are_scanned_as_rows_are() {
+        for shape in [
+            [1, 1, 16],
+            [2, 3, 17],
+            [1, 130, 600],
+            [3, 400, 300],
+            [2, 5000, 40],
+        ] {
+            let n = shape.iter().product();
+            let mut data: Vec<f64> = (0..n)
+                .map(|i: usize| 1.0 + (i as f64 * 0.37).sin() / 9.0)
+                .collect();
+            data[n / 2] = f64::NAN;
+            for dtype in [DType::F32, DType::F64, DType::F16] {
+                let x = Array::from_slice(&data, shape).cast(dtype);
+                let turned = x.transpose(1, 2).contiguous();
+                for (how, reverse) in [Scan::Sum, Scan::Prod, Scan::LogSumExp]
+                    .into_iter()
+                    .flat_map(|how| [false, true].map(|reverse| (how, reverse)))
+                {
+                    let bits = |y: Array| y.to_vec::<f64>().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                    let want = bits(scan(&turned, 2, how, reverse, dtype).transpose(1, 2));
+                    let all = threads::with_each(&[1, 2, 8], || bits(scan(&x, 1, how, reverse, dtype)));
+                    assert!(
+                        all.iter().all(|y| *y == want),
+                        "{shape:?} {dtype} {how:?} {reverse}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]
@@ -435,16 +486,12 @@ mod tests {
         assert_eq!(index.to_vec::<i64>(), [0, 1, 2, 2, 4]);
         assert_eq!(y.to_vec::<f64>()[..2], [1.0, 1.0]);
         assert!(y.to_vec::<f64>()[2..].iter().all(|v| v.is_nan()));
-        assert_eq!(median_index(&x, 0, false).to_vec::<i64>(), [2]);
-        assert_eq!(median_index(&x, 0, true).to_vec::<i64>(), [1]);
         let inf = f64::INFINITY;
         let x = Array::from_slice(&[-inf, -inf, 0.0, inf, 1.0], [5]);
         assert_eq!(
             scan(&x, 0, Scan::LogSumExp, false, DType::F64).to_vec::<f64>(),
             [-inf, -inf, 0.0, inf, inf]
         );
-        let even = Array::from_slice(&[4i64, 1, 3, 2], [4]);
-        assert_eq!(median_index(&even, 0, false).to_vec::<i64>(), [3]);
     }
 
     #[test]

@@ -2,12 +2,16 @@
 //!
 //! Each function takes the array it changes as its own: where nobody else holds it, it is changed in place.
 
-use super::index::{Rows, around, copy_into, copy_row, own, places, reader, with_bits, writer};
+use super::copy;
+use super::index::{Rows, around, copy_into, own, places, reader, with_bits, writer};
 use super::shared::{In, Out};
 use super::threads;
 use crate::array::Array;
-use crate::layout::Layout;
+use crate::dtype::DType;
+use crate::layout::{Layout, Shape};
 use crate::{with_compute, with_element};
+use smallvec::SmallVec;
+use std::ops::Range;
 
 /// What becomes of an element that is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,7 +87,7 @@ pub fn index_write(base: Array, axis: usize, index: &Array, src: &Array) -> Arra
                     // SAFETY: i < size, so both are rows of their arrays; this part of `base` is ours alone.
                     unsafe {
                         let row = from.at((o * index.len() + k) * inner);
-                        copy_row(row, out.at((o * size + i as usize) * inner), inner);
+                        copy::row(row, out.at((o * size + i as usize) * inner), inner);
                     }
                 }
             }
@@ -179,28 +183,89 @@ impl Combine for i64 {
     }
 }
 
-/// The places, counted in row-major order, of the elements that are not zero: I64, 1-D.
+/// The indices of the elements that are not zero, a row for each in row-major order: I64 of shape [count, rank].
 pub fn nonzero(x: &Array) -> Array {
-    let x = x.contiguous();
-    let places = with_element!(x.dtype(), T => {
+    /// Elements that are counted and then written by one thread.
+    const BLOCK: usize = 16 << 10;
+    let (x, rank) = (x.contiguous(), x.rank());
+    let blocks = x.numel().div_ceil(BLOCK);
+    // How many each block has, and then before which row it writes.
+    let mut counts = vec![0; blocks];
+    let block = |b: usize| b * BLOCK..x.numel().min((b + 1) * BLOCK);
+    with_element!(x.dtype(), T => {
         let all = x.as_slice::<T>();
-        let count = all.iter().filter(|v| **v != T::default()).count();
-        // Each place is written, and the next one over it if it was of a zero: no branch can be foretold wrongly.
-        let (mut places, mut at) = (vec![0i64; count + 1], 0);
-        for (i, v) in all.iter().enumerate() {
-            places[at] = i as i64;
-            at += usize::from(*v != T::default());
+        threads::each_row(&mut counts, 1, BLOCK, || (), |(), b, count| {
+            count[0] = all[block(b)].iter().filter(|v| **v != T::default()).count();
+        });
+        let mut total = 0;
+        for count in &mut counts {
+            total += std::mem::replace(count, total);
         }
-        places
-    });
-    let count = places.len() - 1;
-    Array::from_slice(&places[..count], [count])
+        let mut y = Array::uninit([total, rank], DType::I64);
+        if total > 0 && rank > 0 {
+            let out = writer::<i64>(&mut y);
+            threads::split(blocks, 1, 4 * BLOCK, |first, n| {
+                let (mut at, mut places) = (counts[first], [0i64; PIECE]);
+                let elements = block(first).start..block(first + n - 1).end;
+                each_piece(x.shape(), elements, |row, column, piece| {
+                    // Each place is written, and the next one over it if it was of a zero: no branch can be foretold wrongly.
+                    let mut count = 0;
+                    for (i, v) in all[piece].iter().enumerate() {
+                        places[count] = (column + i) as i64;
+                        count += usize::from(*v != T::default());
+                    }
+                    // SAFETY: these rows are those that were counted in these blocks.
+                    let rows = unsafe { out.slice(at * rank, count * rank) };
+                    match row {
+                        [] => rows.copy_from_slice(&places[..count]),
+                        &[row] => rows.as_chunks_mut().0.iter_mut().zip(places).for_each(|(to, place)| *to = [row, place]),
+                        _ => rows.chunks_mut(rank).zip(places).for_each(|(to, place)| {
+                            to[..rank - 1].copy_from_slice(row);
+                            to[rank - 1] = place;
+                        }),
+                    }
+                    at += count;
+                });
+            });
+        }
+        y
+    })
+}
+
+/// Elements that [`nonzero`] looks at in one go, at most.
+const PIECE: usize = 1024;
+
+/// Calls `f(row, column, piece)` for the pieces of rows that make up these elements: in which row they lie, by its index in each
+/// dimension but the last, and from which column on.
+#[inline(always)]
+fn each_piece(shape: &Shape, elements: Range<usize>, mut f: impl FnMut(&[i64], usize, Range<usize>)) {
+    let (outer, width) = (&shape[..shape.rank() - 1], shape[shape.rank() - 1]);
+    let (mut at, mut column, mut rest) = (elements.start, elements.start % width, elements.start / width);
+    let mut row: SmallVec<[i64; 4]> = SmallVec::from_elem(0, outer.len());
+    for (index, size) in row.iter_mut().zip(outer).rev() {
+        *index = (rest % size) as i64;
+        rest /= size;
+    }
+    while at < elements.end {
+        let n = PIECE.min(width - column).min(elements.end - at);
+        f(&row, column, at..at + n);
+        (at, column) = (at + n, column + n);
+        if column == width {
+            column = 0;
+            for (index, size) in row.iter_mut().zip(outer).rev() {
+                *index += 1;
+                if *index < *size as i64 {
+                    break;
+                }
+                *index = 0;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dtype::DType;
     use crate::kernels;
 
     fn ramp(n: usize) -> Array {
@@ -271,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_written_and_places_found() {
+    fn rows_are_written() {
         let src = ramp(4).reshape([2, 2]);
         let y = index_write(
             Array::full([3, 2], -1.0, DType::F32),
@@ -280,8 +345,47 @@ mod tests {
             &src,
         );
         assert_eq!(y.to_vec::<f64>(), [2., 3., -1., -1., 0., 1.]);
+    }
+
+    #[test]
+    fn what_is_not_zero_is_found_with_any_number_of_threads() {
         let x = Array::from_slice(&[0.0f32, f32::NAN, -0.0, 2.0], [2, 2]);
-        assert_eq!(nonzero(&x).to_vec::<i64>(), [1, 3]);
-        assert_eq!(nonzero(&x.transpose(0, 1)).to_vec::<i64>(), [2, 3]);
+        assert_eq!(nonzero(&x).to_vec::<i64>(), [0, 1, 1, 1]);
+        assert_eq!(nonzero(&x.transpose(0, 1)).to_vec::<i64>(), [1, 0, 1, 1]);
+        let shapes = [
+            &[][..],
+            &[0, 3],
+            &[3, 0],
+            &[50_000],
+            &[7, 5],
+            &[300, 900],
+            &[40_001, 3],
+            &[3, 2, 7, 4000],
+        ];
+        for (shape, dtype) in shapes
+            .iter()
+            .flat_map(|shape| [DType::Bool, DType::F16, DType::I64].map(|t| (*shape, t)))
+        {
+            let n: usize = shape.iter().product();
+            for (every, of) in [(1, 1), (0, 1), (2, 3), (1, 5000)] {
+                let data: Vec<i64> = (0..n)
+                    .map(|i| i64::from((i * 7919 + i / 3) % of < every))
+                    .collect();
+                let x = Array::from_slice(&data, shape).cast(dtype);
+                let mut want = Vec::new();
+                for mut i in (0..n).filter(|i| data[*i] != 0) {
+                    let at = want.len();
+                    for size in shape.iter().rev() {
+                        want.insert(at, (i % size) as i64);
+                        i /= size;
+                    }
+                }
+                let count = data.iter().filter(|v| **v != 0).count();
+                for y in threads::with_each(&[1, 2, 8], || nonzero(&x)) {
+                    assert_eq!(y.shape().dims(), [count, shape.len()]);
+                    assert!(y.to_vec::<i64>() == want, "{dtype} {shape:?} {every} of {of}");
+                }
+            }
+        }
     }
 }

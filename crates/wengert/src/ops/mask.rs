@@ -6,7 +6,7 @@ use super::rows::{IndexCopy, IndexSelect, same_dtype, zero_dim};
 use super::{ok, where_};
 use crate::op::Op;
 use crate::tensor::Tensor;
-use wengert_array::{Array, DType, Error, ErrorKind, Result, kernels, raise};
+use wengert_array::{DType, Error, ErrorKind, Result, Shape, kernels, raise};
 
 fn bool_mask(op: &str, mask: &Tensor) -> Result<()> {
     if mask.dtype() == DType::Bool {
@@ -14,6 +14,13 @@ fn bool_mask(op: &str, mask: &Tensor) -> Result<()> {
     }
     let message = format!("the mask must be bool, and is {}", mask.dtype());
     Err(Error::new(ErrorKind::DType, op, message).help("compare, as in `x.gt(0.0)`, to get a mask"))
+}
+
+/// The places, counted in row-major order, where a mask of this shape holds.
+pub(in crate::ops) fn places(mask: &Tensor, shape: &Shape) -> Tensor {
+    let mask = mask.array().broadcast_to(shape).contiguous();
+    let all = kernels::nonzero(&mask.reshape([mask.numel()]));
+    Tensor::constant(all.reshape([all.numel()]))
 }
 
 impl Tensor {
@@ -40,9 +47,9 @@ impl Tensor {
     pub fn masked_select(&self, mask: &Tensor) -> Tensor {
         ok(bool_mask("masked_select", mask));
         let shape = ok(common("masked_select", &[self, mask]));
-        let places = kernels::nonzero(&mask.array().broadcast_to(&shape));
+        let places = places(mask, &shape);
         let flat = self.expand(&shape).ravel();
-        IndexSelect(0).apply([&flat, &Tensor::constant(places)])
+        IndexSelect(0).apply([&flat, &places])
     }
 
     /// The first elements of `source`, in row-major order, one after the other where the mask holds; itself
@@ -52,7 +59,7 @@ impl Tensor {
         ok(bool_mask("masked_scatter", mask));
         ok(same_dtype("masked_scatter", self, source));
         let shape = ok(common("masked_scatter", &[self, mask]));
-        let places = Tensor::constant(kernels::nonzero(&mask.array().broadcast_to(&shape)));
+        let places = places(mask, &shape);
         let n = places.numel();
         if source.numel() < n {
             let message = format!(
@@ -72,31 +79,7 @@ impl Tensor {
         if self.dtype().is_complex() {
             return self.ne(0.0).nonzero();
         }
-        let (array, shape) = (self.array(), self.shape());
-        let places = kernels::nonzero(&array);
-        let (n, rank) = (places.numel(), shape.rank());
-        if rank == 1 {
-            return Tensor::constant(places.reshape([n, 1]));
-        }
-        // Places ascend: the coordinates of the row that they lie in are counted up, not divided out.
-        let width = shape.last().map_or(1, |n| *n as i64);
-        let (mut rows, mut start) = (Vec::with_capacity(n * rank), 0);
-        let mut row = vec![0; rank.saturating_sub(1)];
-        for &place in places.as_slice::<i64>().iter().filter(|_| rank > 0) {
-            while place - start >= width {
-                start += width;
-                for d in (0..row.len()).rev() {
-                    row[d] += 1;
-                    if row[d] < shape[d] as i64 {
-                        break;
-                    }
-                    row[d] = 0;
-                }
-            }
-            rows.extend_from_slice(&row);
-            rows.push(place - start);
-        }
-        Tensor::constant(Array::from_slice(&rows, [n, rank]))
+        Tensor::constant(kernels::nonzero(&self.array()))
     }
 
     /// As [`nonzero`](Tensor::nonzero).

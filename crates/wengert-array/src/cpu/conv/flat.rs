@@ -2,9 +2,10 @@
 //! the source itself. Positions at the ends of rows that belong to no result are computed and forgotten.
 
 use super::direct::rows_body;
-use super::slab::{MOST, Seen, Slab, copy};
+use super::slab::{MOST, Seen, Slab};
 use super::tile::Tile;
 use super::{DEPTH, FEW, In, Out, Taps, product};
+use crate::cpu::copy;
 use crate::cpu::isa::{Lane, dispatch};
 use crate::cpu::threads;
 use crate::cpu::walk::prefetch;
@@ -203,7 +204,7 @@ unsafe fn store_body<S, C: Compute>(
                     let from = |i: usize| result.add((p * lines + i) * room + m * n + r * slab.size[2]);
                     let to = out.add(m * product(sum.target) + sum.place([q0, q1 + r, 0]));
                     match line {
-                        [one] if step == 1 => copy(from(0), to, one.grid[2]),
+                        [one] if step == 1 => copy::row(from(0), to, one.grid[2]),
                         [even, odd] if step == 2 => {
                             let (a, b) = (from(0), from(1));
                             for i in 0..odd.grid[2] {

@@ -1,7 +1,7 @@
 //! Gathering patches: for each channel and tap, the source's elements at a run of positions.
 
 use super::Taps;
-use super::slab::copy;
+use crate::cpu::copy;
 use crate::dtype::Compute;
 
 /// Positions that follow each other in one row of the grid.
@@ -89,7 +89,7 @@ pub(super) unsafe fn line<C: Compute>(
             (0..before).for_each(|i| out.add(i).write(zero));
             let row = row.wrapping_offset(first);
             if stride == 1 {
-                copy(row.wrapping_add(before), out.add(before), inside - before);
+                copy::row(row.wrapping_add(before), out.add(before), inside - before);
             } else {
                 (before..inside)
                     .for_each(|i| out.add(i).write(row.wrapping_offset(i as isize * stride).read()));

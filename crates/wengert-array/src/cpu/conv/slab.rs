@@ -3,6 +3,7 @@
 //! in the source lie beside each other there.
 
 use super::{Taps, product};
+use crate::cpu::copy;
 use crate::cpu::isa::{Lane, dispatch};
 use crate::cpu::walk::prefetch;
 use crate::dtype::Compute;
@@ -185,7 +186,7 @@ unsafe fn fill_body<S, C: Compute>(
                                     let row = source.add((plane + h) * width + left as usize);
                                     let to = to.add(r * columns + from);
                                     match stride {
-                                        1 => copy(row, to, n),
+                                        1 => copy::row(row, to, n),
                                         2 => every_second(row, to, n),
                                         _ => (0..n).for_each(|i| {
                                             to.add(i).write(row.add(i * stride as usize).read())
@@ -234,16 +235,6 @@ macro_rules! in_steps {
     }};
 }
 pub(super) use in_steps;
-
-/// A short row, without the call that `memcpy` is.
-///
-/// # Safety
-/// As `copy_nonoverlapping`.
-#[inline(always)]
-pub(super) unsafe fn copy<C: Copy>(from: *const C, to: *mut C, n: usize) {
-    // SAFETY: the caller's promise.
-    in_steps!(n, W, i => unsafe { to.add(i).cast::<[C; W]>().write(from.add(i).cast::<[C; W]>().read()) });
-}
 
 /// # Safety
 /// `to` has room for n elements, of which the last is `2 (n − 1)` from the first in `from`.

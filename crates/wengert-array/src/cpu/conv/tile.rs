@@ -2,7 +2,7 @@
 
 use super::Taps;
 use super::patches::{Segment, line};
-use super::slab::copy;
+use crate::cpu::copy;
 use crate::cpu::isa::{Isa, Lane, dispatch, isa};
 #[cfg(target_arch = "x86_64")]
 use crate::dtype::DType;
@@ -241,7 +241,7 @@ unsafe fn pack_body<S: Real, C: Lane, const W: usize>(
                 }
                 if !n.is_multiple_of(W) {
                     let j = n - n % W;
-                    copy(from.add(j), to, n % W);
+                    copy::row(from.add(j), to, n % W);
                     let panel = out.add(j * deep + k * W).cast::<[C; W]>();
                     panel.write(to.cast::<[C; W]>().read());
                 }

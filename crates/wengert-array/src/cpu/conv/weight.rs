@@ -2,9 +2,10 @@
 //! rows of slabs, or with patches.
 
 use super::patches::{append, line};
-use super::slab::{Seen, Slab, copy};
+use super::slab::{Seen, Slab};
 use super::{FEW, In, Out, Taps, product};
 use crate::array::Array;
+use crate::cpu::copy;
 use crate::cpu::isa::{Isa, Lane, dispatch, isa};
 use crate::cpu::threads;
 use crate::cpu::vector::{Float, Sum, Vector};
@@ -247,7 +248,7 @@ unsafe fn widen_body<S, C: Lane>(
     // SAFETY: the caller's promise.
     unsafe {
         for r in 0..rows {
-            copy(from.add(r * width), out.add(r * pitch), width);
+            copy::row(from.add(r * width), out.add(r * pitch), width);
             (width..pitch).for_each(|i| out.add(r * pitch + i).write(C::default()));
         }
         (rows * pitch..run).for_each(|i| out.add(i).write(C::default()));

@@ -1,9 +1,10 @@
 //! Few positions in all, as in the late layers of a network for images: the matrix of patches of all images is small beside
 //! the weights, and is made as a whole. Then a sum is one matrix product, and so is the gradient for the weights.
 
-use super::slab::{MOST, Seen, Slab, copy};
+use super::slab::{MOST, Seen, Slab};
 use super::{In, Out, Taps, product};
 use crate::array::Array;
+use crate::cpu::copy;
 use crate::cpu::isa::{Lane, dispatch};
 use crate::cpu::matmul::matmul;
 use crate::cpu::threads;
@@ -124,7 +125,7 @@ unsafe fn lay_body<S, C: Compute>(
         for r in 0..rows {
             // SAFETY: the caller's promise.
             unsafe {
-                copy(
+                copy::row(
                     from.add(offset + r * pitch),
                     to.add(t * step + r * across),
                     across,

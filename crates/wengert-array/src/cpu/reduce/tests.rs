@@ -156,16 +156,28 @@ fn the_first_extreme_is_found_in_any_block() {
 
 #[test]
 fn threads_do_not_change_a_bit() {
-    let x = Array::from_slice(
-        &(0..1_500_000)
-            .map(|i| (i as f32 * 0.37).sin())
-            .collect::<Vec<_>>(),
+    let data: Vec<f32> = (0..1_500_000).map(|i| (i as f32 * 0.37).sin()).collect();
+    let shapes = [
         [1500, 1000],
-    );
-    for axes in [&[0][..], &[1], &[0, 1]] {
-        let all = threads::with_each(&[1, 2, 8], || {
-            reduce(&x, axes, Reduce::Sum, DType::F32).to_vec::<f32>()
-        });
-        assert!(all.iter().all(|sums| *sums == all[0]));
+        [5, 300_000],
+        [750_000, 2],
+        [20_001, 70],
+        [600, 2500],
+    ];
+    for ([rows, columns], how) in shapes.into_iter().flat_map(|shape| {
+        let each = [Reduce::Sum, Reduce::Max, Reduce::Squares];
+        each.map(|how| (shape, how))
+    }) {
+        let x = Array::from_slice(&data[..rows * columns], [rows, columns]);
+        for axes in [&[0][..], &[1], &[0, 1]] {
+            let all = threads::with_each(&[1, 2, 8], || reduce(&x, axes, how, DType::F32).to_vec::<f32>());
+            assert!(all.iter().all(|sums| *sums == all[0]));
+            let close = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs() <= 1e-3 * (1.0 + b.abs());
+            assert!(
+                all[0].iter().zip(&naive(&x, axes, how)).all(close),
+                "{} {axes:?} {how:?}",
+                x.shape()
+            );
+        }
     }
 }

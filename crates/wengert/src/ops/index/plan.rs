@@ -2,6 +2,7 @@
 
 use super::{Index, position, positions};
 use crate::op::Op;
+use crate::ops::mask::places;
 use crate::ops::shape::Permute;
 use crate::ops::slice::{Part, Step, Steps, span};
 use crate::tensor::Tensor;
@@ -107,7 +108,7 @@ pub(super) fn plan(op: &'static str, shape: &Shape, index: &[Index]) -> Result<P
                     return Err(Error::new(ErrorKind::Index, op, message)
                         .note(format!("they are dimensions {d} and on of {now}")));
                 }
-                let places = Tensor::constant(kernels::nonzero(&t.array()));
+                let places = places(t, &mask);
                 if count == 0 {
                     steps.push(Step::Insert(d));
                     now = now.insert(d, 1);
