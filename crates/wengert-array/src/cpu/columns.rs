@@ -61,14 +61,21 @@ impl Sliding {
     }
 
     /// Calls `f(at, place, n)` for the windows' elements in an image of `size` pixels, of which windows `counts` are: those of `n` windows
-    /// side by side, that are numbers `at` and on of the columns, begin at pixel `place`; `None` if they lie outside.
+    /// side by side, that are numbers `at` and on of the columns, begin at pixel `place`; `None` if they lie outside. The numbers of
+    /// one element of all windows are `step` from those of the next.
     #[inline(always)]
-    fn each(&self, size: [usize; 2], counts: [usize; 2], mut f: impl FnMut(usize, Option<usize>, usize)) {
-        let mut at = 0;
+    fn each(
+        &self,
+        size: [usize; 2],
+        counts: [usize; 2],
+        step: usize,
+        mut f: impl FnMut(usize, Option<usize>, usize),
+    ) {
         for k in 0..self.kernel[0] {
             let (top, rows) = self.reach(0, k, size[0], counts[0]);
             for l in 0..self.kernel[1] {
                 let (left, columns) = self.reach(1, l, size[1], counts[1]);
+                let mut at = (k * self.kernel[1] + l) * step;
                 for row in 0..counts[0] {
                     if rows.contains(&row) && !columns.is_empty() {
                         let y = top + (row * self.stride[0]) as isize;
@@ -107,7 +114,7 @@ pub fn columns(x: &Array, sliding: &Sliding) -> Array {
             for p in start..start + len {
                 let (src, out) = (src.at(p * plane), out.at(p * per));
                 // SAFETY: the elements lie within the plane, and the columns have room for all of them.
-                sliding.each([h, w], counts, |at, place, n| unsafe {
+                sliding.each([h, w], counts, counts[0] * counts[1], |at, place, n| unsafe {
                     match (place, sliding.stride[1]) {
                         (None, _) => out.add(at).write_bytes(0, n),
                         (Some(place), 1) => out.add(at).copy_from_nonoverlapping(src.add(place), n),
@@ -135,29 +142,30 @@ pub fn images(columns: &Array, size: [usize; 2], sliding: &Sliding) -> Array {
         threads::split(n * c, 1, per.div_ceil(4), |start, len| {
             for p in start..start + len {
                 // SAFETY: the plane is this thread's, and the columns are those of its windows.
-                unsafe { add_windows::<C>(src.at(p * per), out.at(p * plane), sliding, size, counts) };
+                unsafe { add_windows::<C>(src.at(p * per), per / taps.max(1), out.at(p * plane), sliding, size, counts) };
             }
         });
     });
     y.cast(dtype)
 }
 
-dispatch!(unsafe fn add_windows<C: Lane>(
-    src: *const C, out: *mut C, sliding: &Sliding, size: [usize; 2], counts: [usize; 2]
+dispatch!(pub(super) unsafe fn add_windows<C: Lane>(
+    src: *const C, step: usize, out: *mut C, sliding: &Sliding, size: [usize; 2], counts: [usize; 2]
 ) => add_windows_body);
 
 /// # Safety
-/// There is an image of the size at `out`, and the columns of its windows at `src`; S has the bits of C.
+/// There is an image of the size at `out`, and the columns of its windows at `src`, `step` apart for each of their elements; S has the bits of C.
 #[inline(always)]
 unsafe fn add_windows_body<S: Real, C: Lane>(
     src: *const C,
+    step: usize,
     out: *mut C,
     sliding: &Sliding,
     size: [usize; 2],
     counts: [usize; 2],
 ) {
     let (src, out) = (src.cast::<S>(), out.cast::<S>());
-    sliding.each(size, counts, move |at, place, n| {
+    sliding.each(size, counts, step, move |at, place, n| {
         let Some(place) = place else { return };
         // SAFETY: the caller's promise.
         unsafe {

@@ -7,14 +7,15 @@
 //! order that sizes alone decide: the bits are the same for any number of threads.
 //!
 //! A sum is a product of the weights with a matrix of patches (Chellapilla et al., 2006). That matrix is never
-//! made as a whole. Most sums read the source itself, from slabs of it in which each tap is a fixed distance away
-//! (`slab.rs`); the others gather a tile of positions at a time into the layout which the register tile reads. Few
-//! channels in a group have loops of their own (`direct.rs`, `dots.rs`). The gradient for the weights is made of dot products
-//! over positions.
+//! made as a whole but where it is small beside the weights (`whole.rs`). Most sums read the source itself, from slabs of it in
+//! which each tap is a fixed distance away (`slab.rs`), with output channels in lanes (`lanes.rs`) or, of few, with positions in
+//! lanes (`tile.rs`); the others gather a tile of positions at a time into the layout which that tile reads. One or two
+//! channels in a group have loops of their own (`direct.rs`, `dots.rs`).
 
 mod direct;
 mod dots;
 mod flat;
+mod lanes;
 mod patches;
 mod slab;
 mod tile;
@@ -22,11 +23,13 @@ mod weight;
 mod whole;
 
 use super::isa::Lane;
+use super::matmul::matmul;
 use super::shared::{In, Out};
 use super::threads;
 use super::turn::{SIDE, turn};
 use crate::array::Array;
 use crate::dtype::{Compute, DType};
+use crate::layout::Shape;
 use crate::with_compute;
 use patches::{Segment, segments};
 use tile::Tile;
@@ -52,6 +55,12 @@ impl ConvSpec {
         each(kernel)
             .map(|k| std::array::from_fn(|d| far(d, k[d])))
             .collect()
+    }
+
+    /// Whether a kernel as large as its input meets it at one position: then a convolution is a linear layer.
+    fn is_linear(&self, source: [usize; 3], kernel: [usize; 3], positions: [usize; 3]) -> bool {
+        let whole = source == kernel && positions == [1; 3];
+        whole && self.groups == 1 && self.before == [0; 3] && self.dilation == [1; 3]
     }
 }
 
@@ -84,12 +93,28 @@ struct Taps {
     step: [usize; 3],
 }
 
+/// How sums are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// By rows, of one or two outputs (`direct.rs`).
+    Few,
+    /// With so many outputs beside each other in lanes (`lanes.rs`).
+    Lanes(usize),
+    /// With positions in lanes, and so many outputs (`tile.rs`).
+    Tile(usize),
+}
+
 fn product(x: [usize; 3]) -> usize {
     x.iter().product()
 }
 
 fn spatial(x: &Array) -> [usize; 3] {
     [x.shape()[2], x.shape()[3], x.shape()[4]]
+}
+
+/// With all dimensions but the first as one.
+fn flattened(x: &Array) -> Array {
+    x.reshape([x.shape()[0], x.shape()[1..].iter().product()])
 }
 
 /// All combinations of numbers below `sizes`, the last one fastest.
@@ -104,6 +129,11 @@ pub fn conv(x: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, size: [
     let [x, w] = [x, w].map(|a| a.cast(compute).contiguous());
     let bias = bias.map(|b| b.cast(compute).contiguous());
     let (outputs, kernel) = (w.shape()[0], spatial(&w));
+    if spec.is_linear(spatial(&x), kernel, size) {
+        let [x, w] = [x, w].map(|a| flattened(&a));
+        let y = matmul(&x, &w.transpose(0, 1), &Shape::new(&[]), bias.as_ref());
+        return y.reshape([x.shape()[0], outputs, 1, 1, 1]).cast(dtype);
+    }
     let sum = Taps {
         images: x.shape()[0],
         groups: spec.groups,
@@ -134,10 +164,26 @@ pub fn conv_input(dy: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, 
     let bias = bias.map(|b| b.cast(compute).contiguous());
     let (per, kernel) = (w.shape()[1], spatial(&w));
     let outputs = w.shape()[0] / spec.groups;
+    if spec.is_linear(size, kernel, spatial(&dy)) {
+        let places = [per, product(kernel)];
+        let bias = bias.map(|b| {
+            b.reshape([per, 1])
+                .broadcast_to(&places.into())
+                .reshape([places[0] * places[1]])
+        });
+        let dx = matmul(&flattened(&dy), &flattened(&w), &Shape::new(&[]), bias.as_ref());
+        return dx
+            .reshape([dy.shape()[0], per, size[0], size[1], size[2]])
+            .cast(dtype);
+    }
     let mut dx = Array::uninit(
         [dy.shape()[0], per * spec.groups, size[0], size[1], size[2]],
         compute,
     );
+    if whole::folds(&dy, &w, spec, size) {
+        whole::fold(&dy, &w, bias.as_ref(), spec, &mut dx);
+        return dx.cast(dtype);
+    }
     with_compute!(compute, C => {
         let out = Out(dx.uninit_slice::<C>());
         // Places i with i mod stride = rest see the taps k with i + before − k·dilation divisible by the stride.
@@ -188,6 +234,16 @@ pub fn conv_weight(x: &Array, dy: &Array, spec: &ConvSpec, kernel: [usize; 3]) -
         },
     );
     let [x, dy] = [x, dy].map(|a| a.cast(compute).contiguous());
+    if spec.is_linear(spatial(&x), kernel, spatial(&dy)) {
+        let dw = matmul(
+            &flattened(&dy).transpose(0, 1),
+            &flattened(&x),
+            &Shape::new(&[]),
+            None,
+        );
+        let shape = [dy.shape()[1], x.shape()[1], kernel[0], kernel[1], kernel[2]];
+        return dw.reshape(shape).cast(dtype);
+    }
     let sum = Taps {
         images: x.shape()[0],
         groups: spec.groups,
@@ -219,15 +275,19 @@ fn run<C: Lane>(parts: &[Taps], source: &Array, weights: &Array, bias: Option<&A
     {
         return one.run_whole(source, weights, bias, out);
     }
-    let slab = flat::slab(parts);
-    let packed = |sum: &Taps| match &slab {
-        Some(_) if sum.outputs <= FEW => sum.pack::<C>(1, usize::MAX, weights),
-        _ => sum.pack::<C>(Tile::best::<C>().rows, DEPTH, weights),
+    let mut kind = parts[0].kind::<C>();
+    let slab = flat::slab(parts, kind);
+    if slab.is_none() {
+        kind = Kind::Tile(Tile::best::<C>().rows);
+    }
+    let packed = |sum: &Taps| match kind {
+        Kind::Few => sum.pack::<C>(1, usize::MAX, weights),
+        Kind::Lanes(rows) | Kind::Tile(rows) => sum.pack::<C>(rows, DEPTH, weights),
     };
     let packed: Vec<Array> = parts.iter().map(packed).collect();
     let packed: Vec<In<C>> = packed.iter().map(|p| In(p.as_slice::<C>().as_ptr())).collect();
     match slab {
-        Some(slab) => flat::run(parts, &slab, source, &packed, bias, out),
+        Some(slab) => flat::run(parts, &slab, kind, source, &packed, bias, out),
         None => parts
             .iter()
             .zip(packed)
@@ -239,6 +299,20 @@ fn run<C: Lane>(parts: &[Taps], source: &Array, weights: &Array, bias: Option<&A
 impl Taps {
     fn positions(&self) -> usize {
         product(self.grid)
+    }
+
+    /// The best way where the source is read from slabs.
+    fn kind<C: Lane>(&self) -> Kind {
+        match lanes::panel::<C>() {
+            _ if self.outputs <= FEW => Kind::Few,
+            // Vectors that are half full at least; long rows fill the other tile as well, and their results need not be turned.
+            Some(panel)
+                if self.outputs >= panel / 4 && (self.outputs > panel / 2 || self.grid[2] < panel) =>
+            {
+                Kind::Lanes(panel)
+            }
+            _ => Kind::Tile(Tile::best::<C>().rows),
+        }
     }
 
     fn depth(&self) -> usize {

@@ -2,23 +2,33 @@
 //! the source itself. Positions at the ends of rows that belong to no result are computed and forgotten.
 
 use super::direct::rows_body;
-use super::slab::{MOST, Seen, Slab};
+use super::lanes::Rows;
+use super::slab::{MOST, SLAB, Seen, Slab};
 use super::tile::Tile;
-use super::{DEPTH, FEW, In, Out, Taps, product};
+use super::{DEPTH, In, Kind, Out, Taps, product};
 use crate::cpu::copy;
 use crate::cpu::isa::{Lane, dispatch};
 use crate::cpu::threads;
+use crate::cpu::turn::turn;
 use crate::cpu::walk::prefetch;
 use crate::dtype::Compute;
 
 /// The slab to use for sums over one source, where it costs less than matrices of patches.
-pub(super) fn slab(parts: &[Taps]) -> Option<Slab> {
+pub(super) fn slab(parts: &[Taps], kind: Kind) -> Option<Slab> {
     let all = &parts[0];
     let taps = parts.iter().map(|p| p.taps.len()).sum::<usize>();
-    let slab = Slab::new(parts, all.channels, usize::MAX);
+    let positions = match kind {
+        Kind::Lanes(_) => SLAB / all.outputs,
+        _ => usize::MAX,
+    };
+    let slab = Slab::new(parts, all.channels, positions);
     // Computing what is forgotten against gathering: about twenty products in the time of one element.
     let forgotten = (slab.size[2] - all.grid[2]) * all.outputs > 20 * all.grid[2];
-    let pays = all.outputs <= FEW || (taps > 1 && taps * all.channels >= 32 && !forgotten);
+    let pays = match kind {
+        Kind::Few => true,
+        Kind::Lanes(_) => taps > 1 && taps * all.channels >= 32,
+        Kind::Tile(_) => taps > 1 && taps * all.channels >= 32 && !forgotten,
+    };
     (pays && slab.len() <= MOST).then_some(slab)
 }
 
@@ -26,21 +36,27 @@ pub(super) fn slab(parts: &[Taps]) -> Option<Slab> {
 pub(super) fn run<C: Lane>(
     parts: &[Taps],
     slab: &Slab,
+    kind: Kind,
     source: In<C>,
     packed: &[In<C>],
     bias: In<C>,
     out: Out<C>,
 ) {
     let (all, tile) = (&parts[0], Tile::best::<C>());
-    let (down, few) = (all.grid[1].div_ceil(slab.rows), all.outputs <= FEW);
+    let (down, few) = (all.grid[1].div_ceil(slab.rows), kind == Kind::Few);
     let offsets: Vec<Vec<usize>> = parts.iter().map(|p| slab.offsets(&p.taps)).collect();
     let pitch = slab.size[2];
     // The register tile takes whole vectors, so a little beyond the last position.
     let n = (slab.rows * pitch).next_multiple_of(tile.columns);
-    let room = match few {
-        true if all.is_dense() => 0,
-        true => all.outputs * n,
-        false => all.outputs.next_multiple_of(tile.rows) * n,
+    let room = match kind {
+        Kind::Few | Kind::Lanes(_) if all.is_dense() => 0,
+        Kind::Few | Kind::Lanes(_) => all.outputs * n,
+        Kind::Tile(rows) => all.outputs.next_multiple_of(rows) * n,
+    };
+    // In lanes, all outputs of a position lie beside each other.
+    let padded = match kind {
+        Kind::Lanes(panel) => all.outputs.next_multiple_of(panel),
+        _ => 0,
     };
     let deep: usize = parts.iter().map(Taps::depth).sum();
     let cost = all.outputs * deep * n / 24 + (slab.len() + parts.len() * all.outputs * n) / 4;
@@ -51,6 +67,7 @@ pub(super) fn run<C: Lane>(
         |start, len| {
             let mut seen = Seen::new(slab, n + tile.columns);
             let mut result = vec![C::default(); parts.len() * room];
+            let mut sums = vec![C::default(); padded * (slab.rows * pitch + 1)];
             for task in start..start + len {
                 let (part, q1) = (task / down, task % down * slab.rows);
                 let (part, q0) = (part / all.grid[0], part % all.grid[0]);
@@ -100,6 +117,36 @@ pub(super) fn run<C: Lane>(
                                     [rows, sum.grid[2]],
                                 );
                             }
+                        } else if padded > 0 && rows > 0 {
+                            let begin = sums.as_mut_ptr();
+                            for (m, to) in sums[..padded].iter_mut().enumerate() {
+                                let first = if m < sum.outputs {
+                                    first(m)
+                                } else {
+                                    std::ptr::null()
+                                };
+                                *to = if first.is_null() {
+                                    C::default()
+                                } else {
+                                    first.read()
+                                };
+                            }
+                            let columns = sum.grid[2];
+                            let (to, step, row) = match sum.is_dense() {
+                                true => (out.add(sum.place([q0, q1, 0])), product(sum.target), columns),
+                                false => (result, n, pitch),
+                            };
+                            let at = Rows {
+                                rows,
+                                columns,
+                                pitch,
+                                row,
+                            };
+                            let packed = packed[p].at(group * sum.depth() * padded);
+                            let beside = begin.add(padded);
+                            sum.in_lanes(&offsets[p], packed, seen.data.as_ptr(), at, begin, beside);
+                            let count = (rows - 1) * row + columns;
+                            turn(beside, padded as isize, to, step, [sum.outputs, count]);
                         } else if rows > 0 {
                             let packed =
                                 packed[p].at(group * sum.depth() * sum.outputs.next_multiple_of(tile.rows));
@@ -116,7 +163,7 @@ pub(super) fn run<C: Lane>(
                             );
                         }
                     }
-                    if !(few && all.is_dense()) {
+                    if room > 0 {
                         store::<C>(parts, slab, [q0, q1], result.as_ptr(), [room, n], out);
                     }
                 }

@@ -9,7 +9,7 @@ use crate::cpu::walk::prefetch;
 use crate::dtype::Compute;
 
 /// Elements of a slab: it stays in the second-level cache.
-const SLAB: usize = 64 << 10;
+pub(super) const SLAB: usize = 64 << 10;
 /// Elements of a slab with so much room that patches are rather gathered.
 pub(super) const MOST: usize = 1 << 20;
 

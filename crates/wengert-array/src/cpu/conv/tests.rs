@@ -196,6 +196,54 @@ fn strides_of_many_channels() {
 }
 
 #[test]
+fn outputs_in_lanes() {
+    // Rows of any width, vectors that are not full, several panels, more taps than are summed at once, groups, and three dimensions.
+    let spec = |stride, groups| ConvSpec {
+        stride,
+        before: [0, 1, 1],
+        dilation: [1; 3],
+        groups,
+    };
+    for width in 1..32 {
+        let outputs = 20 + 3 * width;
+        check([9, 5, 1, 6, width], outputs, [1, 3, 3], spec([1; 3], 1));
+        check(
+            [1, 4, 1, 9, width],
+            outputs,
+            [1, 2, 3],
+            spec([1, 1 + width % 3, 2], 1),
+        );
+    }
+    check([1, 34, 1, 18, 19], 66, [1, 3, 3], spec([1; 3], 1));
+    check([1, 30, 1, 18, 19], 34, [1, 4, 3], spec([1, 2, 2], 1));
+    check([2, 48, 1, 17, 9], 72, [1, 3, 3], spec([1; 3], 2));
+    check([1, 6, 5, 8, 10], 33, [3, 3, 3], spec([2, 1, 2], 1));
+    check(
+        [2, 40, 1, 14, 14],
+        40,
+        [1, 1, 1],
+        ConvSpec {
+            before: [0; 3],
+            ..spec([1; 3], 1)
+        },
+    );
+}
+
+#[test]
+fn a_kernel_as_large_as_its_input() {
+    let spec = ConvSpec {
+        stride: [1, 3, 2],
+        before: [0; 3],
+        dilation: [1; 3],
+        groups: 1,
+    };
+    for kernel in [[1, 4, 5], [2, 1, 3], [1, 1, 1]] {
+        check([5, 7, kernel[0], kernel[1], kernel[2]], 6, kernel, spec);
+        check([1, 40, kernel[0], kernel[1], kernel[2]], 1, kernel, spec);
+    }
+}
+
+#[test]
 fn few_positions_of_many_channels() {
     for (stride, before, dilation, size) in [
         ([1; 3], [0, 1, 1], [1; 3], [1, 5, 6]),
@@ -224,6 +272,7 @@ fn the_same_bits_for_any_number_of_threads() {
     for (outputs, spec) in [
         (24, spec(1, 1)),
         (24, spec(2, 1)),
+        (70, spec(1, 1)),
         (16, spec(1, 16)),
         (16, spec(2, 16)),
     ] {

@@ -1,6 +1,7 @@
 //! The gradient for the weights: dot products, over all images and positions, of the result's gradient with
 //! rows of slabs, or with patches.
 
+use super::lanes::{self, Rows};
 use super::patches::{append, line};
 use super::slab::{Seen, Slab};
 use super::{FEW, In, Out, Taps, product};
@@ -8,6 +9,7 @@ use crate::array::Array;
 use crate::cpu::copy;
 use crate::cpu::isa::{Isa, Lane, dispatch, isa};
 use crate::cpu::threads;
+use crate::cpu::turn::turn;
 use crate::cpu::vector::{Float, Sum, Vector};
 use std::array::from_fn;
 
@@ -29,7 +31,8 @@ impl Taps {
             self.groups * self.outputs,
             self.images * self.positions(),
         );
-        let slab = self.weight_slab().filter(|_| total * depth > 0);
+        let panel = lanes::panel::<C>().filter(|panel| self.outputs > panel / 2);
+        let slab = self.weight_slab(panel.is_some()).filter(|_| total * depth > 0);
         let chunk = slab.as_ref().map_or(ROWS, |slab| slab.channels * self.taps.len());
         let chunks = depth.div_ceil(chunk).max(1);
         let work = depth * self.outputs * total / 24 / threads::GRAIN;
@@ -40,9 +43,16 @@ impl Taps {
         if total == 0 || depth == 0 || outputs == 0 {
             return parts.slice(0, 0, 1, 1).squeeze(0);
         }
-        let (x, dy) = (In(x.as_slice::<C>().as_ptr()), In(dy.as_slice::<C>().as_ptr()));
+        let (x, all, dy) = (
+            In(x.as_slice::<C>().as_ptr()),
+            dy,
+            In(dy.as_slice::<C>().as_ptr()),
+        );
         if self.is_whole() {
-            return self.weight_whole(x, dy);
+            return self.weight_whole(x, all);
+        }
+        if let (Some(slab), Some(panel)) = (&slab, panel) {
+            return self.weight_in_lanes(slab, panel, splits, x, dy);
         }
         // Few outputs are multiplied where they are, as are rows without zeros between them.
         let gaps = |slab: &&Slab| {
@@ -91,8 +101,99 @@ impl Taps {
         }
     }
 
+    /// By way of slabs, with outputs in lanes.
+    fn weight_in_lanes<C: Float>(
+        &self,
+        slab: &Slab,
+        panel: usize,
+        splits: usize,
+        x: In<C>,
+        dy: In<C>,
+    ) -> Array {
+        let (depth, panels, p) = (self.depth(), self.outputs.div_ceil(panel), self.positions());
+        let turned = self.turned::<C>(dy, panel);
+        let dy = In(turned.as_slice::<C>().as_ptr());
+        let mut parts = Array::full([splits, self.groups, panels, depth, panel], 0.0, C::DTYPE);
+        let out = Out(parts.make_mut::<C>().as_mut_ptr());
+        let (images, chunks) = (
+            self.images.div_ceil(splits),
+            self.channels.div_ceil(slab.channels),
+        );
+        let cost = slab.channels * self.taps.len() * self.outputs * images * p / 24;
+        threads::split(splits * self.groups * chunks, 1, cost.max(1), |start, len| {
+            let mut seen = Seen::new(slab, 0);
+            for task in start..start + len {
+                let (part, g) = (task / chunks / self.groups, task / chunks % self.groups);
+                let first = task % chunks * slab.channels;
+                let channels = slab.channels.min(self.channels - first);
+                let offsets = slab.offsets(&self.taps);
+                let offsets = &offsets[..channels * self.taps.len()];
+                for image in (part * images).min(self.images)..((part + 1) * images).min(self.images) {
+                    let group = image * self.groups + g;
+                    let source = x.at((group * self.channels + first) * product(self.source));
+                    for q0 in 0..self.grid[0] {
+                        for q1 in (0..self.grid[1]).step_by(slab.rows) {
+                            let (rows, columns) = (self.rows(slab, q0, q1), self.grid[2]);
+                            let at = Rows {
+                                rows,
+                                columns,
+                                pitch: slab.size[2],
+                                row: columns,
+                            };
+                            // SAFETY: arrays of the sum's sizes; these taps of this part are this task's.
+                            unsafe {
+                                seen.fill(slab, source, channels, q0, q1);
+                                for m in 0..panels {
+                                    let dy =
+                                        dy.at(((group * panels + m) * p + self.place([q0, q1, 0])) * panel);
+                                    let to = ((part * self.groups + g) * panels + m) * depth
+                                        + first * self.taps.len();
+                                    let outputs = self.outputs - m * panel;
+                                    self.add_slopes(
+                                        offsets,
+                                        outputs,
+                                        dy,
+                                        seen.data.as_ptr(),
+                                        at,
+                                        out.at(to * panel),
+                                    );
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        });
+        let sums = match splits {
+            1 => parts,
+            _ => super::super::reduce::reduce(&parts, &[0], super::super::reduce::Reduce::Sum, C::DTYPE),
+        };
+        let (sums, mut dw) = (
+            In(sums.as_slice::<C>().as_ptr()),
+            Array::uninit([self.groups * self.outputs, depth], C::DTYPE),
+        );
+        let out = Out(dw.uninit_slice::<C>());
+        threads::split(self.groups * panels, 1, depth * panel / 4, |start, len| {
+            for task in start..start + len {
+                let (g, first) = (task / panels, task % panels * panel);
+                let to = out.at((g * self.outputs + first) * depth);
+                // SAFETY: a panel's outputs, which are this task's.
+                unsafe {
+                    turn(
+                        sums.at(task * depth * panel),
+                        panel as isize,
+                        to,
+                        depth,
+                        [panel.min(self.outputs - first), depth],
+                    )
+                };
+            }
+        });
+        dw
+    }
+
     /// The slabs to use, which have whole channels, where they cost less than patches.
-    fn weight_slab(&self) -> Option<Slab> {
+    fn weight_slab(&self, in_lanes: bool) -> Option<Slab> {
         let channels = (ROWS / self.taps.len().max(1)).clamp(1, self.channels.max(1));
         // Even shares rather than full ones and a rest.
         let channels = self.channels.div_ceil(self.channels.div_ceil(channels).max(1));
@@ -104,7 +205,7 @@ impl Taps {
         );
         // Multiplying by the zeros between rows, against gathering: some twenty products in the time of an element.
         let between = slab.size[2] - self.grid[2];
-        (few || between * self.outputs <= 20 * self.grid[2]).then_some(slab)
+        (few || in_lanes || between * self.outputs <= 20 * self.grid[2]).then_some(slab)
     }
 
     /// Rows `from .. from + rows` of the gradient, over some images of one group, by way of patches.

@@ -1,18 +1,21 @@
 //! Few positions in all, as in the late layers of a network for images: the matrix of patches of all images is small beside
-//! the weights, and is made as a whole. Then a sum is one matrix product, and so is the gradient for the weights.
+//! the weights, and is made as a whole. Then a sum is one matrix product, and so is the gradient for the weights. The gradient for
+//! the input is the product first, of which each position's share is then added to the places of its window.
 
 use super::slab::{MOST, Seen, Slab};
-use super::{In, Out, Taps, product};
+use super::{ConvSpec, In, Out, Taps, product, spatial};
 use crate::array::Array;
+use crate::cpu::columns::{Sliding, add_windows};
 use crate::cpu::copy;
 use crate::cpu::isa::{Lane, dispatch};
 use crate::cpu::matmul::matmul;
 use crate::cpu::threads;
-use crate::dtype::Compute;
+use crate::dtype::{Compute, DType};
 use crate::layout::Shape;
+use crate::with_compute;
 
 /// Positions of all images together that are few.
-const FEW_POSITIONS: usize = 2048;
+const FEW_POSITIONS: usize = 256;
 /// Weights that are many for them, and outputs.
 const WEIGHTS: usize = 64 << 10;
 const OUTPUTS: usize = 32;
@@ -54,20 +57,8 @@ impl Taps {
     }
 
     /// The gradient for the weights [outputs, depth].
-    pub(super) fn weight_whole<C: Lane>(&self, x: In<C>, dy: In<C>) -> Array {
-        let p = self.positions();
-        let mut slopes = Array::uninit([self.outputs, self.images * p], C::DTYPE);
-        let to = Out(slopes.uninit_slice::<C>());
-        threads::split(self.images * self.outputs, 1, p, |start, len| {
-            for task in start..start + len {
-                let (image, m) = (task / self.outputs, task % self.outputs);
-                // SAFETY: the positions of one output of one image.
-                unsafe {
-                    to.at((m * self.images + image) * p)
-                        .copy_from_nonoverlapping(dy.at(task * p), p)
-                };
-            }
-        });
+    pub(super) fn weight_whole<C: Lane>(&self, x: In<C>, dy: &Array) -> Array {
+        let slopes = side_by_side(dy);
         matmul(&slopes, &self.patches(x).transpose(0, 1), &Shape::new(&[]), None)
     }
 
@@ -101,6 +92,58 @@ impl Taps {
         });
         patches
     }
+}
+
+/// The positions of all images beside each other: [channels, images · positions].
+fn side_by_side(y: &Array) -> Array {
+    let [images, channels] = [y.shape()[0], y.shape()[1]];
+    y.transpose(0, 1)
+        .contiguous()
+        .reshape([channels, images * product(spatial(y))])
+}
+
+/// Whether the gradient for the input is made of one product: with few positions in all, each of which gives to many places.
+pub(super) fn folds(dy: &Array, w: &Array, spec: &ConvSpec, size: [usize; 3]) -> bool {
+    let total = dy.shape()[0] * product(spatial(dy));
+    let plain = spec.groups == 1
+        && dy.dtype() != DType::I64
+        && size[0] == 1
+        && w.shape()[2] == 1
+        && w.shape()[3] * w.shape()[4] > 1;
+    plain && total > 0 && total <= FEW_POSITIONS && w.shape()[0] >= OUTPUTS && w.numel() >= WEIGHTS
+}
+
+/// dx = bias + what each position gives to each place of its window, w · dy for all images at once, added up.
+pub(super) fn fold(dy: &Array, w: &Array, bias: Option<&Array>, spec: &ConvSpec, dx: &mut Array) {
+    let (images, per) = (dy.shape()[0], w.shape()[1]);
+    let ([_, down, across], kernel, size) = (spatial(dy), spatial(w), spatial(dx));
+    let depth = per * product(kernel);
+    let sliding = Sliding {
+        kernel: [kernel[1], kernel[2]],
+        dilation: [spec.dilation[1], spec.dilation[2]],
+        padding: [spec.before[1], spec.before[2]],
+        stride: [spec.stride[1], spec.stride[2]],
+    };
+    let weights = w.reshape([w.shape()[0], depth]).transpose(0, 1);
+    let given = matmul(&weights, &side_by_side(dy), &Shape::new(&[]), None);
+    with_compute!(dx.dtype(), C => {
+        let given = In(given.as_slice::<C>().as_ptr());
+        let bias = bias.map(|b| b.as_slice::<C>());
+        let out = Out(dx.uninit_slice::<C>());
+        let (positions, plane) = (down * across, product(size));
+        threads::split(images * per, 1, product(kernel) * positions, |start, len| {
+            for task in start..start + len {
+                let (image, c) = (task / per, task % per);
+                // SAFETY: a channel of one image, and what is given to it.
+                unsafe {
+                    let out = out.slice(task * plane, plane);
+                    out.fill(bias.map_or(C::default(), |b| b[c]));
+                    let given = given.at((c * product(kernel) * images + image) * positions);
+                    add_windows::<C>(given, images * positions, out.as_mut_ptr(), &sliding, [size[1], size[2]], [down, across]);
+                }
+            }
+        });
+    });
 }
 
 dispatch!(unsafe fn lay<C: Lane>(
