@@ -121,10 +121,8 @@ impl Array {
         with_element!(dtype, T => {
             let (out, value) = (Out(array.uninit_slice::<T>()), T::store(value));
             threads::split(n, 64, 1, |start, len| {
-                for i in start..start + len {
-                    // SAFETY: i < n, the number of elements of the fresh buffer, and this thread's alone.
-                    unsafe { out.at(i).write(value) };
-                }
+                // SAFETY: elements of the fresh buffer, and this thread's alone.
+                unsafe { out.slice(start, len) }.fill(value);
             });
         });
         array

@@ -158,7 +158,7 @@ unsafe fn move_runs_body<S: Real, C: Lane>(
         unsafe {
             let (out, bytes) = (out.add(run.at * size), run.count * size);
             match run.from {
-                Some(from) => copy::row(src.add(from * size), out, bytes),
+                Some(from) => copy::short(src.add(from * size), out, bytes),
                 None => copy::pieces(around, 0, out, bytes),
             }
         }

@@ -96,10 +96,13 @@ impl Plan {
     fn run<T: Element>(&self, from: In<T>, to: Out<T>) {
         let &Plan { rows, columns, .. } = self;
         // Blocks of rows, or of one row or a few that are long.
-        let width = TASK.min(columns.size);
-        let height = (TASK / width).next_multiple_of(SIDE).min(rows.size);
-        let strips = columns.size.div_ceil(width);
-        let blocks = rows.size.div_ceil(height) * strips;
+        let (mut width, mut height, mut strips, mut blocks) = (columns.size, rows.size, 1, 1);
+        if width * height > TASK {
+            width = TASK.min(width);
+            height = (TASK / width).next_multiple_of(SIDE).min(height);
+            strips = columns.size.div_ceil(width);
+            blocks = rows.size.div_ceil(height) * strips;
+        }
         let others: usize = self.others.iter().map(|dim| dim.size).product();
         threads::split(others * blocks, 1, height * width, |start, len| {
             for task in start..start + len {
@@ -154,7 +157,7 @@ unsafe fn matrix<T: Element>(from: *const T, to: *mut T, rows: Dim, columns: Dim
     }
 }
 
-/// Copies a row; a short one without a call of the system's copy, which takes as long.
+/// Copies a row.
 ///
 /// # Safety
 /// Both hold it, and do not overlap.
@@ -164,10 +167,21 @@ pub(super) unsafe fn row<T: Copy>(from: *const T, to: *mut T, n: usize) {
     unsafe {
         match n * size_of::<T>() {
             _ if n == 1 => to.write(*from),
-            1025.. => to.copy_from_nonoverlapping(from, n),
-            bytes => pieces(from.cast(), 1, to.cast(), bytes),
+            129.. => to.copy_from_nonoverlapping(from, n),
+            _ => short(from, to, n),
         }
     }
+}
+
+/// Copies a row without a call of the system's copy, which takes as long where the row is short: some hundred bytes where the code is
+/// for wide vectors.
+///
+/// # Safety
+/// As for [`row`].
+#[inline(always)]
+pub(super) unsafe fn short<T: Copy>(from: *const T, to: *mut T, n: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { pieces(from.cast(), 1, to.cast(), n * size_of::<T>()) }
 }
 
 /// Copies so many bytes, in pieces of which some lie over others. With `step` 0 the pieces all come from the same place.
@@ -237,13 +251,14 @@ mod tests {
     fn rows_of_any_length_are_copied_and_nothing_else() {
         let from: Vec<u8> = (0..2100).map(|i| (i % 251) as u8).collect();
         for n in (0..300).chain([1023, 1024, 1025, 2000]) {
-            for (step, at) in [(0, 1), (1, 0), (1, 3)] {
+            for (step, at) in [(0, 1), (1, 0), (1, 3), (2, 5)] {
                 let mut to = vec![255; 2100];
                 // SAFETY: both hold so many bytes there.
                 unsafe {
                     match step {
                         0 => pieces([9u8; 64].as_ptr(), 0, to[at..].as_mut_ptr(), n),
-                        _ => row(from[at..].as_ptr(), to[at..].as_mut_ptr(), n),
+                        1 => row(from[at..].as_ptr(), to[at..].as_mut_ptr(), n),
+                        _ => short(from[at..].as_ptr(), to[at..].as_mut_ptr(), n),
                     }
                 }
                 let want = |i: usize| if step == 0 { 9 } else { from[i] };

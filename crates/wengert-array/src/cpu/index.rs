@@ -104,11 +104,13 @@ struct Run {
 
 /// The index as runs of neighbours, if these are few. None is longer than `most`.
 fn runs(index: &[i64], most: usize) -> Option<Vec<Run>> {
-    let breaks: usize = index.windows(2).map(|i| usize::from(i[0] + 1 != i[1])).sum();
-    if index.len() < 4 * (breaks + 1) {
+    let breaks = |index: &[i64]| -> usize { index.windows(2).map(|i| usize::from(i[0] + 1 != i[1])).sum() };
+    // The first ones mostly tell.
+    let head = &index[..index.len().min(1024)];
+    if head.len() < 2 * breaks(head) || index.len() < 4 * (breaks(index) + 1) {
         return None;
     }
-    let mut all: Vec<Run> = Vec::with_capacity(breaks + 1 + index.len() / most);
+    let mut all: Vec<Run> = Vec::new();
     for (at, &i) in index.iter().enumerate() {
         match all.last_mut() {
             Some(run) if run.first + run.count == i as usize && run.count < most => run.count += 1,
@@ -157,11 +159,17 @@ pub fn index_select(x: &Array, axis: usize, index: &Array) -> Array {
             }));
             return y;
         }
-        threads::split(outer * n, 1, inner.div_ceil(8), |start, len| parts(start, len, n, |o, part| {
-            for k in part {
-                let (from, to) = (o * size + index[k] as usize, o * n + k);
+        let cost = if inner == 1 { 2 } else { inner.div_ceil(8) };
+        threads::split(outer * n, 1, cost, |start, len| parts(start, len, n, |o, part| {
+            let (src, out) = (src.at(o * size * inner), out.at((o * n + part.start) * inner));
+            for (k, i) in index[part].iter().enumerate() {
                 // SAFETY: the index is below size, so both are rows of `inner` elements within their arrays.
-                unsafe { copy::row(src.at(from * inner), out.at(to * inner), inner) };
+                unsafe {
+                    match inner {
+                        1 => out.add(k).write(*src.add(*i as usize)),
+                        _ => copy::row(src.add(*i as usize * inner), out.add(k * inner), inner),
+                    }
+                }
             }
         }));
     });

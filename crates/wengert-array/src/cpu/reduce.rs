@@ -368,7 +368,7 @@ unsafe fn some_columns<C: Accumulate>(
     // SAFETY: the caller's promise.
     unsafe {
         if rows.len() <= ROWS {
-            return narrow_columns(reader, how, rows, n, c, out);
+            return narrow_columns(reader, how, rows.start * n + c, rows.len(), n, out);
         }
         let mut wide = [C::wide_identity(how); COLUMNS];
         wide_columns(reader, how, rows, n, c, &mut wide[..out.len()]);
@@ -390,47 +390,54 @@ unsafe fn wide_columns<C: Accumulate>(
     c: usize,
     out: &mut [C::Wide],
 ) {
-    let mut narrow = [C::identity(how); COLUMNS];
+    let (width, mut narrow) = (out.len(), [C::identity(how); COLUMNS]);
     out.fill(C::wide_identity(how));
-    for from in rows.clone().step_by(ROWS) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            narrow_columns(
-                reader,
-                how,
-                from..rows.end.min(from + ROWS),
-                n,
-                c,
-                &mut narrow[..out.len()],
-            )
-        };
-        for (wide, narrow) in out.iter_mut().zip(narrow) {
-            *wide = narrow.widen(*wide, how);
+    let mut add = |at: usize, count: usize, step: usize, width: usize| {
+        for r in (0..count).step_by(ROWS) {
+            let narrow = &mut narrow[..width];
+            // SAFETY: the caller's promise.
+            unsafe { narrow_columns(reader, how, at + r * step, ROWS.min(count - r), step, narrow) };
+            for narrow in narrow.chunks(out.len()) {
+                for (wide, narrow) in out.iter_mut().zip(narrow) {
+                    *wide = narrow.widen(*wide, how);
+                }
+            }
         }
+    };
+    // Whole rows are side by side: short ones are taken several at a time, as one.
+    let (at, count) = (rows.start * n + c, rows.len());
+    let together = match (&reader.from, width == n) {
+        (From::Direct(_), true) => (COLUMNS / n).min(count / ROWS).max(1),
+        _ => 1,
+    };
+    let whole = count / together;
+    add(at, whole, n * together, width * together);
+    if whole * together < count {
+        add(at + whole * together * n, count - whole * together, n, width);
     }
 }
 
-/// As [`some_columns`], of few rows.
+/// What so many rows make, which begin at `at` and are `step` apart, in as many columns as `out` has.
 ///
 /// Never inlined: before it asks for so large a frame, LLVM 22 keeps the end of a loop around it in the register which the
 /// asking then takes (seen in the wheel).
 ///
 /// # Safety
-/// As there.
+/// The array has them.
 #[inline(never)]
 unsafe fn narrow_columns<C: Accumulate>(
     reader: &Reader<'_, C>,
     how: Reduce,
-    rows: Range<usize>,
-    n: usize,
-    c: usize,
+    at: usize,
+    count: usize,
+    step: usize,
     out: &mut [C],
 ) {
     let mut tile = MaybeUninit::uninit();
     out.fill(C::identity(how));
-    for r in rows {
-        // SAFETY: the array has row r and these columns.
-        unsafe { combine_tile::<C>(how, reader.read(r * n + c, out.len(), &mut tile), out) };
+    for r in 0..count {
+        // SAFETY: the caller's promise.
+        unsafe { combine_tile::<C>(how, reader.read(at + r * step, out.len(), &mut tile), out) };
     }
 }
 

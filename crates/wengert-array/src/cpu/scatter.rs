@@ -218,10 +218,10 @@ pub fn nonzero(x: &Array) -> Array {
                     let rows = unsafe { out.slice(at * rank, count * rank) };
                     match row {
                         [] => rows.copy_from_slice(&places[..count]),
-                        &[row] => rows.as_chunks_mut().0.iter_mut().zip(places).for_each(|(to, place)| *to = [row, place]),
-                        _ => rows.chunks_mut(rank).zip(places).for_each(|(to, place)| {
+                        &[row] => rows.as_chunks_mut().0.iter_mut().zip(&places).for_each(|(to, place)| *to = [row, *place]),
+                        _ => rows.chunks_mut(rank).zip(&places).for_each(|(to, place)| {
                             to[..rank - 1].copy_from_slice(row);
-                            to[rank - 1] = place;
+                            to[rank - 1] = *place;
                         }),
                     }
                     at += count;

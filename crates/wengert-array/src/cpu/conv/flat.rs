@@ -251,7 +251,7 @@ unsafe fn store_body<S, C: Compute>(
                     let from = |i: usize| result.add((p * lines + i) * room + m * n + r * slab.size[2]);
                     let to = out.add(m * product(sum.target) + sum.place([q0, q1 + r, 0]));
                     match line {
-                        [one] if step == 1 => copy::row(from(0), to, one.grid[2]),
+                        [one] if step == 1 => copy::short(from(0), to, one.grid[2]),
                         [even, odd] if step == 2 => {
                             let (a, b) = (from(0), from(1));
                             for i in 0..odd.grid[2] {

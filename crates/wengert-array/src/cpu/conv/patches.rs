@@ -89,7 +89,7 @@ pub(super) unsafe fn line<C: Compute>(
             (0..before).for_each(|i| out.add(i).write(zero));
             let row = row.wrapping_offset(first);
             if stride == 1 {
-                copy::row(row.wrapping_add(before), out.add(before), inside - before);
+                copy::short(row.wrapping_add(before), out.add(before), inside - before);
             } else {
                 (before..inside)
                     .for_each(|i| out.add(i).write(row.wrapping_offset(i as isize * stride).read()));

@@ -186,7 +186,7 @@ unsafe fn fill_body<S, C: Compute>(
                                     let row = source.add((plane + h) * width + left as usize);
                                     let to = to.add(r * columns + from);
                                     match stride {
-                                        1 => copy::row(row, to, n),
+                                        1 => copy::short(row, to, n),
                                         2 => every_second(row, to, n),
                                         _ => (0..n).for_each(|i| {
                                             to.add(i).write(row.add(i * stride as usize).read())

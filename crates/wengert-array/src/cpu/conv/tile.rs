@@ -241,7 +241,7 @@ unsafe fn pack_body<S: Real, C: Lane, const W: usize>(
                 }
                 if !n.is_multiple_of(W) {
                     let j = n - n % W;
-                    copy::row(from.add(j), to, n % W);
+                    copy::short(from.add(j), to, n % W);
                     let panel = out.add(j * deep + k * W).cast::<[C; W]>();
                     panel.write(to.cast::<[C; W]>().read());
                 }

@@ -349,7 +349,7 @@ unsafe fn widen_body<S, C: Lane>(
     // SAFETY: the caller's promise.
     unsafe {
         for r in 0..rows {
-            copy::row(from.add(r * width), out.add(r * pitch), width);
+            copy::short(from.add(r * width), out.add(r * pitch), width);
             (width..pitch).for_each(|i| out.add(r * pitch + i).write(C::default()));
         }
         (rows * pitch..run).for_each(|i| out.add(i).write(C::default()));

@@ -168,7 +168,7 @@ unsafe fn lay_body<S, C: Compute>(
         for r in 0..rows {
             // SAFETY: the caller's promise.
             unsafe {
-                copy::row(
+                copy::short(
                     from.add(offset + r * pitch),
                     to.add(t * step + r * across),
                     across,

@@ -12,8 +12,8 @@ use crate::real::Real;
 
 /// Elements of a strip, about.
 const STRIP: usize = 64 << 10;
-/// The least and the most columns of one.
-const NARROW: usize = 16;
+/// The least and the most columns of one: fewer are sooner turned into rows.
+const NARROW: usize = 64;
 pub(in crate::cpu) const WIDE: usize = 512;
 /// Rows that are added up before they are rounded to f64.
 const ROWS: usize = 64;
