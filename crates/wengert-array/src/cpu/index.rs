@@ -1,14 +1,15 @@
 //! Moving elements by index: what neither arithmetic nor a view can do.
 //!
-//! Moves know elements by their size only; sums are taken in the compute type, in the order of the index.
+//! Moves know elements by their size only.
 
+mod add;
 mod range;
 
+pub use add::{index_add, scatter_add};
 pub(super) use range::places;
 pub use range::positions;
 
 use super::copy;
-use super::isa::{Lane, dispatch};
 use super::shared::{In, Out};
 use super::threads;
 use crate::array::Array;
@@ -16,8 +17,7 @@ use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels;
 use crate::layout::{Layout, Shape};
-use crate::real::Real;
-use crate::{with_compute, with_element};
+use crate::with_element;
 use range::{Kind, kind, outside};
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -76,14 +76,6 @@ pub(super) fn own(x: Array) -> Array {
     match x.is_unique() && x.is_contiguous() {
         true => x,
         false => kernels::copy(&x),
-    }
-}
-
-/// The array in this dtype: itself where it has it already.
-fn cast_owned(x: Array, dtype: DType) -> Array {
-    match x.dtype() == dtype {
-        true => x,
-        false => x.cast(dtype),
     }
 }
 
@@ -174,103 +166,6 @@ pub fn index_select(x: &Array, axis: usize, index: &Array) -> Array {
         }));
     });
     y
-}
-
-/// The reverse of [`index_select`]: `base` with slices of `src` added at `index` along `axis`, in order.
-///
-/// # Panics
-/// If an index is out of range.
-pub fn index_add(base: Array, axis: usize, index: &Array, src: &Array) -> Array {
-    /// Threads share rows of more than this many elements.
-    const BAND: usize = 256;
-    let (outer, size, inner) = around(base.shape(), axis);
-    let index = places(index, size);
-    let index = index.as_slice::<i64>();
-    assert!(src.dtype() == base.dtype() && *src.shape() == base.shape().with(axis, index.len()));
-    let (dtype, compute) = (base.dtype(), base.dtype().compute());
-    let terms = src.cast(compute).contiguous();
-    let mut y = own(cast_owned(base, compute));
-    let bands = inner.div_ceil(BAND);
-    let runs = if bands == 1 { runs(index, usize::MAX) } else { None };
-    with_compute!(compute, C => {
-        let (from, out) = (In(terms.as_ptr::<C>()), writer::<C>(&mut y));
-        threads::split(outer * bands, 1, index.len() * inner.min(BAND), |start, len| {
-            for task in start..start + len {
-                let (o, at) = (task / bands, task % bands * BAND);
-                let (from, out) = (from.at(o * index.len() * inner + at), out.at(o * size * inner + at));
-                // SAFETY: indices are below size, so all rows lie within their arrays; this part of y's is ours alone.
-                unsafe {
-                    match &runs {
-                        Some(runs) => add_runs(out, from, runs, inner),
-                        None => add_rows(out, from, index, inner, BAND.min(inner - at)),
-                    }
-                }
-            }
-        });
-    });
-    cast_owned(y, dtype)
-}
-
-dispatch!(unsafe fn add_runs<C: Lane>(out: *mut C, src: *const C, runs: &[Run], inner: usize) => add_runs_body);
-
-/// Adds rows of `inner` numbers from `src` to the rows of `out` that the runs lead to.
-///
-/// # Safety
-/// All lie within their arrays, and these do not overlap.
-#[inline(always)]
-unsafe fn add_runs_body<S: Real, C: Lane>(out: *mut C, src: *const C, runs: &[Run], inner: usize) {
-    for run in runs {
-        // SAFETY: the caller's promise.
-        unsafe {
-            add_row::<S, C>(
-                out.add(run.first * inner),
-                src.add(run.at * inner),
-                run.count * inner,
-            )
-        };
-    }
-}
-
-dispatch!(unsafe fn add_rows<C: Lane>(out: *mut C, src: *const C, index: &[i64], step: usize, n: usize) => add_rows_body);
-
-/// Adds rows of n numbers from `src`, `step` apart, to the rows of `out` that the index leads to.
-///
-/// # Safety
-/// All lie within their arrays, and these do not overlap.
-#[inline(always)]
-unsafe fn add_rows_body<S: Real, C: Lane>(out: *mut C, src: *const C, index: &[i64], step: usize, n: usize) {
-    for (k, &i) in index.iter().enumerate() {
-        // SAFETY: the caller's promise; a single number is not worth a loop.
-        unsafe {
-            let (out, src) = (out.add(i as usize * step), src.add(k * step));
-            match n {
-                1 => add_place::<S, C>(out, src),
-                _ => add_row::<S, C>(out, src, n),
-            }
-        }
-    }
-}
-
-/// # Safety
-/// There is a number at each; S has the bits of C.
-#[inline(always)]
-unsafe fn add_place<S: Real, C: Lane>(out: *mut C, src: *const C) {
-    const { assert!(size_of::<S>() == size_of::<C>()) };
-    let (out, src) = (out.cast::<S>(), src.cast::<S>());
-    // SAFETY: the caller's promise.
-    unsafe { out.write(out.read() + src.read()) };
-}
-
-/// # Safety
-/// `n` numbers lie at each, and they do not overlap; S has the bits of C.
-#[inline(always)]
-unsafe fn add_row<S: Real, C: Lane>(out: *mut C, src: *const C, n: usize) {
-    // SAFETY: the caller's promise.
-    let out = unsafe { std::slice::from_raw_parts_mut(out.cast::<S>(), n) };
-    for (k, sum) in out.iter_mut().enumerate() {
-        // SAFETY: k < n.
-        *sum = *sum + unsafe { src.add(k).cast::<S>().read() };
-    }
 }
 
 /// Where the rows of an index, along its last dimension, lead in an array of its rank.
@@ -392,54 +287,6 @@ pub fn gather(x: &Array, axis: usize, index: &Array) -> Result<Array> {
         true => Err(Error::new(ErrorKind::Index, "", outside(&rows.index, rows.size))),
         false => Ok(y),
     }
-}
-
-/// The reverse of [`gather`]: `base` with `src` added at `index` along `axis`, in order.
-///
-/// # Panics
-/// If an index is out of range.
-pub fn scatter_add(base: Array, axis: usize, index: &Array, src: &Array) -> Array {
-    assert!(src.shape() == index.shape() && src.dtype() == base.dtype());
-    let rows = Rows::new(base.shape(), &base.shape().strides(), axis, index);
-    let (dtype, compute) = (base.dtype(), base.dtype().compute());
-    let terms = src.cast(compute).contiguous();
-    let alone = axis + 1 == base.rank();
-    let mut y = own(cast_owned(base, compute));
-    with_compute!(compute, C => {
-        let (terms, out) = (In(terms.as_ptr::<C>()), writer::<C>(&mut y));
-        // SAFETY: indices are in range, other sizes are at most those of y, and `src` has the index's.
-        let add = |start, n| unsafe { add_places::<C>(&rows, start, n, terms.at(0), out.at(0)) };
-        // Along the last dimension, rows of the index lead to rows of y; along others, several to the same.
-        match alone {
-            true => threads::split(rows.count(), 1, rows.len.max(1) * 4, add),
-            false => add(0, rows.count()),
-        }
-    });
-    cast_owned(y, dtype)
-}
-
-dispatch!(unsafe fn add_places<C: Lane>(rows: &Rows, start: usize, n: usize, terms: *const C, out: *mut C) => add_places_body);
-
-/// Adds the terms of rows `start .. start + n` where these lead.
-///
-/// # Safety
-/// There are so many terms, and they lead into `out`; nobody else looks there.
-#[inline(always)]
-unsafe fn add_places_body<S: Real, C: Lane>(
-    rows: &Rows,
-    start: usize,
-    n: usize,
-    terms: *const C,
-    out: *mut C,
-) {
-    let (terms, out) = (terms.cast::<S>(), out.cast::<S>());
-    rows.each(start, n, move |at, place| {
-        // SAFETY: the caller's promise; S has the bits of C.
-        unsafe {
-            let sum = out.offset(place);
-            sum.write(sum.read() + terms.add(at).read());
-        }
-    });
 }
 
 /// Arrays of one dtype end to end along `axis`; other sizes are equal.

@@ -2,10 +2,12 @@
 
 use crate::array::Array;
 use crate::cpu::isa::{Lane, dispatch};
+use crate::cpu::threads;
 use crate::error::{Error, ErrorKind, Result};
+use std::sync::{Mutex, PoisonError};
 
 /// What a list of indices is.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
 pub(super) enum Kind {
     /// All are from 0 to below the size.
     Plain,
@@ -65,7 +67,15 @@ unsafe fn signs_any<S, C: Lane>(index: &[i64], size: i64, signs: &mut [i64; 2]) 
 /// If one is not from −size to below it.
 pub fn positions(index: &Array, size: usize) -> Result<Array> {
     let mut index = index.contiguous();
-    match kind(index.as_slice::<i64>(), size) {
+    let (all, worst) = (index.as_slice::<i64>(), Mutex::new(Kind::Plain));
+    threads::split(all.len(), 1, 1, |start, n| {
+        let kind = kind(&all[start..start + n], size);
+        let mut worst = worst.lock().unwrap_or_else(PoisonError::into_inner);
+        if kind > *worst {
+            *worst = kind;
+        }
+    });
+    match worst.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Kind::Plain => Ok(index),
         Kind::FromEnd => {
             let all = index.make_mut::<i64>();

@@ -358,3 +358,55 @@ fn threads_do_not_change_a_bit() {
     let all = threads::with_each(&[1, 2, 8], all);
     assert!(all.iter().all(|bits| *bits == all[0]));
 }
+
+#[test]
+fn many_rows_are_added_in_order_with_any_number_of_threads() {
+    // Inner sizes and indices for each way there is without neighbours: rows, bands, and parts of the result.
+    for (inner, hot) in [(1, false), (300, true), (300, false), (2, false)] {
+        let (size, n) = (70, 1000);
+        let index: Vec<i64> = (0..n)
+            .map(|k| if hot { k % 3 } else { (k * 37 + 7) % size })
+            .collect();
+        let of = |n: i64, from: f32| -> Vec<f32> { (0..n).map(|i| (i as f32 * 0.37 + from).sin()).collect() };
+        let (base, src) = (of(2 * size * inner, 1.0), of(2 * n * inner, 5.0));
+        let mut want = base.clone();
+        for (o, k, j) in (0..2).flat_map(|o| (0..n).flat_map(move |k| (0..inner).map(move |j| (o, k, j)))) {
+            want[((o * size + index[k as usize]) * inner + j) as usize] +=
+                src[((o * n + k) * inner + j) as usize];
+        }
+        let shape = |n: i64| [2, n as usize, inner as usize];
+        let (base, src) = (
+            Array::from_slice(&base, shape(size)),
+            Array::from_slice(&src, shape(n)),
+        );
+        let index = Array::from_slice(&index, [n as usize]);
+        for y in threads::with_each(&[1, 2, 8], || index_add(base.clone(), 1, &index, &src)) {
+            assert!(y.to_vec::<f32>() == want, "{inner} {hot}");
+        }
+    }
+}
+
+#[test]
+fn one_index_of_many_that_is_negative_or_out_of_range_is_seen() {
+    let n = 300_000;
+    let places: Vec<i64> = (0..n).map(|i| i * 7919 % 1000).collect();
+    for at in [0, 1023, 150_000, n as usize - 1] {
+        let with = |v: i64| {
+            let mut places = places.clone();
+            places[at] = v;
+            range::positions(&Array::from_slice(&places, [n as usize]), 1000)
+        };
+        for found in threads::with_each(&[1, 2, 8], || [with(-1), with(1000), with(-1001)]) {
+            let [last, above, below] = found;
+            assert_eq!(last.unwrap().to_vec::<i64>()[at], 999);
+            for (found, v) in [(above, 1000), (below, -1001)] {
+                assert!(
+                    found
+                        .unwrap_err()
+                        .message()
+                        .starts_with(&format!("index {v}, at position {at} "))
+                );
+            }
+        }
+    }
+}
