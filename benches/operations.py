@@ -174,6 +174,21 @@ for name, f in {
     "slogdet": lambda m, x: m.linalg.slogdet(x)[1],
 }.items():
     case(f"linalg.{name}", lambda m, F, x, f=f: f(m, x), SQUARE)
+for name, stride, padding, inputs, outputs, size in (
+    ("conv 4×4, stride 2, of 8×8", 2, 1, 64, 128, 8),
+    ("conv 4×4, stride 2, of 16×16", 2, 1, 32, 64, 16),
+    ("conv 4×4 of 4×4", 1, 0, 128, 128, 4),
+    ("conv 4×4 of 4×4 to one", 1, 0, 128, 1, 4),
+):
+    case(
+        name,
+        lambda m, F, x, w, stride=stride, padding=padding: F.conv2d(x, w, stride=stride, padding=padding),
+        normal(32, inputs, size, size),
+        normal(outputs, inputs, 4, 4),
+    )
+case("conv_transpose2d 4×4, stride 2, of 4×4", lambda m, F, x, w: F.conv_transpose2d(x, w, stride=2, padding=1), normal(32, 128, 4, 4), normal(128, 64, 4, 4))
+case("conv_transpose2d 4×4 of one", lambda m, F, x, w: F.conv_transpose2d(x, w), normal(32, 64, 1, 1), normal(64, 128, 4, 4))
+case("conv 5×5 of 14×14", lambda m, F, x, w: F.conv2d(x, w, padding=2), normal(64, 16, 14, 14), normal(32, 16, 5, 5))
 case("rfft", lambda m, F, x: m.fft.rfft(x).abs(), A)
 
 

@@ -1,5 +1,5 @@
 //! Sums without a matrix of patches: in a slab each tap is a fixed distance away in memory, so the register tile reads
-//! the source itself. Positions at the ends of rows that belong to no result are computed and forgotten.
+//! the source itself. With positions in lanes, those at the ends of rows that belong to no result are computed and forgotten.
 
 use super::direct::rows_body;
 use super::lanes::Rows;
@@ -43,7 +43,7 @@ pub(super) fn run<C: Lane>(
     out: Out<C>,
 ) {
     let (all, tile) = (&parts[0], Tile::best::<C>());
-    let (down, few) = (all.grid[1].div_ceil(slab.rows), kind == Kind::Few);
+    let down = all.grid[1].div_ceil(slab.rows);
     let offsets: Vec<Vec<usize>> = parts.iter().map(|p| slab.offsets(&p.taps)).collect();
     let pitch = slab.size[2];
     // The register tile takes whole vectors, so a little beyond the last position.
@@ -77,6 +77,11 @@ pub(super) fn run<C: Lane>(
                     true => bias.0,
                     false => bias.at(group * all.outputs + m),
                 };
+                let start = |m: usize| match first(m) {
+                    first if first.is_null() => C::default(),
+                    // SAFETY: the bias has a number for each output.
+                    first => unsafe { first.read() },
+                };
                 // SAFETY: the source has the sum's sizes; rows of this part are this task's.
                 unsafe {
                     seen.fill(
@@ -89,78 +94,48 @@ pub(super) fn run<C: Lane>(
                     for (p, sum) in parts.iter().enumerate() {
                         let rows = sum.rows(slab, q0, q1);
                         let result = result.as_mut_ptr().add(p * room);
-                        if few {
-                            for m in 0..sum.outputs {
-                                let weights = packed[p].at((group * sum.outputs + m) * sum.depth());
-                                let (to, step) = match sum.is_dense() {
-                                    true => (
-                                        out.add(m * product(sum.target) + sum.place([q0, q1, 0])),
-                                        sum.target[2],
-                                    ),
-                                    false => (result.add(m * n), pitch),
+                        let (seen, offsets, dense) = (seen.data.as_ptr(), &offsets[p], sum.is_dense());
+                        let (place, plane) = (sum.place([q0, q1, 0]), product(sum.target));
+                        match kind {
+                            _ if rows == 0 => {}
+                            Kind::Few => {
+                                for m in 0..sum.outputs {
+                                    let weights = packed[p].at((group * sum.outputs + m) * sum.depth());
+                                    let (to, step) = match dense {
+                                        true => (out.add(m * plane + place), sum.target[2]),
+                                        false => (result.add(m * n), pitch),
+                                    };
+                                    let size = [rows, sum.grid[2]];
+                                    by_rows(offsets, weights, start(m), seen, pitch, to, step, size);
+                                }
+                            }
+                            Kind::Lanes(_) => {
+                                // What each begins with, and then the sums.
+                                let (begin, beside) = sums.split_at_mut(padded);
+                                (0..sum.outputs).for_each(|m| begin[m] = start(m));
+                                let columns = sum.grid[2];
+                                let (to, step, row) = match dense {
+                                    true => (out.add(place), plane, columns),
+                                    false => (result, n, pitch),
                                 };
-                                let first = first(m);
-                                let first = if first.is_null() {
-                                    C::default()
-                                } else {
-                                    first.read()
-                                };
-                                let seen = seen.data.as_ptr();
-                                by_rows(
-                                    &offsets[p],
-                                    weights,
-                                    first,
-                                    seen,
+                                let at = Rows {
+                                    rows,
+                                    columns,
                                     pitch,
-                                    to,
-                                    step,
-                                    [rows, sum.grid[2]],
-                                );
-                            }
-                        } else if padded > 0 && rows > 0 {
-                            let begin = sums.as_mut_ptr();
-                            for (m, to) in sums[..padded].iter_mut().enumerate() {
-                                let first = if m < sum.outputs {
-                                    first(m)
-                                } else {
-                                    std::ptr::null()
+                                    row,
                                 };
-                                *to = if first.is_null() {
-                                    C::default()
-                                } else {
-                                    first.read()
-                                };
+                                let weights = packed[p].at(group * sum.depth() * padded);
+                                let beside = beside.as_mut_ptr();
+                                sum.in_lanes(offsets, weights, seen, at, begin.as_ptr(), beside);
+                                let count = (rows - 1) * row + columns;
+                                turn(beside, padded as isize, to, step, [sum.outputs, count]);
                             }
-                            let columns = sum.grid[2];
-                            let (to, step, row) = match sum.is_dense() {
-                                true => (out.add(sum.place([q0, q1, 0])), product(sum.target), columns),
-                                false => (result, n, pitch),
-                            };
-                            let at = Rows {
-                                rows,
-                                columns,
-                                pitch,
-                                row,
-                            };
-                            let packed = packed[p].at(group * sum.depth() * padded);
-                            let beside = begin.add(padded);
-                            sum.in_lanes(&offsets[p], packed, seen.data.as_ptr(), at, begin, beside);
-                            let count = (rows - 1) * row + columns;
-                            turn(beside, padded as isize, to, step, [sum.outputs, count]);
-                        } else if rows > 0 {
-                            let packed =
-                                packed[p].at(group * sum.depth() * sum.outputs.next_multiple_of(tile.rows));
-                            let width = ((rows - 1) * pitch + sum.grid[2]).next_multiple_of(tile.unit());
-                            tiles(
-                                sum,
-                                tile,
-                                &offsets[p],
-                                packed,
-                                &seen.data,
-                                result,
-                                [n, width],
-                                first,
-                            );
+                            Kind::Tile(panel) => {
+                                let padded = sum.outputs.next_multiple_of(panel);
+                                let weights = packed[p].at(group * sum.depth() * padded);
+                                let width = ((rows - 1) * pitch + sum.grid[2]).next_multiple_of(tile.unit());
+                                tiles(sum, tile, offsets, weights, seen, result, [n, width], first);
+                            }
                         }
                     }
                     if room > 0 {
@@ -185,7 +160,7 @@ unsafe fn tiles<C: Lane>(
     tile: Tile,
     offsets: &[usize],
     packed: *const C,
-    seen: &[C],
+    seen: *const C,
     result: *mut C,
     [n, width]: [usize; 2],
     first: impl Fn(usize) -> *const C,
@@ -200,7 +175,7 @@ unsafe fn tiles<C: Lane>(
                 let size = [tile.rows.min(sum.outputs - i), tile.columns.min(width - j)];
                 // SAFETY: the caller's promise.
                 unsafe {
-                    let (left, right) = (weights.wrapping_add(i * deep), seen.as_ptr().add(j));
+                    let (left, right) = (weights.wrapping_add(i * deep), seen.add(j));
                     tile.multiply_at(
                         offsets,
                         left,
