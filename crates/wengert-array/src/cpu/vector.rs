@@ -442,13 +442,12 @@ pub(super) unsafe fn fold<V: Vector<C: Float>, J: Join, const N: usize, const K:
                 acc[0] = from_fn(|r| from_fn(|k| J::join(acc[0][r][k], terms[r][k])));
                 i += V::LANES;
             }
+            // By reference: a closure for all of them came out as a call, in the wheel.
+            let [a, b, c, d] = &acc;
             for r in 0..N {
                 for k in 0..K {
-                    let [a, b, c, d] = acc.map(|acc| acc[r][k]);
-                    wide(
-                        &mut total[r][k],
-                        J::join(J::join(a, b), J::join(c, d)).across::<J>(),
-                    );
+                    let two = [J::join(a[r][k], b[r][k]), J::join(c[r][k], d[r][k])];
+                    wide(&mut total[r][k], J::join(two[0], two[1]).across::<J>());
                 }
             }
             while i < end {
