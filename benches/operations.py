@@ -161,6 +161,7 @@ for dtype in ("uint8", "int16", "int32", "int64"):
     case(f"{dtype} to float", lambda m, F, i: i.float(), whole)
 for name in "sin expm1 log1p log2 log10 atan erfinv".split():
     case(f"{name} float64", lambda m, F, x, name=name: getattr(m, name)(x), np.abs(SMALL).astype(np.float64))
+case("pow float64", lambda m, F, x, y: x**y, POSITIVE.astype(np.float64), A.astype(np.float64))
 case("remainder float64", lambda m, F, x, y: m.remainder(x, y), A.astype(np.float64), POSITIVE.astype(np.float64))
 for name in ("inv", "cholesky", "svdvals", "eigvalsh", "det"):
     case(f"linalg.{name}", lambda m, F, x, name=name: getattr(m.linalg, name)(x @ x.T + 300 * m.eye(256)), SQUARE)

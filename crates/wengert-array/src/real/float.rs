@@ -16,13 +16,13 @@ mod special;
 use super::{IntOp, Real, Special};
 use double::{
     atan64, cdf64, cos64, erf64, exp_m1_64, exp2_64, exp64, ln_1p_64, ln64, log2_64, log10_64, pow64,
-    rem_near64, sin64, special64, tanh64, turn_near64,
+    rem_near64, sin64, tanh64, turn_near64,
 };
 use single::{
     atan32, cdf32, cos32, erf32, exp_m1_32, exp2_32, exp32, ln_1p_32, ln32, log2_32, log10_32, pow32,
     rem_near32, sin32, tanh32, turn_near32,
 };
-use special::special32;
+use special::{special32, special64};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A float whose `mul_add` is one fused instruction.
@@ -47,7 +47,8 @@ trait Single: Real<Mask = bool> {
 trait Double: Real<Mask = bool> {
     fn new(x: f64) -> Self;
     fn raw(self) -> f64;
-    /// `self · b` as a rounded product and its rounding error, for `self` of at most 24 significant bits.
+    /// `self · b` as a rounded product and its rounding error, which where `self` has more than 26 significant bits may be off by 2⁻⁵³
+    /// of itself.
     fn exact_product(self, b: Self) -> (Self, Self);
 }
 
@@ -86,11 +87,15 @@ impl Double for f64 {
     }
     #[inline(always)]
     fn exact_product(self, b: f64) -> (f64, f64) {
-        // The upper 29 bits of b and the lower 24 each give a product that fits 53 bits.
-        let upper = f64::from_bits(b.to_bits() & !0xff_ffff);
-        let (large, small) = (self * upper, self * (b - upper));
-        let sum = large + small;
-        (sum, small - (sum - large))
+        // The upper 26 bits of each and the lower 27 give products that fit 53 bits, but for one that is small (Dekker, 1971).
+        let upper = |x: f64| f64::from_bits(x.to_bits() & !0x7ff_ffff);
+        let (high, b_high) = (upper(self), upper(b));
+        let (low, b_low) = (self - high, b - b_high);
+        let product = self * b;
+        (
+            product,
+            ((high * b_high - product) + high * b_low + low * b_high) + low * b_low,
+        )
     }
 }
 

@@ -1,5 +1,5 @@
-//! Functions that are asked for too rarely to be vectorised: one call for each element, in 64 bits. Those of `f32` that are not
-//! so rare have loops of their own beside.
+//! Functions that are asked for too rarely to be vectorised: one call for each element, in 64 bits. Those that are not so rare, most
+//! of them of `f32` alone, have loops of their own beside.
 
 use super::Real;
 use super::airy::airy;
@@ -10,8 +10,8 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI, SQRT_2, TAU};
 /// A rarely used function of one number.
 ///
 /// Relative errors are below 2·10⁻¹⁵ (1·10⁻¹⁴ for `Polygamma`, `Ndtri` and the Bessel functions), measured
-/// against mpmath; near a root that is not at 0, the bound holds for the absolute error. Of `f32` `Erfinv` is within 2 units in
-/// the last place, and `Lgamma` and `Polygamma` of order 0 and 1 within 0.6, or near a root below 2⁻³⁶.
+/// against mpmath; near a root that is not at 0, the bound holds for the absolute error. `Erfinv` is within 2 units in
+/// the last place, and of `f32` `Lgamma` and `Polygamma` of order 0 and 1 within 0.6, or near a root below 2⁻³⁶.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Special {
@@ -125,8 +125,7 @@ impl Special {
         match self {
             Special::Erfc => libm::erfc(x),
             Special::Erfcx => erfcx(x),
-            Special::Erfinv if x.abs() > 1.0 => f64::NAN,
-            Special::Erfinv => inverse(x.abs(), 1.0 - x.abs()).copysign(x),
+            Special::Erfinv => x.special(self),
             Special::Ndtri => ndtri(x),
             Special::LogNdtr if x < -1.0 => (0.5 * erfcx(-x * FRAC_1_SQRT_2)).ln() - 0.5 * x * x,
             Special::LogNdtr => (-0.5 * libm::erfc(x * FRAC_1_SQRT_2)).ln_1p(),
