@@ -14,7 +14,7 @@ use crate::array::Array;
 use crate::dtype::DType;
 use crate::layout::Shape;
 use crate::real::{Expr, ExprGraph, ExprNode, IntOp, Special};
-use loops::{Binary, Choice, Unary, binary, choice, integer, mul_add, rem, select, turn, unary};
+use loops::{Binary, Choice, Unary, binary, choice, integer, limit, mul_add, rem, select, turn, unary};
 pub(super) use narrow::narrow;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -44,13 +44,6 @@ pub fn interpret<const I: usize, const O: usize>(
     }
 }
 
-/// Elements that steps take at once where nothing is converted: a few kilobytes of them, so that registers stay in the
-/// first-level cache and starting a step costs little.
-const fn stretch<C>() -> usize {
-    let n = 4096 / size_of::<C>();
-    if n > TILE { n } else { TILE }
-}
-
 /// Where a step finds a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Slot {
@@ -74,6 +67,8 @@ enum Function {
     Choose(Choice),
     /// A product and a sum.
     MulAdd,
+    /// The larger one of two, and the smaller one of that and a third.
+    Between,
 }
 
 struct Step {
@@ -110,6 +105,29 @@ fn product(rule: &ExprGraph, sum: [Expr; 2]) -> Option<[Expr; 3]> {
     }
 }
 
+/// What is brought between limits, and those, of the smaller one of a limit and the larger one of two.
+fn between(rule: &ExprGraph, [p, high]: [Expr; 2]) -> Option<[Expr; 3]> {
+    match (p, high) {
+        (Expr::Node(k), Expr::Const(_)) => match rule.nodes[k as usize] {
+            ExprNode::Binary("max", a, low @ Expr::Const(_)) if low != high => Some([a, low, high]),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Has one step read in place of another.
+fn replace(rule: &mut ExprGraph, at: usize, by: Expr) {
+    let new = |e: Expr| match e {
+        Expr::Node(k) if k as usize == at => by,
+        e => e,
+    };
+    for node in rule.nodes.iter_mut() {
+        *node = node.map(new);
+    }
+    rule.outputs.iter_mut().for_each(|e| *e = new(*e));
+}
+
 /// The steps and constants that step `i` reads, those of a comparison or product in place of what it gives where the step does
 /// it on the way.
 fn reads(rule: &ExprGraph, i: usize) -> impl Iterator<Item = Expr> {
@@ -119,6 +137,11 @@ fn reads(rule: &ExprGraph, i: usize) -> impl Iterator<Item = Expr> {
             Some((_, a, b)) => [Some(a), Some(b), Some(yes), Some(no)],
             None => [Some(mask), Some(yes), Some(no), None],
         },
+        ExprNode::Binary("/", Expr::Const(1.0), a) => [Some(a), None, None, None],
+        ExprNode::Binary("min", p, q) if between(rule, [p, q]).is_some() => {
+            let [a, b, c] = between(rule, [p, q]).expect("just seen");
+            [Some(a), Some(b), Some(c), None]
+        }
         ExprNode::Binary("+", p, q) => match product(rule, [p, q]) {
             Some([a, b, c]) => [Some(a), Some(b), Some(c), None],
             None => [Some(p), Some(q), None, None],
@@ -141,6 +164,14 @@ struct Program {
 
 impl Program {
     fn new(rule: &ExprGraph, outputs: &[usize]) -> Program {
+        // A mask is these numbers already.
+        let mut rule = std::borrow::Cow::Borrowed(rule);
+        for i in 0..rule.nodes.len() {
+            if let ExprNode::Select(mask, Expr::Const(1.0), Expr::Const(0.0)) = rule.nodes[i] {
+                replace(rule.to_mut(), i, mask);
+            }
+        }
+        let rule = &*rule;
         // When each step's result is last read, 0 for never: outputs are read at the end.
         let mut last = vec![0; rule.nodes.len()];
         for &o in outputs {
@@ -207,6 +238,12 @@ impl Program {
                         n => Function::Special(Special::Polygamma(n)),
                     };
                     (function, [find(a); 4])
+                }
+                ExprNode::Binary("/", Expr::Const(1.0), a) => (Function::Unary(Unary::Inverse), [find(a); 4]),
+                ExprNode::Binary("min", p, q) if between(rule, [p, q]).is_some() => {
+                    let [a, b, c] = between(rule, [p, q]).expect("just seen");
+                    let (a, b, c) = (find(a), find(b), find(c));
+                    (Function::Between, [a, b, c, c])
                 }
                 ExprNode::Binary("+", p, q) if product(rule, [p, q]).is_some() => {
                     let [a, b, c] = product(rule, [p, q]).expect("just seen");
@@ -290,6 +327,13 @@ impl Program {
         }
     }
 
+    /// Elements that steps take at once where nothing is converted: so many that registers, what is read and what is written stay
+    /// in the first-level cache together, since starting a step costs time; but at least a few kilobytes of them.
+    fn stretch<C>(&self) -> usize {
+        let n = (32 << 10) / (self.constants.len() + self.registers + 2);
+        n.max(4096) / size_of::<C>() / TILE * TILE
+    }
+
     fn rule<C: Lane, const I: usize, const O: usize>(&self) -> Rule<'_, C, I, 0, O> {
         Rule {
             body: (&raw const *self).cast(),
@@ -301,7 +345,7 @@ impl Program {
             // A single step that reads inputs needs no register.
             longest: match (self.steps.len(), self.constants.len()) {
                 (1, 0) => usize::MAX,
-                _ => stretch::<C>(),
+                _ => self.stretch::<C>(),
             },
             lifetime: PhantomData,
         }
@@ -316,7 +360,7 @@ impl Program {
         n: usize,
         registers: &mut Registers<C>,
     ) {
-        let stretch = stretch::<C>();
+        let stretch = self.stretch::<C>();
         if registers.is_empty() {
             let lines = stretch / TILE;
             for c in &self.constants {
@@ -367,6 +411,7 @@ impl Program {
                     Function::Rem => rem(a, b, y),
                     Function::Select => select(a, b, c, y),
                     Function::MulAdd => mul_add(a, b, c, y),
+                    Function::Between => limit(a, b, c, y),
                     Function::Choose(f) => choice(f, a, b, c, d, y),
                     Function::Special(f) => {
                         for (y, x) in y.iter_mut().zip(a) {

@@ -163,6 +163,10 @@ pub(super) fn run<C: Lane, const I: usize, const M: usize, const O: usize>(
         return gathered(&rule, x, more, shape, out);
     }
     for a in x.iter_mut().chain(&mut more).flatten() {
+        // What repeats one number is converted once.
+        if a.numel() == 1 && a.dtype() != C::DTYPE {
+            *a = a.cast(C::DTYPE);
+        }
         // Turned as a whole: an element here and there would bring a cache line each.
         if a.numel() > TILE && is_turned(a) {
             *a = copy(a);

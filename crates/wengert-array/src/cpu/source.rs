@@ -1,7 +1,7 @@
 //! Where the tiles of an input come from: from where it lies, in one piece or by the rows of a view; from one element,
 //! repeated along a row; else gathered.
 
-use super::isa::Lane;
+use super::isa::{Lane, dispatch};
 use super::pointwise::TILE;
 use super::walk::{self, Cursor, Runs, Walk};
 use crate::array::Array;
@@ -191,9 +191,8 @@ impl<C: Lane> Reader<'_, C> {
             Way::Rows { first, rows, .. } => {
                 // SAFETY: likewise; the tile has room for TILE elements.
                 unsafe {
-                    let element = *first.offset(rows.offset);
-                    std::slice::from_raw_parts_mut(tile.cast::<MaybeUninit<C>>(), row.min(TILE))
-                        .fill(MaybeUninit::new(element));
+                    let to = std::slice::from_raw_parts_mut(tile.cast::<MaybeUninit<C>>(), row.min(TILE));
+                    repeat(*first.offset(rows.offset), to);
                 }
                 self.filled = true;
             }
@@ -215,6 +214,15 @@ impl<C: Lane> Reader<'_, C> {
             self.filled &= rows.offset == before;
         }
     }
+}
+
+// By the widest stores: vectors are read again at once, and of narrower ones they would have to be put together.
+dispatch!(unsafe fn repeat<C: Lane>(element: C, to: &mut [MaybeUninit<C>]) => repeat_body);
+
+#[allow(clippy::extra_unused_type_parameters)]
+#[inline(always)]
+unsafe fn repeat_body<S, C: Lane>(element: C, to: &mut [MaybeUninit<C>]) {
+    to.fill(MaybeUninit::new(element));
 }
 
 /// Zeros to read where a rule does not look at an input: even a load that is thrown away may only be of something

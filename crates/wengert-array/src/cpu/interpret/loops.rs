@@ -63,6 +63,7 @@ macro_rules! each {
 functions! {
     enum Unary, fn unary_body(a)(a);
     Neg "neg" => -a,
+    Inverse "1 /" => S::ONE / a,
     Exp "exp" => a.exp(),
     Exp2 "exp2" => a.exp2(),
     Ln "ln" => a.ln(),
@@ -141,6 +142,17 @@ unsafe fn mul_add_body<S: Real, C: Lane>(a: &[C], b: &[C], c: &[C], out: &mut [M
     each!(out, (a, b, c) => a * b + c);
 }
 
+/// # Safety
+/// `S` has the bits of `C`.
+#[inline(always)]
+unsafe fn limit_body<S: Real, C: Lane>(a: &[C], low: &[C], high: &[C], out: &mut [MaybeUninit<C>]) {
+    // SAFETY: the caller's promise.
+    let (a, low, high) = unsafe { (view::<S, C>(a), view::<S, C>(low), view::<S, C>(high)) };
+    // SAFETY: likewise.
+    let out = unsafe { view_mut::<S, C>(out) };
+    each!(out, (a, low, high) => a.max(low).min(high));
+}
+
 /// A function a stretch at a time: as it is where it is right there, as it nearly always is, and else by a loop of its own.
 // Over iterators: by index the compiler finds no vectors.
 macro_rules! by_stretches {
@@ -217,6 +229,7 @@ dispatch!(pub(super) unsafe fn unary<C: Lane>(f: Unary, a: &[C], out: &mut [Mayb
 dispatch!(pub(super) unsafe fn binary<C: Lane>(f: Binary, a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => binary_body);
 dispatch!(pub(super) unsafe fn select<C: Lane>(m: &[C], a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => select_body);
 dispatch!(pub(super) unsafe fn mul_add<C: Lane>(a: &[C], b: &[C], c: &[C], out: &mut [MaybeUninit<C>]) => mul_add_body);
+dispatch!(pub(super) unsafe fn limit<C: Lane>(a: &[C], low: &[C], high: &[C], out: &mut [MaybeUninit<C>]) => limit_body);
 dispatch!(pub(super) unsafe fn rem<C: Lane>(a: &[C], b: &[C], out: &mut [MaybeUninit<C>]) => rem_body);
 dispatch!(pub(super) unsafe fn turn<C: Lane>(cosine: bool, a: &[C], out: &mut [MaybeUninit<C>]) => turn_body);
 dispatch!(pub(super) unsafe fn choice<C: Lane>(f: Choice, a: &[C], b: &[C], c: &[C], d: &[C], out: &mut [MaybeUninit<C>]) => choice_body);

@@ -3,7 +3,7 @@
 //! Sums, products and operations on bits have the same low bits in any width. What compares, or moves bits down, asks for whole
 //! numbers. So a program is followed from its inputs on, to see what is known of each number that it makes.
 
-use super::{Binary, Choice, Function, Program, Slot, Unary};
+use super::{Binary, Choice, Function, Program, Slot, Unary, replace};
 use crate::array::Array;
 use crate::cpu::pointwise::run;
 use crate::dtype::DType;
@@ -106,18 +106,10 @@ fn of<C: Narrow>(
 
 /// Makes a constant of an input.
 fn bind(rule: &mut ExprGraph, input: usize, value: f64) {
-    let nodes = &mut rule.nodes;
-    let Some(at) = nodes.iter().position(|n| *n == ExprNode::Input(input)) else {
+    let Some(at) = rule.nodes.iter().position(|n| *n == ExprNode::Input(input)) else {
         return;
     };
-    let bound = |e: Expr| match e {
-        Expr::Node(k) if k as usize == at => Expr::Const(value),
-        e => e,
-    };
-    for node in nodes.iter_mut() {
-        *node = node.map(bound);
-    }
-    rule.outputs.iter_mut().for_each(|e| *e = bound(*e));
+    replace(rule, at, Expr::Const(value));
 }
 
 impl Program {
@@ -139,24 +131,29 @@ impl Program {
         for i in 0..self.steps.len() {
             let step = &self.steps[i];
             // A limit that no number reaches is as good as the last one.
-            if let Function::Binary(f @ (Binary::Max | Binary::Min)) = step.function {
-                for slot in &step.reads[..2] {
-                    let Slot::Register(c) = *slot else { continue };
-                    if c >= n || known[c] >= Known::Whole {
-                        continue;
-                    }
-                    let v = given[c];
-                    let end = match f {
-                        Binary::Max if v < range[0] => range[0],
-                        Binary::Min if v > range[1] => range[1],
-                        _ => return None,
-                    };
-                    if self.steps.iter().filter(|s| s.reads.contains(slot)).count() > 1 {
-                        return None;
-                    }
-                    self.constants[c] = end as f64;
-                    known[c] = Known::Whole;
+            let limits: &[(usize, Binary)] = match step.function {
+                Function::Binary(Binary::Max) => &[(0, Binary::Max), (1, Binary::Max)],
+                Function::Binary(Binary::Min) => &[(0, Binary::Min), (1, Binary::Min)],
+                Function::Between => &[(1, Binary::Max), (2, Binary::Min)],
+                _ => &[],
+            };
+            for (at, f) in limits {
+                let slot = &step.reads[*at];
+                let Slot::Register(c) = *slot else { continue };
+                if c >= n || known[c] >= Known::Whole {
+                    continue;
                 }
+                let v = given[c];
+                let end = match f {
+                    Binary::Max if v < range[0] => range[0],
+                    Binary::Min if v > range[1] => range[1],
+                    _ => return None,
+                };
+                if self.steps.iter().filter(|s| s.reads.contains(slot)).count() > 1 {
+                    return None;
+                }
+                self.constants[c] = end as f64;
+                known[c] = Known::Whole;
             }
             let of = |i: usize| match step.reads[i] {
                 Slot::Input(k) => inputs[k],
@@ -189,6 +186,7 @@ impl Program {
                     gives(&[0, 1], least(2, 3))?
                 }
                 Function::MulAdd => Known::Low,
+                Function::Between => gives(&[0, 1, 2], Known::Whole)?,
                 Function::Rem | Function::Turn { .. } | Function::Special(_) => return None,
             };
         }

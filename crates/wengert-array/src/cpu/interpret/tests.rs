@@ -16,7 +16,15 @@ impl Body<3, 0, 4> for Everything {
             a.round(),
             S::select(a.ne(c), inner.trunc(), (a * c).exp2()),
         );
-        [z, S::lit(0.5), b, inner + (-z).floor() + chosen.ceil()]
+        [
+            z,
+            S::lit(0.5),
+            b,
+            inner
+                + (-z).floor()
+                + chosen.ceil()
+                + (S::ONE / (S::lit(3.0) + a * a)).max(S::lit(0.2)).min(S::lit(0.3)),
+        ]
     }
 }
 
@@ -90,6 +98,9 @@ fn rules() -> Vec<ExprGraph> {
                 a.max(c(k)),
                 a.min(c(k)),
                 a.max(c(-1e300)).min(c(k)),
+                a.max(c(k)).min(c(k)),
+                a.max(c(-5.0)).min(c(k)),
+                a.max(c(k)).min(c(90.0)),
                 Expr::select(a.lt(c(k)), a, b),
                 Expr::select(Expr::or(a.le(c(k)), b.eq(c(k))), Expr::ONE, Expr::ZERO),
                 a.integer(IntOp::Xor, c(k)),
