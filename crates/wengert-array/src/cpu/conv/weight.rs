@@ -7,7 +7,9 @@ use super::slab::{Seen, Slab};
 use super::{FEW, In, Out, Taps, product};
 use crate::array::Array;
 use crate::cpu::copy;
-use crate::cpu::isa::{Isa, Lane, dispatch, isa};
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::isa::Isa;
+use crate::cpu::isa::{Lane, dispatch, isa};
 use crate::cpu::threads;
 use crate::cpu::turn::turn;
 use crate::cpu::vector::{Float, Sum, Vector};
