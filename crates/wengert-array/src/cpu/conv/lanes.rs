@@ -49,26 +49,10 @@ impl Taps {
         let outputs = self.outputs;
         // SAFETY: the caller's promise, and C is that type.
         unsafe {
-            match C::DTYPE {
-                DType::F64 => sums::<f64>(
-                    offsets,
-                    outputs,
-                    packed.cast(),
-                    seen.cast(),
-                    rows,
-                    first.cast(),
-                    out.cast(),
-                ),
-                _ => sums::<f32>(
-                    offsets,
-                    outputs,
-                    packed.cast(),
-                    seen.cast(),
-                    rows,
-                    first.cast(),
-                    out.cast(),
-                ),
-            }
+            with_float!(C::DTYPE, F => {
+                let (packed, seen, first) = (packed.cast::<F>(), seen.cast(), first.cast());
+                sums(offsets, outputs, packed, seen, rows, first, out.cast())
+            })
         }
     }
 }
@@ -224,10 +208,9 @@ impl Taps {
     ) {
         // SAFETY: the caller's promise, and C is that type.
         unsafe {
-            match C::DTYPE {
-                DType::F64 => slopes::<f64>(offsets, outputs, dy.cast(), seen.cast(), rows, out.cast()),
-                _ => slopes::<f32>(offsets, outputs, dy.cast(), seen.cast(), rows, out.cast()),
-            }
+            with_float!(C::DTYPE, F => {
+                slopes(offsets, outputs, dy.cast::<F>(), seen.cast(), rows, out.cast())
+            })
         }
     }
 }
