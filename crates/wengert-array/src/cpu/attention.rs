@@ -14,6 +14,8 @@ use crate::real::Real;
 /// Queries and keys in a block.
 const QUERIES: usize = 64;
 const KEYS: usize = 256;
+/// Numbers of the widest vector.
+const VECTOR: usize = 16;
 
 /// What decides which query sees which key, and how.
 pub struct Scores<'a> {
@@ -114,18 +116,11 @@ impl<C: Lane> Mask<C> {
         at
     }
 
-    /// Applies the mask, and the causal one, to the scores of queries from `q` on with keys from `k` on.
+    /// Applies the mask to the scores of queries from `q` on with keys from `k` on.
     ///
     /// # Safety
     /// `scores` has these rows of KEYS numbers.
-    unsafe fn apply(
-        &self,
-        batch: usize,
-        causal: bool,
-        [q, k]: [usize; 2],
-        [m, n]: [usize; 2],
-        scores: &mut [C],
-    ) {
+    unsafe fn apply(&self, batch: usize, [q, k]: [usize; 2], [m, n]: [usize; 2], scores: &mut [C]) {
         let never = C::from_f64(f64::NEG_INFINITY);
         let base = self.offset(batch);
         for i in 0..m {
@@ -146,10 +141,28 @@ impl<C: Lane> Mask<C> {
                     }
                 }
             }
-            if causal {
-                row[(q + i + 1).saturating_sub(k).min(n)..].fill(never);
-            }
         }
+    }
+}
+
+impl Scores<'_> {
+    /// How many of `n` keys from `key` on query `q` sees, but for the mask.
+    fn seen(&self, q: usize, key: usize, n: usize) -> usize {
+        match self.causal {
+            true => (q + 1).saturating_sub(key).min(n),
+            false => n,
+        }
+    }
+
+    /// Of a row of query `q`'s scores with keys from `key` on, those that it sees, filled up to whole vectors with −∞. The
+    /// others become 0.
+    fn cut<'r, C: Compute>(&self, row: &'r mut [C], q: usize, key: usize) -> &'r mut [C] {
+        let seen = self.seen(q, key, row.len());
+        let whole = seen.next_multiple_of(VECTOR).min(row.len());
+        row[seen..whole].fill(C::from_f64(f64::NEG_INFINITY));
+        let (row, unseen) = row.split_at_mut(whole);
+        unseen.fill(C::default());
+        row
     }
 }
 
@@ -203,16 +216,18 @@ fn forward<C: Float>(q: &Array, k: &Array, v: &Array, how: &Scores<'_>) -> [Arra
             unsafe {
                 let (q, out) = (q.at((b * l + from) * e), out.at((b * l + from) * w));
                 for key in (0..s).step_by(KEYS) {
-                    if how.causal && key >= from + m {
+                    // What the last of the queries does not see, none does.
+                    let n = how.seen(from + m - 1, key, KEYS.min(s - key));
+                    if n == 0 {
                         break;
                     }
-                    let n = KEYS.min(s - key);
                     let (k, v) = (k.at((b * s + key) * e), v.at((b * s + key) * w));
                     dots(&mut scores, [m, e, n], q, k, how.scale);
-                    mask.apply(b, how.causal, [from, key], [m, n], &mut scores);
+                    mask.apply(b, [from, key], [m, n], &mut scores);
                     for i in 0..m {
                         let out = std::slice::from_raw_parts_mut(out.add(i * w), w);
-                        online(&mut scores[i * KEYS..][..n], out, &mut top[i], &mut total[i]);
+                        let row = how.cut(&mut scores[i * KEYS..][..n], from + i, key);
+                        online(row, out, &mut top[i], &mut total[i]);
                     }
                     add(out, [m, n, w], rows(scores.as_ptr(), KEYS), v, 1.0);
                 }
@@ -338,16 +353,17 @@ fn backward<C: Float>([q, k, v, y, lse, dy]: [Array; 6], how: &Scores<'_>) -> [A
                     let (q, dq) = (q.at((b * l + from) * e), dq.at((b * l + from) * e));
                     let dy = dy_at.at((b * l + from) * w);
                     for key in (0..s).step_by(KEYS) {
-                        if how.causal && key >= from + m {
+                        let n = how.seen(from + m - 1, key, KEYS.min(s - key));
+                        if n == 0 {
                             break;
                         }
-                        let n = KEYS.min(s - key);
                         let (at_e, at_w) = ((b * s + key) * e, (b * s + key) * w);
                         let (k, v) = (k.at(at_e), v.at(at_w));
                         dots(&mut p, [m, e, n], q, k, how.scale);
-                        mask.apply(b, how.causal, [from, key], [m, n], &mut p);
+                        mask.apply(b, [from, key], [m, n], &mut p);
                         for i in 0..m {
-                            powers(&mut p[i * KEYS..][..n], lse[b * l + from + i]);
+                            let row = how.cut(&mut p[i * KEYS..][..n], from + i, key);
+                            powers(row, lse[b * l + from + i]);
                         }
                         let turned = rows(p.as_ptr(), KEYS).transposed();
                         add(dv.at(at_w), [n, m, w], turned, dy, 1.0);

@@ -292,3 +292,37 @@ fn prepare(
 }
 
 contract! { attention: Attention }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autograd::grad;
+
+    #[test]
+    fn blocks_give_what_whole_scores_give() {
+        for (l, s, causal, dtype) in [
+            (70, 600, true, DType::F64),
+            (600, 70, true, DType::F64),
+            (300, 300, true, DType::F32),
+            (70, 600, false, DType::F64),
+            (1, 17, true, DType::F64),
+        ] {
+            let op = Attention { scale: 0.7, causal };
+            let all = [l, s, s].map(|n| Tensor::randn([2, n, 5]).to(dtype).requires_grad_(true));
+            let weights = Tensor::randn([2, l, 5]).to(dtype);
+            let inputs: Vec<&Tensor> = all.iter().collect();
+            let with_grads = |y: Tensor| {
+                let mut results = grad(&(&y * &weights).sum(), &inputs);
+                results.push(y.detach());
+                results
+            };
+            let got = with_grads(op.clone().apply(all.iter().collect()));
+            let want = with_grads(composite(&all, &op, 0.0));
+            let tolerance = if dtype == DType::F64 { 1e-10 } else { 1e-3 };
+            for (got, want) in got.iter().zip(&want) {
+                let close = got.allclose(want, tolerance, tolerance);
+                assert!(close, "{l} queries, {s} keys, causal: {causal}");
+            }
+        }
+    }
+}

@@ -32,15 +32,21 @@ pub(super) unsafe fn product<K: Kernel>(product: &Product<K::C>) {
     let depth = k.div_ceil(k.div_ceil(most)).next_multiple_of(16);
     // One panel stays in the first-level cache. Where the left operand does not even stay in the second, each of its
     // strips should serve many columns.
-    let panels = if m * depth <= 1 << 16 { 1 } else { 2048 / most };
+    let kept = m * depth <= 1 << 16;
+    let panels = if kept { 1 } else { 2048 / most };
     // A few rows go over the right operand but once.
     let once = 2 * m <= K::ROWS && b.col == 1;
     let whole = n.next_multiple_of(width);
     let block = if once { whole } else { whole.min(panels * width) };
     let strips = m.div_ceil(K::ROWS);
     let (least, more) = (m / strips, m % strips);
-    let mut panel_space = Array::uninit([depth * if once { width } else { block }], K::C::DTYPE);
-    let space = panel_space.uninit_slice::<K::C>();
+    // Of a transposed left operand that the caches do not hold, each strip is laid together, where it serves some panels.
+    let laid = !kept && a.row == 1 && a.col > 1 && n >= LAY * width;
+    let room = if laid { K::ROWS * depth } else { 0 };
+    let mut space = Array::uninit([room + depth * if once { width } else { block }], K::C::DTYPE);
+    let strip_at = space.uninit_slice::<K::C>();
+    // SAFETY: there is room for both.
+    let panels_at = unsafe { strip_at.add(room) };
     let mut edge = [const { MaybeUninit::<K::C>::uninit() }; EDGE];
     for l in (0..k).step_by(depth) {
         let deep = depth.min(k - l);
@@ -49,7 +55,16 @@ pub(super) unsafe fn product<K: Kernel>(product: &Product<K::C>) {
             let mut i = 0;
             for strip in 0..strips {
                 let rows = least + usize::from(strip < more);
-                let a = a.shifted(i as isize * a.row + l as isize * a.col);
+                let mut a = a.shifted(i as isize * a.row + l as isize * a.col);
+                if laid {
+                    // SAFETY: these rows and columns are within the operand, and the strip has room for them.
+                    unsafe { lay::<K>(a, strip_at, [rows, m - i], deep) };
+                    a = Matrix {
+                        at: strip_at,
+                        row: 1,
+                        col: K::ROWS as isize,
+                    };
+                }
                 let end = n.min(from + block);
                 let mut j = from;
                 while j < end {
@@ -61,7 +76,7 @@ pub(super) unsafe fn product<K: Kernel>(product: &Product<K::C>) {
                     let full = columns == vectors * K::LANES;
                     // SAFETY: rows i.. and columns j.. are within the product; a panel has `width` columns at most.
                     unsafe {
-                        let panel = space.add(if once { 0 } else { (j - from) * depth });
+                        let panel = panels_at.add(if once { 0 } else { (j - from) * depth });
                         let b = b.shifted(l as isize * b.row + j as isize * b.col);
                         let source = match (strip == 0, b.col == 1, full) {
                             _ if columns > width => Source::Once,
@@ -116,8 +131,28 @@ pub(super) unsafe fn product<K: Kernel>(product: &Product<K::C>) {
     }
 }
 
+/// Panels for which a strip of a transposed left operand is laid together.
+const LAY: usize = 4;
 /// Numbers of the largest tile.
 const EDGE: usize = 12 * 32;
+
+/// Lays columns of a strip of a transposed left operand one after the other, where `left` rows are left from there on.
+///
+/// # Safety
+/// The matrix has the size, and the strip room for as many of the largest tile's columns.
+unsafe fn lay<K: Kernel>(a: Matrix<K::C>, strip: *mut K::C, [rows, left]: [usize; 2], deep: usize) {
+    for l in 0..deep {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (from, to) = (a.at.offset(l as isize * a.col), strip.add(l * K::ROWS));
+            match left >= K::ROWS {
+                // As many as the compiler knows.
+                true => to.copy_from_nonoverlapping(from, K::ROWS),
+                false => to.copy_from_nonoverlapping(from, rows),
+            }
+        }
+    }
+}
 
 /// Writes a panel: rows of `width` numbers one after the other, of which those after the matrix's columns are 0.
 ///

@@ -3,6 +3,7 @@
 use crate::cpu::gemm::Matrix;
 use crate::dtype::Compute;
 use std::arch::x86_64::*;
+use std::hint::black_box;
 
 /// What one tile computes.
 pub(super) struct Tile<C> {
@@ -88,6 +89,9 @@ macro_rules! kernel {
                 let &Tile { deep, columns, a, panel, b: (b, b_row), out: (out, step), start: (start, start_step), scale } = tile;
                 let mut sums = [[$zero(); V]; R];
                 let mut y = [$zero(); V];
+                let row = a.row;
+                // Else the compiler goes from row to row by additions, one for each.
+                let thrice = black_box(3 * row);
                 // SAFETY: the caller's promise. What is asked for ahead need not be there.
                 unsafe {
                     for k in 0..deep {
@@ -119,8 +123,9 @@ macro_rules! kernel {
                             }
                         }
                         let a_at = a.at.offset(k as isize * a.col);
+                        let fourth = [0, 4, 8].map(|r| a_at.wrapping_offset(r * row));
                         for r in 0..R {
-                            let x = $set(a_at.offset(r as isize * a.row).read());
+                            let x = $set(fourth[r / 4].offset([0, row, 2 * row, thrice][r % 4]).read());
                             for v in 0..V {
                                 sums[r][v] = $fma(x, y[v], sums[r][v]);
                             }

@@ -7,10 +7,13 @@ const LN2_64: (f64, f64) = (0.6931471803691238, 1.9082149292705877e-10);
 /// As [`ROUND64`], after which the low bits are those of the integer and 2 · 1023: the exponents of two powers of two.
 const ROUND_FAR64: f64 = ROUND64 + 2046.0;
 
+/// −2046 ln 2: e to all below is a product of exact zeros, as in 32 bits.
+const NOTHING64: f64 = -1418.179131425648;
+
 /// `e^x` within 1 ULP, as [`exp32`].
 #[inline(always)]
 pub(super) fn exp64<S: Double>(x: S) -> S {
-    let x = at_least(at_most(x, 710.0), -746.0);
+    let x = at_least(at_most(x, 710.0), NOTHING64);
     let z = x.mul_add(S::new(std::f64::consts::LOG2_E), S::new(ROUND_FAR64));
     let n = z - S::new(ROUND_FAR64);
     let r = n.mul_add(S::new(-LN2_64.1), n.mul_add(S::new(-LN2_64.0), x));
@@ -20,7 +23,7 @@ pub(super) fn exp64<S: Double>(x: S) -> S {
 /// `2^x` within 1.1 ULP.
 #[inline(always)]
 pub(super) fn exp2_64<S: Double>(x: S) -> S {
-    let x = at_least(at_most(x, 1025.0), -1077.0);
+    let x = at_least(at_most(x, 1025.0), -2046.0);
     let z = x + S::new(ROUND_FAR64);
     let r = (x - (z - S::new(ROUND_FAR64))) * S::new(std::f64::consts::LN_2);
     scaled_exp64(r, z)
@@ -243,7 +246,7 @@ pub(super) fn pow64<S: Double>(x: S, p: S) -> S {
     let power = at_least(at_most(p, 1e20), -1e20);
     let (y, error) = power.exact_product(ln);
     let rest = S::select(y.abs().lt(S::new(760.0)), power.mul_add(low, error), S::ZERO);
-    let y = at_least(at_most(y, 760.0), -760.0);
+    let y = at_least(at_most(y, 760.0), NOTHING64);
     let z = y.mul_add(S::new(std::f64::consts::LOG2_E), S::new(ROUND_FAR64));
     let n = z - S::new(ROUND_FAR64);
     let r = n.mul_add(S::new(-LN2_64.1), n.mul_add(S::new(-LN2_64.0), y));
