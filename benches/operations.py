@@ -175,6 +175,22 @@ for name, f in {
     "slogdet": lambda m, x: m.linalg.slogdet(x)[1],
 }.items():
     case(f"linalg.{name}", lambda m, F, x, f=f: f(m, x), SQUARE)
+# Stacks of small matrices.
+for count, n in ((1000, 4), (256, 16)):
+    regular = normal(count, n, n) + 4 * np.eye(n, dtype=np.float32)
+    positive = regular @ regular.transpose(0, 2, 1)
+    for name in "inv det cholesky lu_factor eigvalsh svdvals".split():
+        def first(m, F, x, name=name):
+            y = getattr(m.linalg, name)(x)
+            return y[0] if isinstance(y, tuple) else y
+        case(f"linalg.{name} of {count} × {n} × {n}", first, positive)
+    for name, f in {
+        "qr": lambda m, x: m.linalg.qr(x)[0],
+        "slogdet": lambda m, x: m.linalg.slogdet(x)[1],
+        "solve": lambda m, x: m.linalg.solve(x, x[..., :3]),
+        "solve_triangular": lambda m, x: m.linalg.solve_triangular(x, x[..., :3], upper=False),
+    }.items():
+        case(f"linalg.{name} of {count} × {n} × {n}", lambda m, F, x, f=f: f(m, x), regular)
 for name, stride, padding, inputs, outputs, size in (
     ("conv 4×4, stride 2, of 8×8", 2, 1, 64, 128, 8),
     ("conv 4×4, stride 2, of 16×16", 2, 1, 32, 64, 16),

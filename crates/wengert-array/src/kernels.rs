@@ -19,8 +19,8 @@ pub use crate::cpu::index::{
 pub use crate::cpu::interpolate::{LinearMap, linear_map};
 pub use crate::cpu::interpret::interpret;
 pub use crate::cpu::linalg::{
-    Triangle, cholesky, cofactor, eigh, geqrf, ldl, ldl_solve, least_squares, lu, lu_determinant, lu_solve,
-    matrix_exp, pinv, qr, solve_triangular, svd, svdvals,
+    Triangle, cholesky, cofactor, determinant, eigh, geqrf, inverse, is_symmetric, ldl, ldl_solve,
+    least_squares, lu, lu_solve, matrix_exp, pinv, qr, solve_triangular, svd, svdvals,
 };
 pub use crate::cpu::lstm::{lstm, lstm_backward};
 pub use crate::cpu::matmul::matmul;

@@ -38,6 +38,13 @@ pub(super) trait Vector: Copy {
     fn smaller(self, b: Self) -> Self;
     /// With 0 in place of NaN.
     fn known(self) -> Self;
+    fn sqrt(self) -> Self;
+    /// Without their signs.
+    fn abs(self) -> Self;
+    /// `yes` where it is larger than `than`, else, or where one is NaN, `no`.
+    fn if_larger(self, than: Self, yes: Self, no: Self) -> Self;
+    /// `yes` where both are equal, else, or where one is NaN, `no`.
+    fn if_equal(self, to: Self, yes: Self, no: Self) -> Self;
     /// Of this and what follows it, each second number, from the first or from the second on.
     fn each_second(self, next: Self) -> [Self; 2];
     /// All lanes joined, half with half.
@@ -159,6 +166,38 @@ macro_rules! plain {
             }
 
             #[inline(always)]
+            fn sqrt(self) -> Self {
+                Plain(self.0.map($C::sqrt))
+            }
+
+            #[inline(always)]
+            fn abs(self) -> Self {
+                Plain(self.0.map($C::abs))
+            }
+
+            #[inline(always)]
+            fn if_larger(self, than: Self, yes: Self, no: Self) -> Self {
+                Plain(from_fn(|l| {
+                    if self.0[l] > than.0[l] {
+                        yes.0[l]
+                    } else {
+                        no.0[l]
+                    }
+                }))
+            }
+
+            #[inline(always)]
+            fn if_equal(self, to: Self, yes: Self, no: Self) -> Self {
+                Plain(from_fn(|l| {
+                    if self.0[l] == to.0[l] {
+                        yes.0[l]
+                    } else {
+                        no.0[l]
+                    }
+                }))
+            }
+
+            #[inline(always)]
             fn each_second(self, next: Self) -> [Self; 2] {
                 let at = |i: usize| if i < L { self.0[i] } else { next.0[i - L] };
                 // Of single numbers there is no second.
@@ -190,9 +229,9 @@ mod x86 {
 
     /// The methods are inlined, and called by code for processors with the instructions alone.
     macro_rules! vector {
-        ($V:ident, $C:ident, $lanes:literal, $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $fma:ident,
+        ($V:ident, $C:ident, $lanes:literal, $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $fma:ident $sqrt:ident,
          $max:ident $min:ident, |$a:ident, $m:ident| $unless_nan:expr, |$k:ident| $known:expr, |$v:ident| $halves:expr,
-         |$x:ident, $y:ident| $second:expr) => {
+         |$x:ident, $y:ident| $second:expr, |$s:ident| $abs:expr, |$p:ident, $q:ident, $yes:ident, $no:ident| $if_larger:expr, $if_equal:expr) => {
             impl Vector for $V {
                 type C = $C;
                 const LANES: usize = $lanes;
@@ -277,6 +316,33 @@ mod x86 {
                 }
 
                 #[inline(always)]
+                fn sqrt(self) -> $V {
+                    // SAFETY: see above.
+                    unsafe { $sqrt(self) }
+                }
+
+                #[inline(always)]
+                fn abs(self) -> $V {
+                    let $s = self;
+                    // SAFETY: see above.
+                    unsafe { $abs }
+                }
+
+                #[inline(always)]
+                fn if_larger(self, than: $V, yes: $V, no: $V) -> $V {
+                    let ($p, $q, $yes, $no) = (self, than, yes, no);
+                    // SAFETY: see above.
+                    unsafe { $if_larger }
+                }
+
+                #[inline(always)]
+                fn if_equal(self, to: $V, yes: $V, no: $V) -> $V {
+                    let ($p, $q, $yes, $no) = (self, to, yes, no);
+                    // SAFETY: see above.
+                    unsafe { $if_equal }
+                }
+
+                #[inline(always)]
                 fn each_second(self, next: $V) -> [$V; 2] {
                     let ($x, $y) = (self, next);
                     // SAFETY: see above.
@@ -295,35 +361,43 @@ mod x86 {
             }
         };
     }
-    vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps,
+    vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps _mm512_sqrt_ps,
     _mm512_max_ps _mm512_min_ps, |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a),
     |x| _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), x),
     |v| [_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v)], |x, y| {
         let first = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
         let second = _mm512_add_epi32(first, _mm512_set1_epi32(1));
         [_mm512_permutex2var_ps(x, first, y), _mm512_permutex2var_ps(x, second, y)]
-    });
-    vector!(__m512d, f64, 8, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd,
+    }, |x| _mm512_abs_ps(x),
+    |a, b, yes, no| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), no, yes),
+    _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), no, yes));
+    vector!(__m512d, f64, 8, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd,
     _mm512_max_pd _mm512_min_pd, |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a),
     |x| _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_ORD_Q>(x, x), x),
     |v| [_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v)], |x, y| {
         let first = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
         let second = _mm512_add_epi64(first, _mm512_set1_epi64(1));
         [_mm512_permutex2var_pd(x, first, y), _mm512_permutex2var_pd(x, second, y)]
-    });
-    vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps,
+    }, |x| _mm512_abs_pd(x),
+    |a, b, yes, no| _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(a, b), no, yes),
+    _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), no, yes));
+    vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps _mm256_sqrt_ps,
     _mm256_max_ps _mm256_min_ps, |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)),
     |x| _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_ORD_Q>(x, x)),
     |v| transmute::<__m256, [Plain<f32, 4>; 2]>(v), |x, y| {
         let pairs = [_mm256_shuffle_ps::<0b10_00_10_00>(x, y), _mm256_shuffle_ps::<0b11_01_11_01>(x, y)];
         pairs.map(|v| _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(v))))
-    });
-    vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd,
+    }, |x| _mm256_andnot_ps(_mm256_set1_ps(-0.0), x),
+    |a, b, yes, no| _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b)),
+    _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)));
+    vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd,
     _mm256_max_pd _mm256_min_pd, |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)),
     |x| _mm256_and_pd(x, _mm256_cmp_pd::<_CMP_ORD_Q>(x, x)),
     |v| transmute::<__m256d, [Plain<f64, 2>; 2]>(v), |x, y| {
         [_mm256_unpacklo_pd(x, y), _mm256_unpackhi_pd(x, y)].map(|v| _mm256_permute4x64_pd::<0b11_01_10_00>(v))
-    });
+    }, |x| _mm256_andnot_pd(_mm256_set1_pd(-0.0), x),
+    |a, b, yes, no| _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_GT_OQ>(a, b)),
+    _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b)));
 }
 
 impl Float for f32 {

@@ -1,7 +1,7 @@
 //! Triangular factors, and what they solve.
 
 use super::loops::{add, dot, levels};
-use super::matrix::{BLOCK, Matrix, add_product, part};
+use super::matrix::{BLOCK, Matrix, Numbers, add_product, part};
 
 /// L in the lower triangle, zeros above. (Golub & Van Loan, *Matrix Computations*, 4.2, by blocks of columns.)
 pub(super) fn cholesky(mut a: Matrix) -> Matrix {
@@ -46,7 +46,7 @@ levels! {
     }
 
     /// Eliminates in columns `start..end`, from row `start` on; whole rows change places.
-    fn lu_columns<V>(a: &mut Matrix, start: usize, end: usize, order: &mut [usize]) {
+    fn lu_columns<V>(a: &mut Matrix, start: usize, end: usize, order: &mut [i64]) {
         let m = a.rows;
         for k in start..end {
             // The first of the largest, as LAPACK takes it.
@@ -97,9 +97,9 @@ levels! {
 }
 
 /// Gaussian elimination with the largest element of each column as its pivot.
-pub(super) fn lu(mut a: Matrix) -> (Matrix, Vec<usize>) {
+pub(super) fn lu(mut a: Matrix) -> (Matrix, Vec<i64>) {
     let (m, n) = (a.rows, a.cols);
-    let mut order: Vec<usize> = (0..m).collect();
+    let mut order: Vec<i64> = (0..m as i64).collect();
     let steps = m.min(n);
     for start in (0..steps).step_by(BLOCK) {
         let end = steps.min(start + BLOCK);
@@ -117,7 +117,7 @@ pub(super) fn lu(mut a: Matrix) -> (Matrix, Vec<usize>) {
 }
 
 /// Whether it takes an odd number of exchanges to make this order.
-pub(super) fn is_odd(order: &[usize]) -> bool {
+pub(super) fn is_odd(order: &[i64]) -> bool {
     let mut seen = vec![false; order.len()];
     let mut odd = false;
     for start in 0..order.len() {
@@ -125,21 +125,63 @@ pub(super) fn is_odd(order: &[usize]) -> bool {
         let mut at = start;
         while !seen[at] {
             seen[at] = true;
-            at = order[at];
+            at = order[at] as usize;
             odd ^= at != start;
         }
     }
     odd
 }
 
-pub(super) fn lu_solve(lu: &Matrix, order: &[usize], mut b: Matrix, adjoint: bool) -> Matrix {
+/// The determinant as the product of pivots and a sign, or, without `product`, its sign and the logarithm of its absolute value.
+pub(super) fn determinant(
+    sign: f64,
+    pivots: impl Iterator<Item = f64> + Clone,
+    product: bool,
+    to: &mut [f64],
+) {
+    if product {
+        to[0] = pivots.fold(sign, |d, p| d * p);
+        return;
+    }
+    let log = log_of_product(pivots.clone());
+    let sign = pivots.fold(sign, |s, p| s * if p == 0.0 { 0.0 } else { p.signum() });
+    to.copy_from_slice(&[sign, log]);
+}
+
+/// ln |Π xᵢ|, with one logarithm for many factors: their powers of two are counted.
+fn log_of_product(factors: impl Iterator<Item = f64>) -> f64 {
+    /// So many numbers below 2 have a product below 2¹⁰²⁴.
+    const MANY: usize = 1000;
+    let (mut log, mut product, mut twos, mut many) = (0.0, 1.0, 0, 0);
+    for x in factors {
+        if !x.is_normal() {
+            log += x.abs().ln();
+            continue;
+        }
+        let bits = x.to_bits();
+        twos += ((bits >> 52) & 0x7ff) as i64 - 1023;
+        product *= f64::from_bits((bits & ((1 << 52) - 1)) | (1023 << 52));
+        many += 1;
+        if many == MANY {
+            log += product.ln();
+            (product, many) = (1.0, 0);
+        }
+    }
+    log + (product.ln() + twos as f64 * std::f64::consts::LN_2)
+}
+
+pub(super) fn lu_solve(lu: &Matrix, order: &[i64], mut b: Matrix, adjoint: bool) -> Matrix {
     let n = lu.rows;
     if (0..n).any(|i| lu.at(i, i) == 0.0) {
         b.data.fill(f64::NAN);
         return b;
     }
     if !adjoint {
-        let mut x = b.ordered(order);
+        let mut x = Matrix {
+            rows: n,
+            cols: b.cols,
+            data: Numbers::joined(n, b.cols, |i| b.row(order[i] as usize)),
+        };
         solve_triangular(lu, &mut x, false, true);
         solve_triangular(lu, &mut x, true, false);
         return x;
@@ -149,7 +191,7 @@ pub(super) fn lu_solve(lu: &Matrix, order: &[usize], mut b: Matrix, adjoint: boo
     solve_triangular(&t, &mut b, false, false);
     solve_triangular(&t, &mut b, true, true);
     let mut x = Matrix::zeros(n, b.cols);
-    (0..n).for_each(|i| x.row_mut(order[i]).copy_from_slice(b.row(i)));
+    (0..n).for_each(|i| x.row_mut(order[i] as usize).copy_from_slice(b.row(i)));
     x
 }
 

@@ -18,6 +18,8 @@ mod matrix;
 mod rotations;
 mod secular;
 mod singular;
+mod small;
+mod stack;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +28,7 @@ use crate::cpu::threads;
 use crate::dtype::DType;
 use crate::layout::Shape;
 use matrix::{Matrix, Numbers};
+use stack::Stack;
 use std::ops::Deref;
 use std::sync::Mutex;
 
@@ -34,19 +37,8 @@ const GRAIN: usize = 1 << 20;
 
 /// The matrices of a stack.
 fn matrices(a: &Array) -> Vec<Matrix> {
-    let (rows, cols) = (a.shape()[a.rank() - 2], a.shape()[a.rank() - 1]);
-    let count = batch(a.shape()).numel();
-    let data = a.to_vec::<f64>();
-    let matrix = |k| Matrix {
-        rows,
-        cols,
-        data: Numbers::joined(1, rows * cols, |_| &data[k * rows * cols..(k + 1) * rows * cols]),
-    };
-    (0..count).map(matrix).collect()
-}
-
-fn usizes(order: &[i64]) -> Vec<usize> {
-    order.iter().map(|&i| i as usize).collect()
+    let stack = Stack::of(a);
+    (0..stack.len()).map(|k| stack.matrix(k)).collect()
 }
 
 fn batch(shape: &Shape) -> Shape {
@@ -87,23 +79,27 @@ fn stacked<T: Deref<Target = [f64]>>(
 /// L of A = L Lᵀ, for symmetric positive-definite A [.., n, n], of which the mean with their transposes is taken. Where
 /// one is not positive-definite, the diagonal of L is NaN from the first column on where that shows.
 pub fn cholesky(a: &Array) -> Array {
-    let n = a.shape()[a.rank() - 1];
+    let (n, lead) = (a.shape()[a.rank() - 1], batch(a.shape()));
+    if stack::small(lead.numel(), n, n) {
+        return small::cholesky(a, &lead);
+    }
     let parts = each(matrices(a), n * n * n / 3, |a| {
         factor::cholesky(a.symmetric()).data
     });
-    stacked(parts, &batch(a.shape()), &[n, n], a.dtype())
+    stacked(parts, &lead, &[n, n], a.dtype())
 }
 
 /// L and U of P A = L U in one, `[.., m, n]`, and the order P of rows, i64 `[.., m]`: row i of P A is row `P[i]` of A.
 /// L has ones on its diagonal, which are not stored. A pivot that is 0 stays 0 in U.
 pub fn lu(a: &Array) -> (Array, Array) {
     let (m, n) = (a.shape()[a.rank() - 2], a.shape()[a.rank() - 1]);
+    let lead = batch(a.shape());
+    if stack::small(lead.numel(), m, n) {
+        return small::lu(a, &lead);
+    }
     let parts = each(matrices(a), m * n * m.min(n), factor::lu);
     let mut orders: Vec<i64> = Vec::with_capacity(parts.len() * m);
-    parts
-        .iter()
-        .for_each(|(_, order)| orders.extend(order.iter().map(|&i| i as i64)));
-    let lead = batch(a.shape());
+    parts.iter().for_each(|(_, order)| orders.extend(order));
     let order = Array::from_slice(&orders, lead.iter().copied().chain([m]).collect::<Shape>());
     (
         stacked(
@@ -120,50 +116,69 @@ pub fn lu(a: &Array) -> (Array, Array) {
 /// dimensions of both broadcast to `batch`. NaN where A is singular.
 pub fn lu_solve(lu: &Array, order: &Array, b: &Array, lead: &Shape, adjoint: bool) -> Array {
     let (n, r) = (b.shape()[b.rank() - 2], b.shape()[b.rank() - 1]);
+    if stack::small(lead.numel(), n, n) {
+        return small::lu_solve(lu, order, b, lead, adjoint);
+    }
     let spread =
         |x: &Array, tail: &[usize]| x.broadcast_to(&lead.iter().chain(tail).copied().collect::<Shape>());
     let lus = matrices(&spread(lu, &[n, n]));
     let orders = spread(order, &[n]).to_vec::<i64>();
-    let orders = (0..lus.len()).map(|k| usizes(&orders[k * n..(k + 1) * n]));
+    let orders = (0..lus.len()).map(|k| &orders[k * n..(k + 1) * n]);
     let all: Vec<_> = lus
         .into_iter()
         .zip(orders)
         .zip(matrices(&spread(b, &[n, r])))
         .collect();
     let parts = each(all, n * n * r, |((lu, order), b)| {
-        factor::lu_solve(&lu, &order, b, adjoint).data
+        factor::lu_solve(&lu, order, b, adjoint).data
     });
     stacked(parts, lead, &[n, r], b.dtype())
 }
 
-/// From what [`lu`] gives for square matrices: the sign of the determinant and the logarithm of its absolute value,
-/// [.., 2], or with `product` the determinant itself, [.., 1].
-pub fn lu_determinant(lu: &Array, order: &Array, product: bool) -> Array {
-    let n = lu.shape()[lu.rank() - 1];
-    let orders = order.to_vec::<i64>();
-    let parts = matrices(lu).into_iter().enumerate().map(|(k, lu)| {
-        let odd = factor::is_odd(&usizes(&orders[k * n..(k + 1) * n]));
-        let sign = if odd { -1.0 } else { 1.0 };
-        let pivots = (0..n).map(|i| lu.at(i, i));
-        if product {
-            return vec![pivots.fold(sign, |d, p| d * p)];
-        }
-        let (mut s, mut log) = (sign, 0.0);
-        for p in pivots {
-            s *= if p == 0.0 { 0.0 } else { p.signum() };
-            log += p.abs().ln();
-        }
-        vec![s, log]
+/// A⁻¹ for A [.., n, n]; NaN where A is singular.
+pub fn inverse(a: &Array) -> Array {
+    let (n, lead) = (a.shape()[a.rank() - 1], batch(a.shape()));
+    if stack::small(lead.numel(), n, n) {
+        return small::inverse(a, &lead, false);
+    }
+    let parts = each(matrices(a), 2 * n * n * n, |a| {
+        let (lu, order) = factor::lu(a);
+        factor::lu_solve(&lu, &order, Matrix::identity(n), false).data
     });
+    stacked(parts, &lead, &[n, n], a.dtype())
+}
+
+/// The sign of the determinant of A [.., n, n] and the logarithm of its absolute value, [.., 2], or with `product` the determinant
+/// itself, [.., 1].
+pub fn determinant(a: &Array, product: bool) -> Array {
+    let (n, lead) = (a.shape()[a.rank() - 1], batch(a.shape()));
+    if stack::small(lead.numel(), n, n) {
+        return small::determinant(a, &lead, product);
+    }
     let width = if product { 1 } else { 2 };
-    stacked(parts, &batch(lu.shape()), &[width], lu.dtype())
+    let parts = each(matrices(a), n * n * n, |a| {
+        let (lu, order) = factor::lu(a);
+        let sign = if factor::is_odd(&order) { -1.0 } else { 1.0 };
+        let mut values = vec![0.0; width];
+        factor::determinant(sign, (0..n).map(|i| lu.at(i, i)), product, &mut values);
+        values
+    });
+    stacked(parts, &lead, &[width], a.dtype())
 }
 
 /// The derivative of the determinant, det(A) A⁻ᵀ, which singular matrices have, too.
 pub fn cofactor(a: &Array) -> Array {
-    let n = a.shape()[a.rank() - 1];
+    let (n, lead) = (a.shape()[a.rank() - 1], batch(a.shape()));
+    if stack::small(lead.numel(), n, n) {
+        return small::inverse(a, &lead, true);
+    }
     let parts = each(matrices(a), 30 * n * n * n, |a| singular::cofactor(a).data);
-    stacked(parts, &batch(a.shape()), &[n, n], a.dtype())
+    stacked(parts, &lead, &[n, n], a.dtype())
+}
+
+/// Whether all are symmetric, NaN beside NaN.
+pub fn is_symmetric(a: &Array) -> bool {
+    Stack::of(a).is_symmetric()
 }
 
 /// A⁺ [.., n, m] for A [.., m, n]: the pseudo-inverse. Singular values up to the larger of `atol` and `rtol` times the
@@ -209,6 +224,9 @@ pub fn matrix_exp(a: &Array) -> Array {
 /// dimensions of both broadcast to `lead`.
 pub fn solve_triangular(a: &Array, b: &Array, lead: &Shape, upper: bool, unit: bool) -> Array {
     let (n, r) = (b.shape()[b.rank() - 2], b.shape()[b.rank() - 1]);
+    if stack::small(lead.numel(), n, n) {
+        return small::solve_triangular(a, b, lead, upper, unit);
+    }
     let spread = |x: &Array, tail: [usize; 2]| {
         matrices(&x.broadcast_to(&lead.iter().copied().chain(tail).collect::<Shape>()))
     };

@@ -329,6 +329,9 @@ fn diagonalise(d: &mut [f64], e: &mut [f64], u: &mut Matrix, v: &mut Matrix) -> 
     Some(())
 }
 
+/// Matrices whose smallest pivot is so small beside the largest may be near to singular.
+pub(super) const SINGULAR: f64 = 1e-8;
+
 /// det(A) A⁻ᵀ. From the LU decomposition where that is well away from singular; else from singular values: with A = U S Vᵀ
 /// it is ± U C Vᵀ, where C has at i the product of all singular values but the i-th.
 pub(super) fn cofactor(a: Matrix) -> Matrix {
@@ -338,7 +341,7 @@ pub(super) fn cofactor(a: Matrix) -> Matrix {
     let (small, large) = pivots.iter().fold((f64::INFINITY, 0.0), |(s, l): (f64, f64), p| {
         (s.min(p.abs()), l.max(p.abs()))
     });
-    if small > 1e-8 * large || pivots.iter().any(|p| p.is_nan()) {
+    if small > SINGULAR * large || pivots.iter().any(|p| p.is_nan()) {
         let det = pivots
             .iter()
             .fold(if is_odd(&order) { -1.0 } else { 1.0 }, |d, p| d * p);

@@ -4,7 +4,7 @@
 use super::*;
 use crate::kernels::Generator;
 
-fn random(seed: u64, shape: &[usize]) -> Array {
+pub(super) fn random(seed: u64, shape: &[usize]) -> Array {
     Generator::new(seed).normal(&Shape::new(shape), 0.0, 1.0, DType::F64)
 }
 
@@ -20,7 +20,7 @@ fn matrix(a: &Array) -> Matrix {
 }
 
 #[track_caller]
-fn near(a: &Matrix, b: &Matrix, scale: f64) {
+pub(super) fn near(a: &Matrix, b: &Matrix, scale: f64) {
     assert_eq!((a.rows, a.cols), (b.rows, b.cols));
     let bound = 1e-14 * scale * (1 + a.rows + a.cols) as f64;
     for (x, y) in a.data.iter().zip(&b.data[..]) {
@@ -38,7 +38,7 @@ fn orthonormal_columns(q: &Matrix) {
 }
 
 /// Matrices that decompositions stumble over, m × n.
-fn hard(m: usize, n: usize) -> Vec<(&'static str, Matrix)> {
+pub(super) fn hard(m: usize, n: usize) -> Vec<(&'static str, Matrix)> {
     let full = matrix(&random(7, &[m, n]));
     let of = |f: &dyn Fn(usize, usize) -> f64| {
         let mut a = Matrix::zeros(m, n);
@@ -320,29 +320,35 @@ fn indefinite_matrices_are_solved() {
     assert_eq!((pivots, info), (vec![1, 2], 1));
 }
 
+/// That P A = L U.
+#[track_caller]
+pub(super) fn are_factors(lu: &Matrix, order: &[i64], a: &Matrix) {
+    let (m, n, k) = (a.rows, a.cols, a.rows.min(a.cols));
+    let (mut l, mut u, mut pa) = (Matrix::zeros(m, k), Matrix::zeros(k, n), Matrix::zeros(m, n));
+    for i in 0..m {
+        pa.row_mut(i).copy_from_slice(a.row(order[i] as usize));
+        for j in 0..n {
+            if j < i && j < k {
+                l.data[i * k + j] = lu.at(i, j);
+            } else if i < k {
+                u.data[i * n + j] = lu.at(i, j);
+            }
+        }
+        if i < k {
+            l.data[i * k + i] = 1.0;
+        }
+    }
+    assert!(l.data.iter().all(|x| x.abs() <= 1.0));
+    near(&l.times(&u), &pa, a.largest());
+}
+
 #[test]
 fn factors_give_the_matrix_back() {
     for (m, n) in SIZES {
         for (name, a) in hard(m, n) {
             println!("{name} {m} × {n}");
             let (lu, order) = factor::lu(a.clone());
-            let k = m.min(n);
-            let (mut l, mut u, mut pa) = (Matrix::zeros(m, k), Matrix::zeros(k, n), Matrix::zeros(m, n));
-            for i in 0..m {
-                pa.row_mut(i).copy_from_slice(a.row(order[i]));
-                for j in 0..n {
-                    if j < i && j < k {
-                        l.data[i * k + j] = lu.at(i, j);
-                    } else if i < k {
-                        u.data[i * n + j] = lu.at(i, j);
-                    }
-                }
-                if i < k {
-                    l.data[i * k + i] = 1.0;
-                }
-            }
-            assert!(l.data.iter().all(|x| x.abs() <= 1.0));
-            near(&l.times(&u), &pa, a.largest());
+            are_factors(&lu, &order, &a);
             let positive = a
                 .times(&a.transposed())
                 .plus(a.largest() * a.largest(), &Matrix::identity(m));
@@ -372,7 +378,8 @@ fn what_has_no_answer_is_nan() {
     let indefinite = Array::from_slice(&[1.0, 2.0, 2.0, 1.0], [2, 2]);
     let l = cholesky(&indefinite).to_vec::<f64>();
     assert!(l[0] == 1.0 && l[3].is_nan());
-    let (factors, order) = lu(&Array::from_slice(&[1.0, 2.0, 2.0, 4.0], [2, 2]));
+    let singular = Array::from_slice(&[1.0, 2.0, 2.0, 4.0], [2, 2]);
+    let (factors, order) = lu(&singular);
     let x = lu_solve(
         &factors,
         &order,
@@ -381,9 +388,9 @@ fn what_has_no_answer_is_nan() {
         false,
     );
     assert!(x.to_vec::<f64>().iter().all(|x| x.is_nan()));
-    assert_eq!(lu_determinant(&factors, &order, true).to_vec::<f64>(), [0.0]);
+    assert_eq!(determinant(&singular, true).to_vec::<f64>(), [0.0]);
     assert_eq!(
-        lu_determinant(&factors, &order, false).to_vec::<f64>(),
+        determinant(&singular, false).to_vec::<f64>(),
         [0.0, f64::NEG_INFINITY]
     );
 }
@@ -507,10 +514,7 @@ fn stacks_are_matrices_one_by_one_in_any_layout() {
     let single = a.cast(DType::F32);
     assert_eq!(qr(&single, false).0.dtype(), DType::F32);
     let empty = Array::full([2, 0, 0], 0.0, DType::F64);
-    assert_eq!(
-        lu_determinant(&lu(&empty).0, &lu(&empty).1, true).to_vec::<f64>(),
-        [1.0, 1.0]
-    );
+    assert_eq!(determinant(&empty, true).to_vec::<f64>(), [1.0, 1.0]);
     assert_eq!(
         svd(&Array::full([0, 3], 0.0, DType::F64), true)
             .2

@@ -4,6 +4,7 @@ use super::*;
 use crate::autograd::Ctx;
 use crate::op::{Extra, Fixed, Sample, Saves};
 use crate::ops::{cat, ok};
+use std::sync::{Arc, OnceLock};
 use wengert_array::Meta;
 
 /// L and U of P A = L U in one, L without its diagonal of ones; the order P is kept beside it.
@@ -11,10 +12,10 @@ use wengert_array::Meta;
 /// For square A, dA = Pᵀ L⁻ᵀ (tril(Lᵀ dL, −1) + triu(dU Uᵀ)) U⁻ᵀ (Giles 2008). A wide A = [A₁ A₂] has U = [U₁ U₂] with U₂ = L⁻¹ P A₂:
 /// dA₂ = Pᵀ L⁻ᵀ dU₂, and dU₂ U₂ᵀ is taken from Lᵀ dL. A tall one has L = [L₁; L₂] with L₂ = (P A)₂ U⁻¹: d(P A)₂ = dL₂ U⁻ᵀ, and
 /// L₂ᵀ dL₂ is taken from dU Uᵀ.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Lu {
-    /// Row i of P A is row `order[i]` of A, for each matrix of a stack.
-    order: Array,
+    /// Row i of P A is row `order[i]` of A, for each matrix of a stack; there once it has run.
+    order: Arc<OnceLock<Array>>,
 }
 
 /// The orders of rows that undo these.
@@ -48,7 +49,9 @@ impl Op for Lu {
         Ok(x.with_shape(x.shape))
     }
     fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
-        kernels::lu(&x).0
+        let (factors, order) = kernels::lu(&x);
+        self.order.get_or_init(|| order);
+        factors
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         let (y, m, n) = (cx.y(), dy.size(-2), dy.size(-1));
@@ -88,13 +91,13 @@ impl Op for Lu {
             () if m > n => cat(&[&d, &by_u(&d2)], -2),
             () => d,
         };
-        [Some(reordered(&d, &inverted(&self.order)))]
+        [Some(reordered(
+            &d,
+            &inverted(self.order.get().expect("it has run")),
+        ))]
     }
     fn samples() -> Vec<Sample<Self>> {
-        let of = |x: Array| {
-            let order = kernels::lu(&x).1;
-            Sample::new(Lu { order }, [x])
-        };
+        let of = |x: Array| Sample::new(Lu::default(), [x]);
         // Well away from the places where the order of rows changes, in any layout.
         let a = [9.0, 1.0, 2.0, 1.5, 8.0, -1.0, 2.0, 0.5, 7.0];
         let b = Array::from_slice(&[9.0, 3.0, 3.0, 8.0], [2, 2]);
@@ -109,12 +112,9 @@ impl Op for Lu {
 
 #[track_caller]
 fn decomposed(x: &Tensor) -> (Tensor, Array) {
-    let value = x.array();
-    if let Err(error) = matrix("lu_factor", &In::from(&value)) {
-        raise(error);
-    }
-    let order = kernels::lu(&value).1;
-    (Lu { order: order.clone() }.apply([x]), order)
+    let lu = Lu::default();
+    let factors = lu.clone().apply([x]);
+    (factors, lu.order.get().expect("it has run").clone())
 }
 
 /// L and U of P A = L U in one matrix, for A [.., m, n], and LAPACK's list of exchanges, i64 [.., min(m, n)]: row i changed places
@@ -128,8 +128,9 @@ pub fn lu_factor(x: &Tensor) -> (Tensor, Tensor) {
     let (m, k) = (x.size(-2), x.size(-2).min(x.size(-1)));
     let lead = batch(&x.shape());
     let mut pivots = Vec::with_capacity(lead.numel() * k);
+    let mut rows = vec![0; m];
     for wanted in order.to_vec::<i64>().chunks_exact(m.max(1)) {
-        let mut rows: Vec<i64> = (0..m as i64).collect();
+        (0..m).for_each(|i| rows[i] = i as i64);
         for i in 0..k {
             let at = (i..m)
                 .find(|&k| rows[k] == wanted[i])

@@ -57,6 +57,7 @@ use crate::autograd::autocast::bring;
 use crate::op::{In, Op};
 use crate::ops::cat;
 use crate::tensor::Tensor;
+use wengert_array::kernels::Reduce;
 use wengert_array::{Array, DType, Error, ErrorKind, Result, Shape, kernels, raise};
 
 /// The leading dimensions, those of a stack of matrices.
@@ -126,7 +127,8 @@ fn any_square(op: &str, x: &In<'_>) -> Result<usize> {
 #[track_caller]
 fn finite(op: &str, x: &Tensor) {
     let x = x.array();
-    if !x.dtype().is_float() || x.to_vec::<f64>().iter().all(|x| x.is_finite()) {
+    let ends = [Reduce::Min, Reduce::Max];
+    if !x.dtype().is_float() || ends.iter().all(|&end| extreme(&x, end).is_finite()) {
         return;
     }
     raise(Error::new(
@@ -136,10 +138,24 @@ fn finite(op: &str, x: &Tensor) {
     ));
 }
 
+/// The smallest or largest element, NaN where one is; 0 of none.
+fn extreme(x: &Array, end: Reduce) -> f64 {
+    if x.numel() == 0 {
+        return 0.0;
+    }
+    let axes: Vec<usize> = (0..x.rank()).collect();
+    let end = kernels::reduce(x, &axes, end, x.dtype());
+    end.item().expect("one element is left")
+}
+
+fn has_nan(x: &Array) -> bool {
+    extreme(x, Reduce::Max).is_nan()
+}
+
 /// Refuses what a decomposition that found no end gave for finite numbers.
 #[track_caller]
 fn found(op: &str, y: &Tensor) {
-    if y.array().to_vec::<f64>().iter().any(|y| y.is_nan()) {
+    if has_nan(&y.array()) {
         let error = Error::new(ErrorKind::Linalg, op, "the iteration did not converge");
         raise(error.note(
             "this takes matrices of very large and very small numbers at once: scale its rows or columns",

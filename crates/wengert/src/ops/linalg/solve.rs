@@ -172,10 +172,8 @@ impl Op for Inverse {
         any_square("inv", &x)?;
         Ok(x.with_shape(x.shape))
     }
-    fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
-        let (lu, order) = kernels::lu(&x);
-        let n = y.shape[y.shape.rank() - 1];
-        kernels::lu_solve(&lu, &order, &identity(n, y.dtype), &batch(&y.shape), false)
+    fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
+        kernels::inverse(&x)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         let yt = mt(&cx.y());
@@ -207,8 +205,7 @@ impl Op for Det {
         Ok(x.with_shape(batch(x.shape)))
     }
     fn forward(&self, [x]: [Array; 1], y: &Meta, _: &mut Extra) -> Array {
-        let (lu, order) = kernels::lu(&x);
-        kernels::lu_determinant(&lu, &order, true).reshape(&y.shape)
+        kernels::determinant(&x, true).reshape(&y.shape)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         [Some(as_matrix(&dy) * Cofactor.apply([&cx.x(0)]))]
@@ -266,8 +263,7 @@ impl Op for SLogDet {
         Ok(x.with_shape(with_last(x.shape, &[2])))
     }
     fn forward(&self, [x]: [Array; 1], _: &Meta, _: &mut Extra) -> Array {
-        let (lu, order) = kernels::lu(&x);
-        kernels::lu_determinant(&lu, &order, false)
+        kernels::determinant(&x, false)
     }
     fn backward(&self, cx: &Ctx<'_, Self>, dy: Tensor) -> [Option<Tensor>; 1] {
         let [_, d] = unpack(&dy, [&[], &[]]);
@@ -297,7 +293,7 @@ fn zero_pivots(a: &Tensor) -> Tensor {
 /// Raises the error of the first matrix of `a` that is singular, if one is.
 #[track_caller]
 fn refuse_singular(op: &str, a: &Tensor, y: &Tensor) {
-    if y.array().to_vec::<f64>().iter().all(|x| !x.is_nan()) {
+    if !has_nan(&y.array()) {
         return;
     }
     let zeros = zero_pivots(a).to_vec::<i64>();
