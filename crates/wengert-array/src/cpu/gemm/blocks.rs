@@ -16,7 +16,7 @@ use std::mem::MaybeUninit;
 ///
 /// # Safety
 /// The processor has the kernel's instructions, what the [product](Product) says holds, and no side of it is 0.
-pub(super) unsafe fn product<K: Kernel>(product: &Product<K::C>) {
+pub(super) unsafe fn product<K: Kernel>(asked: &Product<K::C>) {
     let &Product {
         size: [m, k, n],
         out,
@@ -25,8 +25,25 @@ pub(super) unsafe fn product<K: Kernel>(product: &Product<K::C>) {
         a,
         b,
         scale,
-    } = product;
+    } = asked;
     let width = 2 * K::LANES;
+    if n <= NARROW && m >= width && a.row == 1 && a.col > 1 && matches!(start, Start::Zero) {
+        // The rows of a transposed left operand fill vectors, and so few columns do not.
+        let mut space = Array::uninit([n * m], K::C::DTYPE);
+        let turned = Product {
+            size: [n, k, m],
+            out: space.uninit_slice::<K::C>(),
+            step: m,
+            a: b.transposed(),
+            b: a.transposed(),
+            ..*asked
+        };
+        // SAFETY: the operands have changed places, and the result is as large.
+        unsafe {
+            product::<K>(&turned);
+            return turn(turned.out, m as isize, out, step, [m, n]);
+        }
+    }
     // Which products are summed first must not depend on how the rows and columns are cut.
     let most = if k <= 1024 { 256 } else { 512 };
     let depth = k.div_ceil(k.div_ceil(most)).next_multiple_of(16);
@@ -131,6 +148,8 @@ pub(super) unsafe fn product<K: Kernel>(product: &Product<K::C>) {
     }
 }
 
+/// Columns of products that are computed with their operands in each other's place.
+const NARROW: usize = 12;
 /// Panels for which a strip of a transposed left operand is laid together.
 const LAY: usize = 4;
 /// Numbers of the largest tile.

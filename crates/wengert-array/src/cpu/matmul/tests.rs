@@ -101,6 +101,8 @@ fn long_sums_and_edges_of_tiles() {
         (13, 1100, 33),
         (50, 257, 97),
         (2, 2100, 129),
+        (70, 300, 9),
+        (130, 1040, 12),
     ] {
         for dtype in [DType::F32, DType::F64] {
             let bias = numbers(&[n], dtype);
@@ -170,11 +172,12 @@ fn threads_do_not_change_a_bit() {
         let data: Vec<f32> = (0..n).map(|i| ((i * i) as f32).sin()).collect();
         Array::from_slice(&data, shape)
     };
-    let cases: [(&[usize], &[usize], &[usize]); 8] = [
+    let cases: [(&[usize], &[usize], &[usize]); 9] = [
         (&[700, 130], &[130, 300], &[]),
         (&[97, 600], &[600, 385], &[]),
         (&[961, 520], &[520, 65], &[]),
         (&[973, 300], &[300, 40], &[]),
+        (&[1300, 300], &[300, 10], &[]),
         (&[3, 1000, 80], &[80, 70], &[3]),
         (&[40, 33, 65], &[40, 65, 50], &[40]),
         (&[1, 900], &[900, 1100], &[]),
@@ -183,14 +186,17 @@ fn threads_do_not_change_a_bit() {
     for (a, b, batch) in cases {
         let bias = wild(&b[b.len() - 1..]);
         let (a, b, batch) = (wild(a), wild(b), Shape::new(batch));
-        for b in [
-            &b,
-            &b.transpose(b.rank() - 2, b.rank() - 1)
-                .contiguous()
-                .transpose(b.rank() - 2, b.rank() - 1),
+        let turned = |x: &Array| {
+            let [i, j] = [x.rank() - 2, x.rank() - 1];
+            x.transpose(i, j).contiguous().transpose(i, j)
+        };
+        for (a, b, bias) in [
+            (&a, &b, Some(&bias)),
+            (&a, &turned(&b), Some(&bias)),
+            (&turned(&a), &b, None),
         ] {
             let all = threads::with_each(&[1, 2, 8], || {
-                let y = matmul(&a, b, &batch, Some(&bias)).to_vec::<f32>();
+                let y = matmul(a, b, &batch, bias).to_vec::<f32>();
                 y.into_iter().map(f32::to_bits).collect::<Vec<_>>()
             });
             assert!(all.iter().all(|bits| *bits == all[0]));
