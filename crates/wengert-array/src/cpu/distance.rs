@@ -7,6 +7,7 @@ use super::index::writer;
 use super::isa::dispatch;
 use super::shared::In;
 use super::threads;
+use super::turn::turn;
 use super::vector::{Float, Vector};
 use crate::array::Array;
 use std::array::from_fn;
@@ -38,12 +39,8 @@ pub fn distances(a: &Array, b: &Array) -> Array {
                 let (at, i, j) = (task / panels / bands, task / panels % bands * BAND, task % panels * COLUMNS);
                 let (rows, columns) = (BAND.min(n - i), COLUMNS.min(m - j));
                 let b = b.at((at * m + j) * k);
-                for l in 0..columns {
-                    for c in 0..k {
-                        // SAFETY: row j + l is one of b's, which have k elements.
-                        panel[c * COLUMNS + l] = unsafe { *b.add(l * k + c) };
-                    }
-                }
+                // SAFETY: rows j .. j + columns of b have k elements, and the panel's k rows room for as many columns.
+                unsafe { turn(b, k as isize, panel.as_mut_ptr(), COLUMNS, [k, columns]) };
                 // SAFETY: rows i .. i + rows of a have k elements, and the result's columns j .. j + columns in them are ours.
                 unsafe { band(a.at((at * n + i) * k), rows, &panel, k, out.at((at * n + i) * m + j), m, columns) };
             }
@@ -88,14 +85,17 @@ unsafe fn band_body<V: Vector<C = C>, C: Float>(
                         }
                     }
                 }
+                let some = (WIDE * V::LANES).min(columns - j);
                 for r in 0..ROWS {
-                    let mut squares = [C::default(); COLUMNS];
-                    for w in 0..WIDE {
-                        sums[r][w].store(squares.as_mut_ptr().add(w * V::LANES), false);
-                    }
                     let out = out.add(row(r) * step + j);
-                    for (l, square) in squares[..(WIDE * V::LANES).min(columns - j)].iter().enumerate() {
-                        out.add(l).write(C::from_f64(square.to_f64().sqrt()));
+                    let mut near = [C::default(); COLUMNS];
+                    let whole = some == WIDE * V::LANES;
+                    let to = if whole { out } else { near.as_mut_ptr() };
+                    for w in 0..WIDE {
+                        sums[r][w].sqrt().store(to.add(w * V::LANES), false);
+                    }
+                    if !whole {
+                        out.copy_from_nonoverlapping(near.as_ptr(), some);
                     }
                 }
             }

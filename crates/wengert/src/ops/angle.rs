@@ -39,13 +39,16 @@ rules! {
 
     /// The angle between −π/2 and π/2 whose sine is x; dx = dy / √(1 − x²).
     asin Asin: Float on within_one();
-    |x| angle(x, across(x));
+    |x| (x / across(x)).atan();
     |dy, x, _| dy / across(x);
     => complex |z| z.asin();
 
     /// The angle between 0 and π whose cosine is x; dx = −dy / √(1 − x²).
     acos Acos: Float on within_one();
-    |x| angle(across(x), x);
+    |x| {
+        let turn = (across(x) / x.abs()).atan();
+        S::select(x.lt(S::ZERO), S::lit(PI) - turn, turn)
+    };
     |dy, x, _| -dy / across(x);
     => complex |z| z.acos();
 

@@ -126,6 +126,13 @@ fn exact_sum<S: Double>(a: S, b: S) -> (S, S) {
     (sum, (a - (sum - other)) + (b - other))
 }
 
+/// `a − b` as a rounded difference and its rounding error, where |a| ≥ |b| or there is no error (Dekker, 1971).
+#[inline(always)]
+fn exact_difference<S: Double>(a: S, b: S) -> (S, S) {
+    let rest = a - b;
+    (rest, (a - rest) - b)
+}
+
 /// `sin x` by the standard library, so not vectorised, like the others of which this is said.
 #[inline(always)]
 pub(super) fn sin64<S: Double>(x: S) -> S {
@@ -153,10 +160,10 @@ pub(super) fn turn_near64<S: Double>(x: S, cosine: bool) -> (S, bool) {
     let a = x.abs();
     let z = a.mul_add(S::new(std::f64::consts::FRAC_2_PI), S::new(ROUND64));
     let n = z - S::new(ROUND64);
-    let part = |k: usize| -(n * S::new(PARTS[k]));
-    let (high, lost) = exact_sum(a + part(0), part(1));
-    let (high, lost2) = exact_sum(high, part(2));
-    let low = lost + (lost2 + part(3));
+    // Where a part is larger than what it is taken off, the difference has no rounding error.
+    let (high, lost) = exact_difference(n.mul_add(S::new(-PARTS[0]), a), n * S::new(PARTS[1]));
+    let (high, lost2) = exact_difference(high, n * S::new(PARTS[2]));
+    let low = lost + n.mul_add(S::new(-PARTS[3]), lost2);
     let r = high + low;
     let low = (high - r) + low;
 

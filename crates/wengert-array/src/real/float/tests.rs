@@ -116,6 +116,37 @@ fn sweep32(
     }
 }
 
+/// The sine, or cosine, of an angle that is not too large by the quick way.
+fn near<S: Real>(x: S, cosine: bool) -> S {
+    let (y, right) = x.turn_near(cosine);
+    match right {
+        true => y,
+        false if cosine => x.cos(),
+        false => x.sin(),
+    }
+}
+
+#[test]
+fn angles_near_whole_turns_keep_all_digits() {
+    // Of each multiple of π/2 that has a quick way, the numbers next to it.
+    for n in 0..1920 {
+        let bits = (f64::from(n) * std::f64::consts::FRAC_PI_2) as f32;
+        for x in [bits.next_down(), bits, bits.next_up()] {
+            for cosine in [false, true] {
+                let exact = if cosine {
+                    f64::from(x).cos()
+                } else {
+                    f64::from(x).sin()
+                };
+                assert_eq!(x.turn_near(cosine).1, x.abs() < 3000.0);
+                for y in [near(x, cosine), near(Fma(x), cosine).0] {
+                    assert!(ulps32(y, exact) <= 1.3, "{n}, {x}: {y:e}, not {exact:e}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn functions_of_f32_keep_their_bounds() {
     sweep32("exp", 1.0, Real::exp, Real::exp, f64::exp);
@@ -124,6 +155,8 @@ fn functions_of_f32_keep_their_bounds() {
     sweep32("tanh", 1.5, Real::tanh, Real::tanh, f64::tanh);
     sweep32("sin", 1.7, Real::sin, Real::sin, f64::sin);
     sweep32("cos", 1.7, Real::cos, Real::cos, f64::cos);
+    sweep32("sin near", 1.7, |x| near(x, false), |x| near(x, false), f64::sin);
+    sweep32("cos near", 1.7, |x| near(x, true), |x| near(x, true), f64::cos);
     sweep32("erf", 1.4, Real::erf, Real::erf, Real::erf);
     sweep32("exp_m1", 0.6, Real::exp_m1, Real::exp_m1, f64::exp_m1);
     sweep32("ln_1p", 1.1, Real::ln_1p, Real::ln_1p, f64::ln_1p);
@@ -298,15 +331,6 @@ fn functions_of_f64_agree_with_the_standard_library() {
         fn(Fma<f64>) -> Fma<f64>,
         fn(f64) -> f64,
     );
-    // Wrong ones where they are not near, like the numbers themselves, are found by that.
-    fn near<S: Real>(x: S, cosine: bool) -> S {
-        let (y, right) = x.turn_near(cosine);
-        match right {
-            true => y,
-            false if cosine => x.cos(),
-            false => x.sin(),
-        }
-    }
     let rows: [Row; 12] = [
         ("sin near", |x| near(x, false), |x| near(x, false), f64::sin),
         ("cos near", |x| near(x, true), |x| near(x, true), f64::cos),
