@@ -1,11 +1,18 @@
-//! Discrete Fourier transforms along one dimension. `rustfft` computes those of complex numbers.
+//! Discrete Fourier transforms along one dimension. Those of lengths with small prime factors are computed by vectors
+//! ([`lanes`]), others by `rustfft`.
 
+mod butterfly;
+mod lanes;
 mod real;
+#[cfg(test)]
+mod tests;
 
-use super::isa::Lane;
+use super::shared::{In, Out};
 use super::threads;
+use super::vector::Float;
 use crate::array::Array;
 use crate::dtype::{DType, Element};
+use lanes::{Beside, Row};
 use num_complex::Complex;
 use real::Turns;
 use rustfft::{Fft, FftDirection, FftNum, FftPlanner};
@@ -18,23 +25,30 @@ thread_local! {
     static PLANS: RefCell<(Plans<f32>, Plans<f64>)> = RefCell::new((Plans::new(), Plans::new()));
 }
 
+/// Plans by length and direction, where there are such.
+type Known<P> = HashMap<(usize, bool), Option<Arc<P>>>;
+
 #[doc(hidden)]
 pub struct Plans<T: FftNum> {
-    complex: FftPlanner<T>,
+    library: FftPlanner<T>,
+    row: Known<Row<T>>,
+    beside: Known<Beside<T>>,
     turns: HashMap<usize, Arc<Turns<T>>>,
 }
 
 impl<T: FftNum> Plans<T> {
     fn new() -> Plans<T> {
         Plans {
-            complex: FftPlanner::new(),
+            library: FftPlanner::new(),
+            row: HashMap::new(),
+            beside: HashMap::new(),
             turns: HashMap::new(),
         }
     }
 }
 
 /// A type that transforms are computed in.
-trait Number: FftNum + Element + Lane {
+trait Number: FftNum + Element + Float {
     fn plans<R>(f: impl FnOnce(&mut Plans<Self>) -> R) -> R;
     fn number(x: f64) -> Self;
 }
@@ -57,12 +71,18 @@ impl Number for f64 {
     }
 }
 
-fn plan<T: Number>(n: usize, inverse: bool) -> Arc<dyn Fft<T>> {
+fn library<T: Number>(n: usize, inverse: bool) -> Arc<dyn Fft<T>> {
     let direction = match inverse {
         true => FftDirection::Inverse,
         false => FftDirection::Forward,
     };
-    T::plans(|plans| plans.complex.plan_fft(n, direction))
+    T::plans(|plans| plans.library.plan_fft(n, direction))
+}
+
+fn beside<T: Number>(n: usize, inverse: bool) -> Option<Arc<Beside<T>>> {
+    lanes::lanes::<T>()?;
+    let make = || Beside::new(n, inverse).map(Arc::new);
+    T::plans(|plans| plans.beside.entry((n, inverse)).or_insert_with(make).clone())
 }
 
 fn turns<T: Number>(n: usize) -> Arc<Turns<T>> {
@@ -73,6 +93,100 @@ fn turns<T: Number>(n: usize) -> Arc<Turns<T>> {
             .or_insert_with(|| Arc::new(Turns::new(n)))
             .clone()
     })
+}
+
+/// How rows of a length are transformed.
+enum Way<T: Number> {
+    /// Each by itself, by vectors.
+    Row(Arc<Row<T>>),
+    /// As many at once as a vector has lanes.
+    Rows(Arc<Beside<T>>),
+    Library(Arc<dyn Fft<T>>),
+}
+
+impl<T: Number> Way<T> {
+    /// That of so many rows of n numbers.
+    fn of(n: usize, count: usize, inverse: bool) -> Way<T> {
+        /// Longer rows, turned, do not fit a second-level cache.
+        const TURNED: usize = 4096;
+        let make = || Row::new(n, inverse).map(Arc::new);
+        if let Some(row) = T::plans(|plans| plans.row.entry((n, inverse)).or_insert_with(make).clone()) {
+            return Way::Row(row);
+        }
+        match lanes::lanes::<T>() {
+            Some(lanes) if (lanes..=TURNED).contains(&n) && 2 * count >= lanes => {
+                beside(n, inverse).map(Way::Rows)
+            }
+            _ => None,
+        }
+        .unwrap_or_else(|| Way::Library(library(n, inverse)))
+    }
+
+    /// How many rows are transformed at once.
+    fn together(&self) -> usize {
+        match self {
+            Way::Rows(_) => lanes::lanes::<T>().unwrap_or(1),
+            _ => 1,
+        }
+    }
+
+    /// How many numbers [`rows`](Way::rows) needs room for.
+    fn room(&self) -> usize {
+        match self {
+            Way::Row(plan) => plan.room(),
+            Way::Rows(plan) => plan.room(),
+            Way::Library(plan) => 2 * plan.get_immutable_scratch_len(),
+        }
+    }
+
+    /// Transforms `count` rows, no more than go [`together`](Way::together), of numbers that lie so far apart.
+    ///
+    /// # Safety
+    /// The rows are there and do not overlap; `work` has as much [room](Way::room).
+    unsafe fn rows(
+        &self,
+        from: (*const Complex<T>, usize),
+        to: (*mut Complex<T>, usize),
+        count: usize,
+        work: *mut T,
+        scale: f64,
+    ) {
+        let by = T::number(scale);
+        // SAFETY: the caller's promise; complex numbers are pairs of numbers.
+        unsafe {
+            match self {
+                Way::Row(plan) => plan.row(from.0.cast(), to.0.cast(), work, by),
+                Way::Rows(plan) => {
+                    let (from, to) = ((from.0.cast(), 2 * from.1), (to.0.cast(), 2 * to.1));
+                    plan.rows(from, to, count, work, by)
+                }
+                Way::Library(plan) => {
+                    let row = std::slice::from_raw_parts_mut(to.0, plan.len());
+                    let scratch =
+                        std::slice::from_raw_parts_mut(work.cast(), plan.get_immutable_scratch_len());
+                    plan.process_immutable_with_scratch(
+                        std::slice::from_raw_parts(from.0, plan.len()),
+                        row,
+                        scratch,
+                    );
+                    rescale(row, scale);
+                }
+            }
+        }
+    }
+
+    /// Runs `f(work, r, k)` for all of `count` rows, k from r on at a time, where one row costs so many instructions; `work` has
+    /// room for so many numbers.
+    fn each(&self, count: usize, cost: usize, room: usize, f: impl Fn(*mut T, usize, usize) + Sync) {
+        let together = self.together();
+        threads::split(count.div_ceil(together), 1, cost * together, |start, groups| {
+            let mut work = Array::uninit([room], T::DTYPE);
+            let work = work.uninit_slice::<T>();
+            for r in (start..start + groups).map(|group| group * together) {
+                f(work, r, together.min(count - r));
+            }
+        });
+    }
 }
 
 /// Roughly how many instructions a transform of `n` numbers takes.
@@ -97,14 +211,56 @@ fn complex<T: Number>(x: &Array, axis: usize, inverse: bool, scale: f64) -> Arra
 where
     Complex<T>: Element,
 {
-    let (mut y, n) = (rows(x, axis), x.shape()[axis]);
-    let plan = plan::<T>(n, inverse);
-    let scratch = || vec![Complex::default(); plan.get_inplace_scratch_len()];
-    threads::each_row(y.make_mut(), n, cost(n), scratch, |scratch, _, row| {
-        plan.process_with_scratch(row, scratch);
-        rescale(row, scale);
+    let (n, inner) = (x.shape()[axis], x.shape()[axis + 1..].iter().product::<usize>());
+    if let Some(lanes) = lanes::lanes::<T>()
+        && 2 * inner >= lanes
+        && !x.transpose(axis, x.rank() - 1).is_contiguous()
+        && let Some(plan) = beside::<T>(n, inverse)
+    {
+        return columns(&x.contiguous(), &plan, [n, inner, lanes], scale);
+    }
+    let x_rows = rows(x, axis);
+    let (count, way) = (x.numel() / n, Way::<T>::of(n, x.numel() / n, inverse));
+    let mut y = Array::uninit(x_rows.shape(), x.dtype());
+    let from = In(x_rows.as_slice::<Complex<T>>().as_ptr());
+    let out = Out(y.uninit_slice::<Complex<T>>());
+    way.each(count, cost(n), way.room(), |work, r, k| {
+        // SAFETY: there are so many rows, and each is written by one thread.
+        unsafe { way.rows((from.at(r * n), n), (out.at(r * n), n), k, work, scale) };
     });
     y.transpose(axis, x.rank() - 1)
+}
+
+/// Transforms of columns where they lie: matrices of n rows of `inner` numbers.
+fn columns<T: Number>(x: &Array, plan: &Beside<T>, [n, inner, lanes]: [usize; 3], scale: f64) -> Array
+where
+    Complex<T>: Element,
+{
+    let mut y = Array::uninit(x.shape(), x.dtype());
+    let from = In(x.as_slice::<Complex<T>>().as_ptr());
+    let out = Out(y.uninit_slice::<Complex<T>>());
+    let (strips, matrices) = (inner.div_ceil(lanes), x.numel() / (n * inner).max(1));
+    threads::split(matrices * strips, 1, cost(n) * lanes, |start, count| {
+        let mut work = Array::uninit([plan.room()], T::DTYPE);
+        let work = work.uninit_slice::<T>();
+        for task in start..start + count {
+            let column = task % strips * lanes;
+            let at = task / strips * n * inner + column;
+            let (width, scale) = (lanes.min(inner - column), T::number(scale));
+            // SAFETY: these columns are there, and this thread alone writes them.
+            unsafe {
+                plan.columns(
+                    from.at(at).cast(),
+                    out.at(at).cast(),
+                    2 * inner,
+                    width,
+                    work,
+                    scale,
+                )
+            };
+        }
+    });
+    y
 }
 
 /// Row by row, while it is in the cache.
@@ -132,20 +288,28 @@ where
     let (x_rows, n) = (rows(x, axis), x.shape()[axis]);
     let half = n / 2 + 1;
     let shape = x_rows.shape().with(x.rank() - 1, half);
-    let mut y = Array::full(shape, 0.0, T::DTYPE.complex());
+    let mut y = Array::uninit(shape, T::DTYPE.complex());
     let from = x_rows.as_slice::<T>();
-    let (out, cost) = (y.make_mut::<Complex<T>>(), cost(n) / 2);
+    let (out, cost) = (y.uninit_slice::<Complex<T>>(), cost(n) / 2);
+    let (count, m) = (x.numel() / n, n / 2);
     if n.is_multiple_of(2) {
-        let (plan, turns) = (plan::<T>(n / 2, false), turns::<T>(n));
-        let scratch = || vec![Complex::default(); plan.get_immutable_scratch_len()];
-        threads::each_row(out, half, cost, scratch, |scratch, r, row| {
-            let pairs = as_complex(&from[r * n..][..n]);
-            plan.process_immutable_with_scratch(pairs, &mut row[..n / 2], scratch);
-            row[n / 2] = row[0];
-            turns.apart(row, 0.5 * scale, false);
+        let (way, turns) = (Way::<T>::of(m, count, false), turns::<T>(n));
+        let (from, out) = (In(from.as_ptr()), Out(out));
+        way.each(count, cost, way.room(), |work, r, k| {
+            let (rows, to) = ((from.at(r * n).cast(), m), out.at(r * half));
+            // SAFETY: there are so many rows, and each is written by one thread.
+            unsafe {
+                way.rows(rows, (to, half), k, work, 1.0);
+                for row in (r..r + k).map(|r| out.at(r * half)) {
+                    *row.add(m) = *row;
+                    turns.apart(row, row, m, 0.5 * scale, false);
+                }
+            }
         });
     } else {
-        let plan = plan::<T>(n, false);
+        let plan = library::<T>(n, false);
+        // SAFETY: all elements are written before they are read.
+        let out = unsafe { std::slice::from_raw_parts_mut(out, count * half) };
         let own = || {
             (
                 vec![Complex::default(); n],
@@ -180,9 +344,9 @@ where
 {
     let (z_rows, half) = (rows(z, axis), n / 2 + 1);
     let shape = z_rows.shape().with(z.rank() - 1, n);
-    let mut y = Array::full(shape, 0.0, T::DTYPE);
+    let mut y = Array::uninit(shape, T::DTYPE);
     let from = z_rows.as_slice::<Complex<T>>();
-    let (out, cost) = (y.make_mut::<T>(), cost(n) / 2);
+    let (out, cost, count) = (y.uninit_slice::<T>(), cost(n) / 2, z.numel() / half);
     // Half of what is mirrored, with twice what is its own mirror image, is what stands there alone.
     let (scale, own_image) = if mirrored {
         (scale, 1.0)
@@ -191,20 +355,28 @@ where
     };
     let alone = |z: Complex<T>| Complex::new(z.re * T::number(own_image), T::default());
     if n.is_multiple_of(2) {
-        let (plan, turns) = (plan::<T>(n / 2, true), turns::<T>(n));
-        let own = || {
-            let scratch = plan.get_immutable_scratch_len();
-            (vec![Complex::default(); half], vec![Complex::default(); scratch])
-        };
-        threads::each_row(out, n, cost, own, |(input, scratch), r, row| {
-            input.copy_from_slice(&from[r * half..][..half]);
-            input[0] = alone(input[0]);
-            input[half - 1] = alone(input[half - 1]);
-            turns.apart(input, scale, true);
-            plan.process_immutable_with_scratch(&input[..n / 2], as_complex_mut(row), scratch);
+        let (m, turns) = (n / 2, turns::<T>(n));
+        let way = Way::<T>::of(m, count, true);
+        let (from, out, room) = (In(from.as_ptr()), Out(out), way.room());
+        let together = 2 * half * way.together();
+        way.each(count, cost, room + together, |work, r, k| {
+            // SAFETY: there are so many rows, and each is written by one thread; the spectra have the end of the room.
+            unsafe {
+                let input = work.add(room).cast::<Complex<T>>();
+                for i in 0..k {
+                    let (from, to) = (from.at((r + i) * half), input.add(i * half));
+                    turns.apart(from, to, m, scale, true);
+                    let [first, last] = [*from, *from.add(m)].map(alone);
+                    let by = T::number(scale);
+                    *to = Complex::new((first.re + last.re) * by, (first.re - last.re) * by);
+                }
+                way.rows((input, half), (out.at(r * n).cast(), m), k, work, 1.0);
+            }
         });
     } else {
-        let plan = plan::<T>(n, true);
+        let plan = library::<T>(n, true);
+        // SAFETY: all elements are written before they are read.
+        let out = unsafe { std::slice::from_raw_parts_mut(out, count * n) };
         let own = || {
             (
                 vec![Complex::default(); n],
@@ -223,83 +395,4 @@ where
         });
     }
     y.transpose(axis, z.rank() - 1)
-}
-
-/// Pairs of numbers as complex numbers.
-fn as_complex<T: Number>(x: &[T]) -> &[Complex<T>] {
-    // SAFETY: a complex number is two numbers beside each other (`repr(C)`), aligned as one of them.
-    unsafe { std::slice::from_raw_parts(x.as_ptr().cast(), x.len() / 2) }
-}
-
-/// As [`as_complex`], to be written.
-fn as_complex_mut<T: Number>(x: &mut [T]) -> &mut [Complex<T>] {
-    // SAFETY: as there.
-    unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len() / 2) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use num_complex::Complex64;
-    use std::f64::consts::PI;
-
-    /// By the definition.
-    fn slow(x: &[Complex64], inverse: bool) -> Vec<Complex64> {
-        let n = x.len();
-        let sign = if inverse { 2.0 } else { -2.0 };
-        let term = |j: usize, k: usize| x[j] * Complex64::cis(sign * PI * (j * k % n) as f64 / n as f64);
-        (0..n).map(|k| (0..n).map(|j| term(j, k)).sum()).collect()
-    }
-
-    fn close(a: &[Complex64], b: &[Complex64]) {
-        assert_eq!(a.len(), b.len());
-        for (a, b) in a.iter().zip(b) {
-            assert!((a - b).norm() < 1e-10, "{a}, not {b}");
-        }
-    }
-
-    #[test]
-    fn transforms_are_those_of_the_definition() {
-        for n in [1, 2, 3, 4, 5, 6, 7, 8, 12, 14, 17, 30, 32, 34, 62, 64, 96, 100] {
-            let row: Vec<Complex64> = (0..n)
-                .map(|i| Complex64::new((i * 7 % 5) as f64 - 1.5, (i * 3 % 4) as f64))
-                .collect();
-            let twice: Vec<Complex64> = row.iter().chain(row.iter().rev()).copied().collect();
-            let x = Array::from_slice(&twice, [2, n]);
-            for inverse in [false, true] {
-                let y = fft(&x, 1, inverse, 0.5);
-                let both: Vec<Complex64> = [&twice[..n], &twice[n..]]
-                    .iter()
-                    .flat_map(|row| slow(row, inverse))
-                    .map(|z| z * 0.5)
-                    .collect();
-                close(&y.to_vec(), &both);
-                // Along the other dimension, of the transposed array.
-                let turned = fft(&x.transpose(0, 1), 0, inverse, 0.5);
-                close(&turned.transpose(0, 1).to_vec(), &both);
-            }
-            let (real, half) = (x.real(), n / 2 + 1);
-            let y = rfft(&real, 1, 1.0);
-            let whole = fft(&real.cast(DType::C128), 1, false, 1.0);
-            close(&y.to_vec(), &whole.slice(1, 0, half, 1).to_vec());
-            let back = irfft(&y, 1, n, 1.0 / n as f64, true);
-            let (ours, want) = (back.to_vec::<f64>(), real.to_vec::<f64>());
-            assert!(ours.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-12), "{n}");
-            let given = y.to_vec::<Complex64>();
-            let padded = given.chunks(half).flat_map(|row| {
-                let zeros = vec![Complex64::default(); n - half];
-                slow(&[row, &zeros[..]].concat(), true)
-            });
-            let alone = irfft(&y, 1, n, 1.0, false).to_vec::<f64>();
-            assert!(padded.zip(&alone).all(|(a, b)| (a.re - b).abs() < 1e-10), "{n}");
-        }
-    }
-
-    #[test]
-    fn the_number_of_threads_changes_nothing() {
-        let x: Vec<f32> = (0..1 << 16).map(|i| (i * 37 % 101) as f32).collect();
-        let x = Array::from_slice(&x, [128, 512]);
-        let all = threads::with_each(&[1, 2, 8], || rfft(&x, 1, 1.0).to_vec::<Complex<f32>>());
-        assert!(all.windows(2).all(|w| w[0] == w[1]));
-    }
 }

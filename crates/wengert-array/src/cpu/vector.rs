@@ -32,6 +32,8 @@ pub(super) trait Vector: Copy {
     fn div(self, b: Self) -> Self;
     /// `self · b + c`, fused where the processor fuses it.
     fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `self · b − c`, likewise.
+    fn mul_sub(self, b: Self, c: Self) -> Self;
     /// The larger ones; NaN where either is.
     fn larger(self, b: Self) -> Self;
     /// The smaller ones; NaN where either is.
@@ -47,6 +49,10 @@ pub(super) trait Vector: Copy {
     fn if_equal(self, to: Self, yes: Self, no: Self) -> Self;
     /// Of this and what follows it, each second number, from the first or from the second on.
     fn each_second(self, next: Self) -> [Self; 2];
+    /// The inverse: the numbers of this and of `next` by turns.
+    fn by_turns(self, next: Self) -> [Self; 2];
+    /// The last number first.
+    fn reversed(self) -> Self;
     /// All lanes joined, half with half.
     fn across<J: Join>(self) -> Self::C;
 }
@@ -151,6 +157,11 @@ macro_rules! plain {
             }
 
             #[inline(always)]
+            fn mul_sub(self, b: Self, c: Self) -> Self {
+                self.mul_add(b, Plain(c.0.map(|v| -v)))
+            }
+
+            #[inline(always)]
             fn larger(self, b: Self) -> Self {
                 Plain(from_fn(|l| Real::max(self.0[l], b.0[l])))
             }
@@ -205,6 +216,23 @@ macro_rules! plain {
             }
 
             #[inline(always)]
+            fn by_turns(self, next: Self) -> [Self; 2] {
+                let at = |i: usize| {
+                    if i % 2 == 0 {
+                        self.0[i / 2]
+                    } else {
+                        next.0[i / 2]
+                    }
+                };
+                [0, L].map(|from| Plain(from_fn(|l| at(from + l))))
+            }
+
+            #[inline(always)]
+            fn reversed(self) -> Self {
+                Plain(from_fn(|l| self.0[L - 1 - l]))
+            }
+
+            #[inline(always)]
             fn across<J: Join>(self) -> $C {
                 let (mut x, mut width) = (self.0.map(|v| Plain([v])), L / 2);
                 while width > 0 {
@@ -222,183 +250,7 @@ plain!(f32);
 plain!(f64);
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
-    use super::{Join, Plain, Vector};
-    use std::arch::x86_64::*;
-    use std::mem::transmute;
-
-    /// The methods are inlined, and called by code for processors with the instructions alone.
-    macro_rules! vector {
-        ($V:ident, $C:ident, $lanes:literal, $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $fma:ident $sqrt:ident,
-         $max:ident $min:ident, |$a:ident, $m:ident| $unless_nan:expr, |$k:ident| $known:expr, |$v:ident| $halves:expr,
-         |$x:ident, $y:ident| $second:expr, |$s:ident| $abs:expr, |$p:ident, $q:ident, $yes:ident, $no:ident| $if_larger:expr, $if_equal:expr) => {
-            impl Vector for $V {
-                type C = $C;
-                const LANES: usize = $lanes;
-
-                #[inline(always)]
-                fn splat(v: $C) -> $V {
-                    // SAFETY: as said above; so below.
-                    unsafe { $splat(v) }
-                }
-
-                #[inline(always)]
-                unsafe fn load(at: *const $C) -> $V {
-                    // SAFETY: the caller's promise, too.
-                    unsafe { $load(at) }
-                }
-
-                #[inline(always)]
-                unsafe fn store(self, at: *mut $C, past: bool) {
-                    // SAFETY: the caller's promise, too.
-                    unsafe {
-                        match past {
-                            true => $stream(at, self),
-                            false => $store(at, self),
-                        }
-                    }
-                }
-
-                #[inline(always)]
-                fn add(self, b: $V) -> $V {
-                    // SAFETY: see above.
-                    unsafe { $add(self, b) }
-                }
-
-                #[inline(always)]
-                fn sub(self, b: $V) -> $V {
-                    // SAFETY: see above.
-                    unsafe { $sub(self, b) }
-                }
-
-                #[inline(always)]
-                fn mul(self, b: $V) -> $V {
-                    // SAFETY: see above.
-                    unsafe { $mul(self, b) }
-                }
-
-                #[inline(always)]
-                fn div(self, b: $V) -> $V {
-                    // SAFETY: see above.
-                    unsafe { $div(self, b) }
-                }
-
-                #[inline(always)]
-                fn mul_add(self, b: $V, c: $V) -> $V {
-                    // SAFETY: see above.
-                    unsafe { $fma(self, b, c) }
-                }
-
-                // The instructions give b where either is NaN.
-                #[inline(always)]
-                fn larger(self, b: $V) -> $V {
-                    // SAFETY: see above.
-                    unsafe {
-                        let ($a, $m) = (self, $max(self, b));
-                        $unless_nan
-                    }
-                }
-
-                #[inline(always)]
-                fn smaller(self, b: $V) -> $V {
-                    // SAFETY: see above.
-                    unsafe {
-                        let ($a, $m) = (self, $min(self, b));
-                        $unless_nan
-                    }
-                }
-
-                #[inline(always)]
-                fn known(self) -> $V {
-                    let $k = self;
-                    // SAFETY: see above.
-                    unsafe { $known }
-                }
-
-                #[inline(always)]
-                fn sqrt(self) -> $V {
-                    // SAFETY: see above.
-                    unsafe { $sqrt(self) }
-                }
-
-                #[inline(always)]
-                fn abs(self) -> $V {
-                    let $s = self;
-                    // SAFETY: see above.
-                    unsafe { $abs }
-                }
-
-                #[inline(always)]
-                fn if_larger(self, than: $V, yes: $V, no: $V) -> $V {
-                    let ($p, $q, $yes, $no) = (self, than, yes, no);
-                    // SAFETY: see above.
-                    unsafe { $if_larger }
-                }
-
-                #[inline(always)]
-                fn if_equal(self, to: $V, yes: $V, no: $V) -> $V {
-                    let ($p, $q, $yes, $no) = (self, to, yes, no);
-                    // SAFETY: see above.
-                    unsafe { $if_equal }
-                }
-
-                #[inline(always)]
-                fn each_second(self, next: $V) -> [$V; 2] {
-                    let ($x, $y) = (self, next);
-                    // SAFETY: see above.
-                    unsafe { $second }
-                }
-
-                #[inline(always)]
-                fn across<J: Join>(self) -> $C {
-                    // SAFETY: see above.
-                    unsafe {
-                        let $v = self;
-                        let [low, high] = $halves;
-                        J::join(low, high).across::<J>()
-                    }
-                }
-            }
-        };
-    }
-    vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps _mm512_sqrt_ps,
-    _mm512_max_ps _mm512_min_ps, |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a),
-    |x| _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), x),
-    |v| [_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v)], |x, y| {
-        let first = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-        let second = _mm512_add_epi32(first, _mm512_set1_epi32(1));
-        [_mm512_permutex2var_ps(x, first, y), _mm512_permutex2var_ps(x, second, y)]
-    }, |x| _mm512_abs_ps(x),
-    |a, b, yes, no| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), no, yes),
-    _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), no, yes));
-    vector!(__m512d, f64, 8, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd,
-    _mm512_max_pd _mm512_min_pd, |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a),
-    |x| _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_ORD_Q>(x, x), x),
-    |v| [_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v)], |x, y| {
-        let first = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
-        let second = _mm512_add_epi64(first, _mm512_set1_epi64(1));
-        [_mm512_permutex2var_pd(x, first, y), _mm512_permutex2var_pd(x, second, y)]
-    }, |x| _mm512_abs_pd(x),
-    |a, b, yes, no| _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(a, b), no, yes),
-    _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), no, yes));
-    vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps _mm256_sqrt_ps,
-    _mm256_max_ps _mm256_min_ps, |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)),
-    |x| _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_ORD_Q>(x, x)),
-    |v| transmute::<__m256, [Plain<f32, 4>; 2]>(v), |x, y| {
-        let pairs = [_mm256_shuffle_ps::<0b10_00_10_00>(x, y), _mm256_shuffle_ps::<0b11_01_11_01>(x, y)];
-        pairs.map(|v| _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(v))))
-    }, |x| _mm256_andnot_ps(_mm256_set1_ps(-0.0), x),
-    |a, b, yes, no| _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b)),
-    _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)));
-    vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd,
-    _mm256_max_pd _mm256_min_pd, |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)),
-    |x| _mm256_and_pd(x, _mm256_cmp_pd::<_CMP_ORD_Q>(x, x)),
-    |v| transmute::<__m256d, [Plain<f64, 2>; 2]>(v), |x, y| {
-        [_mm256_unpacklo_pd(x, y), _mm256_unpackhi_pd(x, y)].map(|v| _mm256_permute4x64_pd::<0b11_01_10_00>(v))
-    }, |x| _mm256_andnot_pd(_mm256_set1_pd(-0.0), x),
-    |a, b, yes, no| _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_GT_OQ>(a, b)),
-    _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b)));
-}
+mod x86;
 
 impl Float for f32 {
     type One = Plain<f32, 1>;

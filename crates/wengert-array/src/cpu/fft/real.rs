@@ -1,13 +1,11 @@
 //! Transforms of n real numbers, n even, by one of n/2 complex numbers: even places are taken for real parts, odd ones for
 //! imaginary parts, and what each contributed is told apart by symmetry.
 
+use super::lanes::{load, store};
 use super::{Complex, Number};
-use crate::cpu::isa::{Lane, dispatch};
-use crate::real::Real;
+use crate::cpu::isa::dispatch;
+use crate::cpu::vector::{Float, Vector};
 use std::f64::consts::TAU;
-
-/// Pairs that are computed side by side.
-const W: usize = 8;
 
 /// Numbers −i e^(−2πik/n) for k up to n/4: real parts, then imaginary parts.
 #[derive(Clone)]
@@ -34,92 +32,84 @@ impl<T: Number> Turns<T> {
     /// ```
     ///
     /// That tells apart what a transform of n/2 made of n real numbers, and, conjugated, joins them again.
-    pub(super) fn apart(&self, row: &mut [Complex<T>], by: f64, conjugated: bool) {
-        let m = row.len() - 1;
+    ///
+    /// # Safety
+    /// Both are there.
+    pub(super) unsafe fn apart(
+        &self,
+        from: *const Complex<T>,
+        to: *mut Complex<T>,
+        m: usize,
+        by: f64,
+        conjugated: bool,
+    ) {
         assert!(self.re.len() > m / 2 && self.im.len() == self.re.len());
         let sign = if conjugated { -by } else { by };
         // SAFETY: a complex number is its real and its imaginary part; there are turns for all pairs.
         unsafe {
             pairs::<T>(
-                row.as_mut_ptr().cast(),
+                from.cast(),
+                to.cast(),
                 m,
-                self.re.as_ptr(),
-                self.im.as_ptr(),
+                [self.re.as_ptr(), self.im.as_ptr()],
                 [T::number(by), T::number(sign)],
             )
         }
     }
 }
 
-dispatch!(unsafe fn pairs<C: Lane>(row: *mut C, m: usize, re: *const C, im: *const C, by: [C; 2]) => pairs_body);
+dispatch!(vectors unsafe fn pairs<C: Number>(from: *const C, to: *mut C, m: usize, turns: [*const C; 2], by: [C; 2]) => pairs_body);
 
 /// # Safety
-/// `row` has m + 1 pairs of numbers, and there are m/2 + 1 turns. S has the bits of C.
+/// Rows have m + 1 pairs of numbers, and there are m/2 + 1 turns.
 #[inline(always)]
-unsafe fn pairs_body<S: Real, C: Lane>(row: *mut C, m: usize, re: *const C, im: *const C, by: [C; 2]) {
-    const { assert!(size_of::<S>() == size_of::<C>()) };
-    let (row, re, im) = (row.cast::<S>(), re.cast::<S>(), im.cast::<S>());
-    // SAFETY: S has the bits of C.
-    let [by, sign] = by.map(|v| unsafe { (&raw const v).cast::<S>().read() });
+unsafe fn pairs_body<V: Vector<C = C>, C: Number>(
+    from: *const C,
+    to: *mut C,
+    m: usize,
+    turns: [*const C; 2],
+    by: [C; 2],
+) {
     let mut k = 0;
-    // SAFETY: the caller's promise; blocks from both ends meet no other.
+    // SAFETY: the caller's promise; vectors from both ends meet no other.
     unsafe {
-        while 2 * (k + W) <= m + 1 {
-            some::<S, W>(
-                row.add(2 * k),
-                row.add(2 * (m + 1 - k - W)),
-                re.add(k),
-                im.add(k),
-                by,
-                sign,
-            );
-            k += W;
+        while 2 * (k + V::LANES) <= m + 1 {
+            some::<V>(from, to, [k, m + 1 - k - V::LANES], turns, by);
+            k += V::LANES;
         }
         while 2 * k <= m {
-            some::<S, 1>(
-                row.add(2 * k),
-                row.add(2 * (m - k)),
-                re.add(k),
-                im.add(k),
-                by,
-                sign,
-            );
+            some::<C::One>(from, to, [k, m - k], turns, by);
             k += 1;
         }
     }
 }
 
-/// N pairs: those from `low` on, and those that end where `high`'s N end, backwards.
+/// A vector of pairs: those from the first place on, and those that end where the vector at the second place ends, backwards.
 ///
 /// # Safety
 /// There are so many.
 #[inline(always)]
-unsafe fn some<S: Real, const N: usize>(
-    low: *mut S,
-    high: *mut S,
-    re: *const S,
-    im: *const S,
-    by: S,
-    sign: S,
+unsafe fn some<V: Vector<C: Float>>(
+    from: *const V::C,
+    to: *mut V::C,
+    at: [usize; 2],
+    turns: [*const V::C; 2],
+    by: [V::C; 2],
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let (low, high) = (low.cast::<[[S; 2]; N]>(), high.cast::<[[S; 2]; N]>());
-        let (a, b) = (low.read(), high.read());
-        let (wr, wi) = (re.cast::<[S; N]>().read(), im.cast::<[S; N]>().read());
-        let (mut x, mut y) = (a, b);
-        for l in 0..N {
-            let h = N - 1 - l;
-            let (sr, si) = (a[l][0] + b[h][0], a[l][1] - b[h][1]);
-            let (dr, di) = (a[l][0] - b[h][0], a[l][1] + b[h][1]);
-            // A conjugated turn has the sign of its imaginary part changed, before `by` is multiplied with.
-            let (ur, ui) = (wr[l] * by, wi[l] * sign);
-            let (tr, ti) = (ur * dr - ui * di, ur * di + ui * dr);
-            let (sr, si) = (by * sr, by * si);
-            x[l] = [sr + tr, si + ti];
-            y[h] = [sr - tr, ti - si];
-        }
-        low.write(x);
-        high.write(y);
+        let (a, b) = (load::<V>(from.add(2 * at[0])), load::<V>(from.add(2 * at[1])));
+        let b = [b[0].reversed(), b[1].reversed()];
+        let (wr, wi) = (V::load(turns[0].add(at[0])), V::load(turns[1].add(at[0])));
+        let (by, sign) = (V::splat(by[0]), V::splat(by[1]));
+        let (sr, si) = (a[0].add(b[0]).mul(by), a[1].sub(b[1]).mul(by));
+        let (dr, di) = (a[0].sub(b[0]), a[1].add(b[1]));
+        // A conjugated turn has the sign of its imaginary part changed, before `by` is multiplied with.
+        let (ur, ui) = (wr.mul(by), wi.mul(sign));
+        let (tr, ti) = (ur.mul_sub(dr, ui.mul(di)), ur.mul_add(di, ui.mul(dr)));
+        let low = [sr.add(tr), si.add(ti)];
+        let high = [sr.sub(tr).reversed(), ti.sub(si).reversed()];
+        store(low, to.add(2 * at[0]));
+        store(high, to.add(2 * at[1]));
     }
 }
