@@ -7,6 +7,7 @@ mod real;
 #[cfg(test)]
 mod tests;
 
+use super::isa::{Isa, isa};
 use super::shared::{In, Out};
 use super::threads;
 use super::vector::Float;
@@ -109,6 +110,11 @@ impl<T: Number> Way<T> {
     fn of(n: usize, count: usize, inverse: bool) -> Way<T> {
         /// Longer rows, turned, do not fit a second-level cache.
         const TURNED: usize = 4096;
+        /// Up to here the library is as good with vectors of AVX2.
+        const SHORT: usize = 512;
+        if isa() == Isa::Avx2 && n <= SHORT {
+            return Way::Library(library(n, inverse));
+        }
         let make = || Row::new(n, inverse).map(Arc::new);
         if let Some(row) = T::plans(|plans| plans.row.entry((n, inverse)).or_insert_with(make).clone()) {
             return Way::Row(row);
