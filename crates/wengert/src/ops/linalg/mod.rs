@@ -149,6 +149,9 @@ fn extreme(x: &Array, end: Reduce) -> f64 {
 }
 
 fn has_nan(x: &Array) -> bool {
+    if x.dtype().is_complex() {
+        return has_nan(&x.real()) || has_nan(&x.imag());
+    }
     extreme(x, Reduce::Max).is_nan()
 }
 
