@@ -1,4 +1,4 @@
-"""Puts what was measured into a page of docs/: its tables, between the page's marks, and plots."""
+"""Puts what was measured into docs/benchmarks.md: its tables, between the page's marks, and its plots."""
 
 import datetime
 import math
@@ -14,7 +14,6 @@ TITLES = {
     "small": "Small operations", "training": "Steps of training", "products": "Matrix products",
     "elements": "Elements and rows", "kernels": "Convolution, attention, sampling",
 }
-MAIN = "benchmarks.md"
 COLOURS = ("#2a78d6", "#b3541e", "#3a8f5c", "#8250a8", "#a08010", "#c03a6b")
 
 
@@ -125,16 +124,15 @@ def plots(run):
         curves(run, r"mlp:(\d+),sgd", lambda n, ns: ns / 1e6))
 
 
-def write(result, docs, name):
-    """Writes the tables into the page, and beside the main one its plots."""
-    page = docs / name
+def write(result, docs):
+    """Writes the tables into the page and the plots beside it."""
+    page = docs / "benchmarks.md"
     text = page.read_text()
     for mark, new in (("tables", tables(result)), ("behind", behind(result))):
         begin, end = f"<!-- {mark}: written by benches/run.py -->", f"<!-- {mark}: end -->"
         before, rest = text.split(begin)
         text = f"{before}{begin}\n\n{new}\n\n{end}{rest.split(end)[1]}"
     page.write_text(text)
-    if name == MAIN:
-        for picture, svg in plots(result["runs"][0]):
-            (docs / "pictures" / picture).write_text(svg)
+    for name, svg in plots(result["runs"][0]):
+        (docs / "pictures" / name).write_text(svg)
     print(f"wrote {page}")

@@ -2,7 +2,7 @@
 """Wengert beside PyTorch, interleaved in one run: medians, ratios, instructions and allocations.
 
     python3 benches/run.py --all            # the whole table, with one and with two threads; some minutes
-    python3 benches/run.py --write-docs     # puts what was measured last into docs/benchmarks.md, or --page NAME
+    python3 benches/run.py --write-docs     # puts what was measured last into docs/benchmarks.md
     python3 benches/run.py [--threads 1] [--only SUBSTRING] [--peers candle,burn,dfdx,jax] [--compile]
                             [--python PYTHON_WITH_TORCH]
 
@@ -209,8 +209,7 @@ def peer_command(peer, python, threads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="the whole table, for one thread and for two")
-    parser.add_argument("--write-docs", action="store_true", help="write what was measured last into a page of docs/")
-    parser.add_argument("--page", default=page.MAIN, help="which page; the plots belong to %(default)s")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long to measure a workload, about")
@@ -233,7 +232,7 @@ def main():
         if args.all:
             saved.write_text(json.dumps(result, indent=1))
     if args.write_docs:
-        page.write(json.loads(saved.read_text()), HERE.parent / "docs", args.page)
+        page.write(json.loads(saved.read_text()), HERE.parent / "docs")
 
 
 if __name__ == "__main__":
